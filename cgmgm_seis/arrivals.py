@@ -1,0 +1,137 @@
+"""First P and S arrival times of a layered Earth, tabulated once and interpolated.
+
+TauP takes tens of milliseconds a source-receiver pair, so a region's times are computed once
+into a (depth x distance) table.  The table travels inside the weights of every model.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import RegularGridInterpolator
+from tqdm import tqdm
+
+# Each wave's first arrival: upgoing, turning in the crust, or along the Moho.
+PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
+
+
+@dataclass(frozen=True)
+class TravelTimeTable:
+    """First P and S arrivals on a regular grid of source depth and epicentral distance.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        Shape (2, depth, distance), seconds after origin; P first, then S.  Depths and
+        distances start at zero.
+    depth_step_km, distance_step_km : float
+        Grid spacing in kilometres.
+
+    Examples
+    --------
+    >>> p, s = bay_area_travel_times().at(8.0, 30.0)
+    >>> print(f"{p:.1f} {s:.1f}")
+    5.6 10.3
+    """
+
+    times: NDArray[np.float64]
+    depth_step_km: float
+    distance_step_km: float
+
+    @classmethod
+    def from_velocity_model(
+        cls,
+        path: str | Path,
+        max_depth_km: float = 25.0,
+        max_distance_km: float = 200.0,
+        depth_step_km: float = 1.0,
+        distance_step_km: float = 1.0,
+        progress: bool = False,
+    ) -> "TravelTimeTable":
+        """Compute the table with TauP (Crotwell et al. 1999) from a ``.nd`` velocity model.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Velocity model in TauP's named-discontinuities format: depth (km), Vp (km/s),
+            Vs (km/s) and density (g/cm3) down to the Earth's centre.
+        max_depth_km, max_distance_km, depth_step_km, distance_step_km : float
+            Extent and spacing of the grid.
+        progress : bool
+            Show a progress bar.
+        """
+        from obspy.geodetics import kilometer2degrees
+        from obspy.taup import TauPyModel
+        from obspy.taup.taup_create import build_taup_model
+
+        depths = np.arange(0.0, max_depth_km + depth_step_km / 2, depth_step_km)
+        distances = np.arange(0.0, max_distance_km + distance_step_km / 2, distance_step_km)
+        times = np.full((2, len(depths), len(distances)), np.inf)
+        with tempfile.TemporaryDirectory() as folder:
+            build_taup_model(str(path), folder, verbose=False)
+            model = TauPyModel(str(Path(folder) / f"{Path(path).stem}.npz"))
+            for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
+                for k, distance in enumerate(distances):
+                    for wave, phases in enumerate(PHASES.values()):
+                        found = model.get_travel_times(depth, kilometer2degrees(distance), phases)
+                        times[wave, i, k] = min(arrival.time for arrival in found)
+        return cls(times, depth_step_km, distance_step_km)
+
+    def at(self, depth_km: ArrayLike, distance_km: ArrayLike) -> tuple[Any, Any]:
+        """Interpolate the P and S times.
+
+        Parameters
+        ----------
+        depth_km, distance_km : array_like
+            Source depth and epicentral distance, kilometres, broadcast against each other.
+            Sources above sea level count as surface sources; beyond the grid the times
+            continue along a straight line.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            P and S times in seconds after origin.
+        """
+        depth, distance = np.broadcast_arrays(np.maximum(depth_km, 0.0), distance_km)
+        points = np.stack([depth, distance], axis=-1)
+        axes = (
+            self.depth_step_km * np.arange(self.times.shape[1]),
+            self.distance_step_km * np.arange(self.times.shape[2]),
+        )
+        interpolate = RegularGridInterpolator(
+            axes, np.moveaxis(self.times, 0, -1), bounds_error=False, fill_value=None
+        )
+        both = interpolate(points)
+        return both[..., 0], both[..., 1]
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as a compressed NumPy file."""
+        np.savez_compressed(
+            path,
+            times=self.times.astype(np.float32),
+            steps_km=np.array([self.depth_step_km, self.distance_step_km]),
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TravelTimeTable":
+        """Read a table written by `save`."""
+        with np.load(path, allow_pickle=False) as file:
+            depth_step, distance_step = file["steps_km"].tolist()
+            return cls(file["times"].astype(float), depth_step, distance_step)
+
+
+def bay_area_velocity_model() -> Path:
+    """Return the path of GIL7, the Bay Area's 1-D model (Stidham et al. 1999), as a .nd file.
+
+    Below 120 km, where no local ray reaches, rounded global values fill the Earth.
+    """
+    return Path(str(files("cgmgm_seis") / "data" / "gil7.nd"))
+
+
+def bay_area_travel_times() -> TravelTimeTable:
+    """Return the bundled table of GIL7: depths 0 to 25 km, distances 0 to 200 km."""
+    return TravelTimeTable.load(Path(str(files("cgmgm_seis") / "data" / "gil7_times.npz")))

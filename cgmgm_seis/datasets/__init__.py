@@ -1,0 +1,1 @@
+"""Data sets, simulated and recorded, in SeisBench format."""

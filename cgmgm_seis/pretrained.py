@@ -1,0 +1,116 @@
+"""Find, describe and load weights by name or path, whichever model they belong to."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.models.base import GroundMotionModel, read_metadata, sha256
+
+# Every generator, by the name that its weights carry.
+MODELS = {"CGMGM": "cgmgm_seis.models.cgmgm"}
+
+
+def model_class(name: str) -> type[GroundMotionModel]:
+    """Return the class of a generator.
+
+    Raises
+    ------
+    WeightsError
+        If there is no generator of that name.
+    """
+    if name not in MODELS:
+        raise WeightsError(f"Model '{name}' is unknown; there are {', '.join(MODELS)}.")
+    found: type[GroundMotionModel] = getattr(import_module(MODELS[name]), name)
+    return found
+
+
+def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionModel:
+    """Load a generator from named weights or from a pair of files.
+
+    Parameters
+    ----------
+    name_or_path : str or pathlib.Path
+        A name such as "bay_area", or the path of a pair of files, with or without ``.json``
+        or ``.pt``.
+    device : str
+        "cpu", "cuda", "mps" or "auto", the fastest at hand.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing, damaged or unsafe, or the device is not there.
+    """
+    path_json, version = _find(name_or_path)
+    metadata = read_metadata(path_json)
+    cls = model_class(str(metadata.get("model")))
+    model = cls.load(_without_suffix(path_json), version_str=version)
+    if device == "auto":
+        model.to_preferred_device()
+        return model
+    try:
+        return model.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        raise WeightsError(
+            f"Device '{device}' is not available here; cpu always is ({error})."
+        ) from error
+
+
+def list_weights() -> list[dict[str, Any]]:
+    """Return `weights_info` of all named weights, bundled and in SeisBench's cache."""
+    return [weights_info(name) for model in MODELS for name in model_class(model).list_pretrained()]
+
+
+def weights_info(name_or_path: str | Path) -> dict[str, Any]:
+    """Describe weights: name, model, version, docstring, card, ranges, files and checksums.
+
+    Returns
+    -------
+    dict
+        With "sha256" and "size_bytes" of both files, by file name.
+    """
+    path_json, version = _find(name_or_path)
+    metadata = read_metadata(path_json)
+    base = _without_suffix(path_json)
+    _, path_pt = GroundMotionModel._get_weights_file_paths(base, version)
+    if not path_pt.is_file():
+        raise WeightsError(f"{path_pt} is missing beside {path_json}.")
+    return {
+        "name": base.name,
+        "model": metadata.get("model"),
+        "version": metadata.get("version"),
+        "docstring": metadata.get("docstring", ""),
+        "model_args": metadata.get("model_args", {}),
+        "ranges": metadata.get("model_args", {}).get("ranges", {}),
+        "card": metadata.get("card", {}),
+        "path": str(base),
+        "sha256": {path.name: sha256(path) for path in (path_json, path_pt)},
+        "size_bytes": {path.name: path.stat().st_size for path in (path_json, path_pt)},
+    }
+
+
+def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
+    """Return the JSON file of the weights, and the version in its file name."""
+    path = Path(name_or_path)
+    if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
+        path, version = path.with_name(match[1]), match[2]
+    else:
+        version = None
+    path_json, _ = GroundMotionModel._get_weights_file_paths(path, version)
+    if path_json.is_file():
+        return path_json, version
+    for model in MODELS:
+        if found := model_class(model).find_pretrained(str(name_or_path)):
+            return found
+    names = [name for model in MODELS for name in model_class(model).list_pretrained()]
+    raise WeightsError(
+        f"There are no weights '{name_or_path}': neither a pair {path}.json and {path}.pt nor "
+        f"one of the names {', '.join(names) or '(none)'}."
+    )
+
+
+def _without_suffix(path_json: Path) -> Path:
+    return path_json.with_name(path_json.name.split(".json")[0])
