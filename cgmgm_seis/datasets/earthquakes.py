@@ -1,0 +1,105 @@
+"""Earthquakes along the Bay Area's faults, and the stations that record them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from obspy import UTCDateTime
+
+from cgmgm_seis.datasets.fields import KM_PER_DEGREE
+from cgmgm_seis.scenario import add_paths
+from cgmgm_seis.seeding import generator
+from cgmgm_seis.stations import bay_area_stations
+
+# Surface traces, simplified by hand from the USGS Quaternary Fault and Fold Database to some km:
+# share of the earthquakes, then longitude and latitude of its points from north to south.
+FAULTS = {
+    "San Andreas": (0.17, [(-122.85, 38.10), (-122.50, 37.70), (-122.05, 37.20), (-121.55, 36.85)]),
+    "San Gregorio": (0.06, [(-122.60, 37.65), (-122.42, 37.42), (-122.30, 37.10)]),
+    "Hayward": (0.18, [(-122.40, 38.00), (-122.25, 37.87), (-122.05, 37.65), (-121.80, 37.40)]),
+    "Rodgers Creek": (0.08, [(-122.75, 38.50), (-122.60, 38.30), (-122.45, 38.08)]),
+    "Calaveras": (0.19, [(-122.00, 37.85), (-121.85, 37.50), (-121.65, 37.25), (-121.50, 36.95)]),
+    "Concord-Green Valley": (0.10, [(-122.17, 38.35), (-122.08, 38.10), (-122.00, 37.92)]),
+    "Greenville": (0.08, [(-121.88, 37.90), (-121.72, 37.70), (-121.50, 37.42)]),
+    "West Napa": (0.05, [(-122.42, 38.45), (-122.32, 38.25), (-122.24, 38.12)]),
+    "Geysers": (0.09, [(-122.86, 38.84), (-122.78, 38.80), (-122.70, 38.75)]),
+}
+FAULT_SCATTER_KM = 2.5
+DEPTHS_KM = (2.0, 18.0)
+MAGNITUDES = (1.0, 5.0)
+# Between the region's Gutenberg-Richter b of about 1 and an even spread (b = 0), so that a few
+# hundred events include large ones.
+B_VALUE = 0.35
+FIRST_ORIGIN = UTCDateTime(2015, 1, 1)
+LAST_ORIGIN = UTCDateTime(2020, 12, 31)
+MAX_EPICENTRAL_KM = 150.0
+STATIONS_PER_EVENT = 16
+# Events cycle through the splits, 80 / 10 / 10 %.
+SPLITS = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
+
+
+def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None) -> pd.DataFrame:
+    """Draw earthquakes and the stations that may record them.
+
+    Magnitudes follow a truncated exponential law with `B_VALUE`, epicentres scatter about the
+    faults' traces, depths are beta-distributed and most often near 8 km.  A station at random
+    among those within reach, which grows with magnitude, takes part; `STATIONS_PER_EVENT` at most.
+
+    Parameters
+    ----------
+    n_events : int
+        Number of earthquakes.
+    seed : int
+        Event i is the same whatever the number of events, but for its origin time.
+    events : iterable of int, optional
+        Numbers of the earthquakes to draw, by default all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Scenario table with a ``split`` column that keeps every event whole.
+    """
+    stations = bay_area_stations().assign(station_location_code="00")
+    interval = (LAST_ORIGIN - FIRST_ORIGIN) / n_events
+    tables = []
+    for i in range(n_events) if events is None else events:
+        rng = generator(seed, "earthquake", int(i))
+        longitude, latitude = _epicentre(rng)
+        table = stations.assign(
+            source_id=f"sim{seed}_{i:05d}",
+            source_origin_time=str(FIRST_ORIGIN + (i + rng.random()) * interval),
+            source_latitude_deg=round(latitude, 5),
+            source_longitude_deg=round(longitude, 5),
+            source_depth_km=round(DEPTHS_KM[0] + np.ptp(DEPTHS_KM) * rng.beta(2.0, 3.0), 2),
+            source_magnitude=_magnitude(rng),
+            split=SPLITS[i % len(SPLITS)],
+        )
+        order = rng.permutation(len(table))
+        table = add_paths(table.iloc[order])
+        near = table["path_ep_distance_km"] < MAX_EPICENTRAL_KM
+        heard = table["path_hyp_distance_km"] < _reach_km(table["source_magnitude"].iloc[0])
+        tables.append(table[near & heard].head(STATIONS_PER_EVENT))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _magnitude(rng: np.random.Generator) -> float:
+    """Draw a magnitude from the truncated Gutenberg-Richter law by its inverse distribution."""
+    low, high = (10.0 ** (-B_VALUE * m) for m in MAGNITUDES)
+    return round(float(-np.log10(low + rng.random() * (high - low)) / B_VALUE), 2)
+
+
+def _epicentre(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a longitude and latitude near a fault, even along its trace."""
+    shares = np.array([share for share, _ in FAULTS.values()])
+    trace = np.array(list(FAULTS.values())[rng.choice(len(FAULTS), p=shares / shares.sum())][1])
+    km = KM_PER_DEGREE * np.array([np.cos(np.radians(trace[:, 1].mean())), 1.0])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*(np.diff(trace, axis=0) * km).T))])
+    place = rng.uniform(0.0, along[-1])
+    point = np.array([np.interp(place, along, trace[:, k]) for k in (0, 1)])
+    return point + FAULT_SCATTER_KM * rng.standard_normal(2) / km
+
+
+def _reach_km(magnitude: float) -> float:
+    """Return how far an earthquake stands out of usual noise: 25 km at M 1, 125 km at M 3."""
+    return 25.0 * 10.0 ** (0.35 * (magnitude - 1.0))

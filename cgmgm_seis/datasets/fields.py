@@ -1,0 +1,150 @@
+"""The Bay Area's hidden structure: smooth random fields that never change.
+
+A non-ergodic model has to find how sites, sources and paths differ from the region's average.
+The simulated region therefore has one fixed realization of each difference, drawn from
+`REGION_SEED`; the seed of a catalogue changes its earthquakes, not the ground under them.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cgmgm_seis.seeding import generator
+
+REGION_SEED = 1984
+REGION_CENTRE = (37.8, -122.2)
+KM_PER_DEGREE = 111.19
+
+Floats = NDArray[np.float64]
+
+
+class RandomField:
+    """A stationary, nearly Gaussian random field with a squared-exponential covariance.
+
+    A sum of cosines with random wave vectors (Shinozuka 1971; random Fourier features of
+    Rahimi & Recht 2007), so it is smooth and known at any point.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field; it chooses the realization.
+    sigma : float
+        Standard deviation.
+    lengths : tuple of float
+        Correlation length along each coordinate, in that coordinate's units.
+    n_waves : int
+        Number of cosines.
+    """
+
+    def __init__(
+        self, name: str, sigma: float, lengths: tuple[float, ...], n_waves: int = 128
+    ) -> None:
+        rng = generator(REGION_SEED, name)
+        self.waves = rng.standard_normal((n_waves, len(lengths))) / np.array(lengths)
+        self.phases = rng.uniform(0.0, 2.0 * np.pi, n_waves)
+        self.amplitude = sigma * np.sqrt(2.0 / n_waves)
+
+    def __call__(self, points: Floats) -> Floats:
+        """Return the field at ``points`` of shape (.., coordinate); shape (..)."""
+        return self.amplitude * np.cos(points @ self.waves.T + self.phases).sum(axis=-1)
+
+
+def local_km(latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Floats:
+    """Return east and north coordinates (.., 2) in km from the centre of the region."""
+    latitude, longitude = np.broadcast_arrays(
+        np.asarray(latitude_deg, float), np.asarray(longitude_deg, float)
+    )
+    east = (longitude - REGION_CENTRE[1]) * np.cos(np.radians(REGION_CENTRE[0]))
+    return KM_PER_DEGREE * np.stack([east, latitude - REGION_CENTRE[0]], axis=-1)
+
+
+@dataclass(frozen=True)
+class RegionFields:
+    """The true spatial terms of the simulated region.
+
+    Latitudes and longitudes are degrees, arrays of shape (record,); frequencies are Hz, shape
+    (frequency,).  Terms of amplitudes are natural logarithms.
+    """
+
+    site_field: RandomField
+    source_field: RandomField
+    attenuation_field: RandomField
+    slowness_field: RandomField
+    delay_field: RandomField
+    n_path_points: int = 24
+
+    def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return the site term of ln FAS, shape (record, frequency)."""
+        return self.site_field(_with_frequency(local_km(latitude, longitude), frequencies))
+
+    def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+        return self.source_field(_with_frequency(local_km(latitude, longitude), frequencies))
+
+    def attenuation(
+        self,
+        source_latitude: ArrayLike,
+        source_longitude: ArrayLike,
+        station_latitude: ArrayLike,
+        station_longitude: ArrayLike,
+    ) -> Floats:
+        """Return the relative excess of attenuation of each path, shape (record,).
+
+        The mean of a field of 1/Q along the straight epicentral path, at least -0.9.
+        """
+        points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
+        return np.maximum(self.attenuation_field(points).mean(axis=-1), -0.9)
+
+    def delays(
+        self,
+        source_latitude: ArrayLike,
+        source_longitude: ArrayLike,
+        station_latitude: ArrayLike,
+        station_longitude: ArrayLike,
+    ) -> tuple[Floats, Floats]:
+        """Return the lateral part of travel time.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            The relative excess of slowness along each path, and the delay of P under each
+            station in seconds, both of shape (record,).
+        """
+        points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
+        station = local_km(station_latitude, station_longitude)
+        return self.slowness_field(points).mean(axis=-1), self.delay_field(station)
+
+    def _path(
+        self,
+        source_latitude: ArrayLike,
+        source_longitude: ArrayLike,
+        station_latitude: ArrayLike,
+        station_longitude: ArrayLike,
+    ) -> Floats:
+        """Return points (record, point, 2) in km at the middles of equal parts of each path."""
+        source = local_km(source_latitude, source_longitude)[..., None, :]
+        station = local_km(station_latitude, station_longitude)[..., None, :]
+        fraction = (np.arange(self.n_path_points) + 0.5)[:, None] / self.n_path_points
+        return source + fraction * (station - source)
+
+
+def _with_frequency(points: Floats, frequencies: ArrayLike) -> Floats:
+    """Cross points (record, 2) with the logarithm of frequencies: (record, frequency, 3)."""
+    log_f = np.log(np.asarray(frequencies, float))
+    shape = (*points.shape[:-1], len(log_f))
+    plane = np.broadcast_to(points[..., None, :], (*shape, 2))
+    return np.concatenate([plane, np.broadcast_to(log_f, shape)[..., None]], axis=-1)
+
+
+@cache
+def true_fields() -> RegionFields:
+    """Return the region's fields; always the same ones."""
+    return RegionFields(
+        site_field=RandomField("site", 0.5, (15.0, 15.0, 1.0)),
+        source_field=RandomField("source", 0.25, (15.0, 15.0, 1.0)),
+        attenuation_field=RandomField("attenuation", 0.55, (15.0, 15.0)),
+        slowness_field=RandomField("slowness", 0.04, (25.0, 25.0)),
+        delay_field=RandomField("delay", 0.05, (20.0, 20.0)),
+    )

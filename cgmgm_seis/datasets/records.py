@@ -1,0 +1,300 @@
+"""Recorded motion: MiniSEED, StationXML and QuakeML to velocity in m/s, ready to compare."""
+
+import logging
+from collections.abc import Iterable
+from glob import glob
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import obspy
+from obspy import Inventory, Stream, Trace, UTCDateTime
+from obspy.core.event import Event
+
+from cgmgm_seis.errors import DatasetError, ScenarioError
+
+logger = logging.getLogger("cgmgm_seis")
+
+# One instrument a station: high-rate broadband, broadband, accelerometer, then any other.
+INSTRUMENTS = ("HH", "BH", "HN")
+BAND_HZ = (0.5, 20.0)
+# A seismometer on a 24-bit digitizer counts as clipped from 80 % of its full scale (2^23 counts).
+CLIPPED_COUNTS = 0.8 * 2**23
+# Recorded time kept around the window while filters ring, seconds.
+MARGIN_S = 60.0
+
+Paths = str | Path | Iterable[str | Path]
+
+
+def read_event(path: str | Path) -> Event:
+    """Read a file that describes one earthquake, QuakeML or another format of ObsPy.
+
+    Raises
+    ------
+    ScenarioError
+        If the file cannot be read or does not hold exactly one event.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            events = obspy.read_events(file)
+    except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+        raise ScenarioError(f"{path} is not a readable QuakeML file: {_reason(error)}.") from error
+    if len(events) != 1:
+        raise ScenarioError(f"{path} holds {len(events)} events; exactly one is needed.")
+    return events[0]
+
+
+def read_inventory(paths: Paths) -> Inventory:
+    """Read and join StationXML files.
+
+    Parameters
+    ----------
+    paths : str, pathlib.Path or iterable of them
+        Files; ``*``, ``?`` and ``[]`` are expanded.
+
+    Raises
+    ------
+    ScenarioError
+        If a file is missing, unreadable or holds no station, or a channel is described twice
+        for the same time.
+    """
+    joined = Inventory()
+    for path in expand(paths, ScenarioError):
+        try:
+            with path.open("rb") as file:
+                inventory = obspy.read_inventory(file)
+        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+            raise ScenarioError(
+                f"{path} is not a readable StationXML file: {_reason(error)}."
+            ) from error
+        if not any(len(network) for network in inventory):
+            raise ScenarioError(f"{path} holds 0 stations; at least one is needed.")
+        joined += inventory
+    _check_epochs(joined)
+    return joined
+
+
+def read_observed(
+    waveforms: Paths,
+    inventory: Inventory,
+    origin_time: UTCDateTime,
+    *,
+    start_offset_s: float = -5.0,
+    duration_s: float = 60.0,
+    sampling_rate: float = 100.0,
+    band_hz: tuple[float, float] = BAND_HZ,
+) -> Stream:
+    """Read recorded motion of an earthquake as velocity in m/s, one instrument a station.
+
+    The instrument response is removed (see `to_velocity`), components are turned to vertical,
+    north and east, resampled where their rate differs and bandpassed without phase shift.
+    What was resampled or left out is said on the logger ``cgmgm_seis``.
+
+    Parameters
+    ----------
+    waveforms : str, pathlib.Path or iterable of them
+        Waveform files in counts, MiniSEED or another format of ObsPy; ``*``, ``?`` and ``[]``
+        are expanded.
+    inventory : obspy.Inventory
+        Responses of the instruments.
+    origin_time : obspy.UTCDateTime
+        Origin time of the earthquake.
+    start_offset_s, duration_s : float
+        Window kept: its start after the origin time and its length, seconds.  Shorter records
+        stay short; nothing is padded.
+    sampling_rate : float
+        Sampling rate of the result, Hz.
+    band_hz : tuple of float
+        Corners of the bandpass, Hz.
+
+    Returns
+    -------
+    obspy.Stream
+        Three traces (Z, N, E) a station, m/s; ``stats.processing`` tells each step.
+
+    Raises
+    ------
+    DatasetError
+        If a file cannot be read, or no station has three components with a response.
+    """
+    recorded = _read_waveforms(waveforms)
+    start = origin_time + start_offset_s
+    recorded.trim(start - MARGIN_S, start + duration_s + MARGIN_S)
+    resampled, result = [], Stream()
+    for station, instruments in _by_station(recorded).items():
+        reasons = []
+        for instrument in sorted(instruments, key=_preference):
+            traces = instruments[instrument]
+            try:
+                velocity = to_velocity(traces, inventory, start, sampling_rate, band_hz)
+            except DatasetError as error:
+                reasons.append(str(error))
+                continue
+            velocity.trim(start, start + duration_s - 0.5 / sampling_rate)
+            if not velocity or velocity[0].stats.endtime <= origin_time:
+                reasons.append(f"{instrument} has no samples after the origin time.")
+                continue
+            if traces[0].stats.sampling_rate != sampling_rate:
+                resampled.append(f"{instrument} ({traces[0].stats.sampling_rate:g} Hz)")
+            result += velocity
+            if reasons:
+                logger.info("%s is used instead: %s", instrument, " ".join(reasons))
+            break
+        else:
+            logger.warning("Recorded motion of %s is left out: %s", station, " ".join(reasons))
+    if not result:
+        raise DatasetError(
+            f"0 of {len(_by_station(recorded))} stations have three components, a response and "
+            f"samples around {origin_time}; at least one is needed."
+        )
+    if resampled:
+        logger.info("Resampled to %g Hz: %s.", sampling_rate, ", ".join(resampled))
+    return result
+
+
+def to_velocity(
+    traces: Stream,
+    inventory: Inventory,
+    start: UTCDateTime,
+    sampling_rate: float,
+    band_hz: tuple[float, float],
+) -> Stream:
+    """Turn the three components of one instrument from counts to velocity in m/s.
+
+    Linear trend removed, 5 % cosine taper, response divided out between a cosine pre-filter's
+    corners: half and 0.8 times the lower band limit, and 1.25 and 1.5 times the upper one (at
+    most 0.9 and 0.98 times the Nyquist frequency).  Then Lanczos interpolation onto the
+    result's time grid, rotation to ZNE and a zero-phase Butterworth bandpass of order 4.
+
+    Parameters
+    ----------
+    traces : obspy.Stream
+        The components, counts.
+    inventory : obspy.Inventory
+        Response and orientation.
+    start : obspy.UTCDateTime
+        A time on the result's grid.
+    sampling_rate : float
+        Sampling rate of the result, Hz.
+    band_hz : tuple of float
+        Corners of the bandpass, Hz.
+
+    Raises
+    ------
+    DatasetError
+        If a component is missing, has a gap or is clipped, or there is no response.
+    """
+    name = traces[0].id[:-1]
+    if len(traces) != 3:
+        found = "".join(sorted(trace.stats.component for trace in traces))
+        raise DatasetError(f"{name} has the components {found}; three are needed.")
+    if any(np.ma.is_masked(trace.data) for trace in traces):
+        raise DatasetError(f"{name} has a gap around the earthquake.")
+    peak = max(np.abs(trace.data).max() for trace in traces)
+    if name.endswith("H") and peak > CLIPPED_COUNTS:
+        raise DatasetError(
+            f"{name} is clipped: its peak of {peak:.0f} counts is above {CLIPPED_COUNTS:.0f}."
+        )
+    low, high = band_hz
+    nyquist = traces[0].stats.sampling_rate / 2
+    upper = (min(1.25 * high, 0.9 * nyquist), min(1.5 * high, 0.98 * nyquist))
+    pre_filter = (0.5 * low, 0.8 * low, *upper)
+    velocity = traces.copy()
+    velocity.detrend("linear")
+    try:
+        velocity.remove_response(
+            inventory, output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
+        )
+    except Exception as error:  # ObsPy raises plain Exception where a response is missing
+        raise DatasetError(f"{name} has no usable response: {_reason(error)}.") from error
+    step = 1 / sampling_rate
+    first = max(trace.stats.starttime for trace in velocity)
+    last = min(trace.stats.endtime for trace in velocity)
+    # The grid's first and last times strictly inside the record, or on its ends to 1 % of a step.
+    first = start + np.ceil((first - start) / step - 0.01) * step
+    npts = int((last - first) / step + 0.01) + 1
+    on_grid = abs(first - velocity[0].stats.starttime) < 0.01 * step
+    if on_grid and traces[0].stats.sampling_rate == sampling_rate:
+        velocity.trim(first, first + (npts - 1) * step)
+    else:
+        velocity.interpolate(sampling_rate, "lanczos", first, npts - 1, a=20)
+    try:
+        velocity.rotate("->ZNE", inventory=inventory, components=["ZNE", "Z12", "123"])
+    except Exception as error:  # ObsPy raises plain ValueError or Exception
+        raise DatasetError(f"{name} cannot be turned to ZNE: {_reason(error)}.") from error
+    velocity.filter("bandpass", freqmin=low, freqmax=high, corners=4, zerophase=True)
+    return velocity.sort(["channel"], reverse=True)
+
+
+def expand(paths: Paths, error: type[Exception]) -> list[Path]:
+    """Return the files of one or more paths or patterns, each once, or raise `error`."""
+    found: dict[Path, None] = {}
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        # Path.glob takes no absolute patterns.
+        matches = [str(path)] if Path(path).is_file() else sorted(glob(str(path)))  # noqa: PTH207
+        if not matches:
+            raise error(f"There is no file {path}.")
+        found |= dict.fromkeys(map(Path, matches))
+    return list(found)
+
+
+def _read_waveforms(paths: Paths) -> Stream:
+    """Read and join waveform files."""
+    stream = Stream()
+    for path in expand(paths, DatasetError):
+        try:
+            with path.open("rb") as file:
+                stream += obspy.read(file)
+        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+            raise DatasetError(
+                f"{path} is not a readable waveform file: {_reason(error)}."
+            ) from error
+    try:
+        return stream.merge()
+    except Exception as error:  # ObsPy raises plain Exception
+        raise DatasetError(f"Waveform files contradict each other: {_reason(error)}.") from error
+
+
+def _by_station(stream: Stream) -> dict[str, dict[str, Stream]]:
+    """Group traces by station (NET.STA) and instrument (NET.STA.LOC.BI)."""
+    stations: dict[str, dict[str, Stream]] = {}
+    for trace in stream:
+        instruments = stations.setdefault(_station(trace), {})
+        instruments.setdefault(trace.id[:-1], Stream()).append(trace)
+    return stations
+
+
+def _station(trace: Trace) -> str:
+    return f"{trace.stats.network}.{trace.stats.station}"
+
+
+def _preference(instrument: str) -> tuple[int, str]:
+    """Sort key of an instrument: its place in `INSTRUMENTS`, then its name."""
+    code = instrument.rsplit(".", 1)[-1]
+    return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)
+
+
+def _check_epochs(inventory: Inventory) -> None:
+    """Refuse two descriptions of a channel for the same time: a response must be one."""
+    epochs: dict[str, list[tuple[Any, Any]]] = {}
+    for network in inventory:
+        for station in network:
+            for channel in station:
+                name = f"{network.code}.{station.code}.{channel.location_code}.{channel.code}"
+                start = channel.start_date or UTCDateTime(0)
+                end = channel.end_date or UTCDateTime(9999, 1, 1)
+                epochs.setdefault(name, []).append((start, end))
+    for name, spans in epochs.items():
+        spans.sort()
+        for (_, end), (start, _) in pairwise(spans):
+            if start < end:
+                raise ScenarioError(
+                    f"Channel {name} is described twice for {start}; one description is allowed."
+                )
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's text."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

@@ -1,0 +1,255 @@
+"""Read a SeisBench data set as records of one length, cut relative to the origin time."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from seisbench.data import WaveformDataset
+from tqdm import tqdm
+
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS, check_scenario
+from cgmgm_seis.seeding import generator
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "dev", "test")
+NEEDED_COLUMNS = ("source_id", "source_origin_time", "trace_start_time", *REQUIRED_COLUMNS)
+CODE_COLUMNS = ("station_network_code", "station_code", "station_location_code")
+# SeisBench's own columns, which do not describe the cut record.
+BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+# An edge of this many seconds without any motion is filling, not recording.
+DEAD_EDGE_S = 1.0
+
+
+def read_records(
+    dataset: WaveformDataset | str | Path,
+    sampling_rate: float,
+    component_order: str,
+    start_offset_s: float,
+    n_samples: int,
+    skip_bad: bool = False,
+    progress: bool = False,
+) -> tuple[NDArray[np.float32], pd.DataFrame]:
+    """Read the records of a data set that cover a window around the origin time.
+
+    Records are cut to the window, to the nearest sample, and never padded: those that do not
+    cover it, lack a component or a coordinate are left out, and their number is logged.  Other
+    sampling rates are resampled by SeisBench, which is logged too.
+
+    Parameters
+    ----------
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        Data set in m/s, or the folder with its metadata.csv and waveforms.hdf5.
+    sampling_rate : float
+        Samples per second to return, Hz.
+    component_order : str
+        Components to return, for example "ZNE".
+    start_offset_s : float
+        Start of the window relative to the origin time, seconds.
+    n_samples : int
+        Length of the window, samples.
+    skip_bad : bool
+        Leave out records with NaN or constant components instead of raising.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    waveforms : numpy.ndarray
+        Velocity in m/s, float32, shape (record, component, sample).
+    scenario : pandas.DataFrame
+        Scenario table, one row a record, with all other columns of the data set; those that
+        end in ``_sample`` count from the start of the window.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be read, lacks columns, or no record is left; or if records are
+        NaN or constant, unless `skip_bad` is set.
+    """
+    dataset = _open(dataset, sampling_rate, component_order)
+    metadata = dataset.metadata
+    rows = _usable_rows(metadata, component_order)
+    first_samples = _first_samples(metadata, sampling_rate, start_offset_s)
+    _say_resampled(metadata.iloc[rows], sampling_rate)
+
+    waveforms = np.empty((len(rows), len(component_order), n_samples), dtype=np.float32)
+    kept: list[dict[str, Any]] = []
+    starts: list[int] = []
+    bad: list[str] = []
+    uncovered = 0
+    for row in tqdm(rows, desc="Reading", unit="rec", disable=None if progress else True):
+        record, values = dataset.get_sample(int(row))
+        first = int(first_samples[row])
+        window = record[:, max(first, 0) : first + n_samples]
+        if first < 0 or window.shape[-1] < n_samples:
+            uncovered += 1
+        elif not np.isfinite(window).all() or (np.ptp(window, axis=-1) == 0.0).any():
+            bad.append(str(values["trace_name"]))
+        elif _dead_edge(window, sampling_rate):
+            uncovered += 1
+        else:
+            waveforms[len(kept)] = window
+            kept.append(values)
+            starts.append(first)
+
+    if bad and not skip_bad:
+        raise DatasetError(
+            f"{len(bad)} of {len(metadata)} records are NaN or constant on a component "
+            f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); every sample must be a "
+            f"recorded one, --skip-bad (skip_bad=True) leaves them out."
+        )
+    _say_dropped({"NaN or constant": len(bad), "not covering the window": uncovered})
+    if not kept:
+        raise DatasetError(
+            f"0 of {len(metadata)} records cover {start_offset_s:g} s to "
+            f"{start_offset_s + n_samples / sampling_rate:g} s after the origin time with the "
+            f"components {component_order}; at least one must."
+        )
+    scenario = _scenario(kept, np.array(starts), sampling_rate)
+    scenario = scenario.assign(trace_component_order=component_order, trace_npts=n_samples)
+    return waveforms[: len(kept)], scenario
+
+
+def event_split(
+    scenario: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> NDArray[np.str_]:
+    """Assign every record to the training, dev or test split by its event.
+
+    An event's split depends on the seed and its ``source_id`` alone: adding events moves none.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table.
+    seed : int
+        Another seed, another split.
+    fractions : sequence of float
+        Expected shares of the events in train, dev and test; they sum to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        "train", "dev" or "test" for every row.
+
+    Raises
+    ------
+    DatasetError
+        If the fractions are not three shares that sum to 1.
+    """
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise DatasetError(
+            f"Split fractions {tuple(fractions)} are not allowed; three shares with sum 1 are."
+        )
+    limits = np.cumsum(fractions)[:-1]
+    events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
+    draws = [generator(seed, "split", event).random() for event in events.tolist()]
+    return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
+
+
+def _open(
+    dataset: WaveformDataset | str | Path, sampling_rate: float, component_order: str
+) -> WaveformDataset:
+    """Return a view of the data set with the wanted rate and components, columns checked."""
+    try:
+        if isinstance(dataset, WaveformDataset):
+            dataset = dataset.copy()
+        else:
+            dataset = WaveformDataset(
+                Path(dataset), component_order=component_order, sampling_rate=sampling_rate
+            )
+        dataset.sampling_rate = sampling_rate
+        dataset.dimension_order = "NCW"
+        dataset.component_order = component_order
+    except (OSError, KeyError, ValueError) as error:
+        raise DatasetError(f"{dataset} is not a readable SeisBench data set: {error}.") from error
+    missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
+    if missing:
+        raise DatasetError(
+            f"The data set lacks the metadata columns {', '.join(missing)}; "
+            f"it needs {', '.join(NEEDED_COLUMNS)}."
+        )
+    return dataset
+
+
+def _usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.intp]:
+    """Return the rows with all values and components; say how many have not."""
+    known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
+    for column, (low, high) in LIMITS.items():
+        known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
+    known &= metadata["trace_sampling_rate_hz"].notna()
+    complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
+    _say_dropped(
+        {
+            "without a magnitude, time, rate or possible coordinates": int((~known).sum()),
+            f"without all of the components {component_order}": int((known & ~complete).sum()),
+        }
+    )
+    return np.flatnonzero(known & complete)
+
+
+def _first_samples(
+    metadata: pd.DataFrame, sampling_rate: float, start_offset_s: float
+) -> NDArray[np.float64]:
+    """Return the sample of every trace at which the window starts."""
+    times = [
+        pd.to_datetime(metadata[column], utc=True, format="ISO8601")
+        for column in ("source_origin_time", "trace_start_time")
+    ]
+    before_s = (times[0] - times[1]).dt.total_seconds().to_numpy()
+    return np.round((before_s + start_offset_s) * sampling_rate)
+
+
+def _dead_edge(window: NDArray[Any], sampling_rate: float) -> bool:
+    """Tell whether a component starts or ends with filling."""
+    edge = max(int(DEAD_EDGE_S * sampling_rate), 2)
+    return bool(
+        (np.ptp(window[:, :edge], axis=-1) == 0.0).any()
+        or (np.ptp(window[:, -edge:], axis=-1) == 0.0).any()
+    )
+
+
+def _scenario(
+    rows: list[dict[str, Any]], starts: NDArray[np.int_], sampling_rate: float
+) -> pd.DataFrame:
+    """Build the scenario table of records cut at `starts`; paths are computed, not read."""
+    table = pd.DataFrame(rows).drop(columns=[*PATH_COLUMNS, *BOOKKEEPING], errors="ignore")
+    for column in table.filter(regex="_sample$").select_dtypes("number"):
+        table[column] -= starts
+    for column in (column for column in CODE_COLUMNS if column in table):
+        table[column] = table[column].fillna("").astype(str)
+    origins = pd.to_datetime(table["source_origin_time"], utc=True)
+    trace_starts = pd.to_datetime(table["trace_start_time"], utc=True, format="ISO8601")
+    trace_starts += pd.to_timedelta(starts / sampling_rate, unit="s")
+    return check_scenario(
+        table.assign(
+            source_id=table["source_id"].astype(str),
+            source_origin_time=origins.dt.strftime(TIME_FORMAT),
+            trace_start_time=trace_starts.dt.strftime(TIME_FORMAT),
+        )
+    )
+
+
+def _say_resampled(metadata: pd.DataFrame, sampling_rate: float) -> None:
+    rates = metadata["trace_sampling_rate_hz"]
+    others = rates[~np.isclose(rates, sampling_rate, rtol=1e-4)]
+    if len(others):
+        found = ", ".join(f"{rate:g}" for rate in sorted(others.unique()))
+        logger.warning(
+            "%d records of %s Hz are resampled to %g Hz by SeisBench.",
+            len(others),
+            found,
+            sampling_rate,
+        )
+
+
+def _say_dropped(reasons: dict[str, int]) -> None:
+    for reason, count in reasons.items():
+        if count:
+            logger.warning("%d records left out: %s.", count, reason)

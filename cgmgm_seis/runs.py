@@ -1,0 +1,131 @@
+"""The folder of a training run: checkpoint, metrics and configuration, always whole files."""
+
+import csv
+import json
+from collections.abc import Mapping
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgmgm_seis.errors import OutputError, TrainingError
+
+CHECKPOINT_FILE = "checkpoint.pt"
+METRICS_FILE = "metrics.csv"
+CONFIG_FILE = "config.json"
+
+
+class RunFolder:
+    """A folder that a killed run leaves ready to resume.
+
+    Every file is written under another name and renamed; the metrics are written from the
+    history inside the checkpoint, so the two agree after a resume whatever happened between.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder; made when there is something to write.
+    resume : bool
+        Continue from a checkpoint, where there is one.
+    overwrite : bool
+        Replace the files of an earlier run.
+
+    Raises
+    ------
+    OutputError
+        If the path exists and may neither be resumed nor replaced.
+    """
+
+    def __init__(self, path: Path, resume: bool = False, overwrite: bool = False) -> None:
+        self.path = path
+        self.checkpoint = path / CHECKPOINT_FILE
+        self.identity: dict[str, Any] = {}
+        self.resumes = resume and self.checkpoint.is_file()
+        replaces = overwrite and (path / CONFIG_FILE).is_file()
+        empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+        if not (self.resumes or replaces or empty):
+            raise OutputError(
+                f"{path} exists already; --resume (resume=True) continues and --overwrite "
+                f"(overwrite=True) replaces a training run in it."
+            )
+
+    def start(
+        self, identity: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write the configuration and return the state to resume from, if there is one.
+
+        Parameters
+        ----------
+        identity : mapping
+            What a resumed run must share with the run before: JSON-ready, may be nested.
+        settings : mapping
+            All settings of this run, of which "name" is that of the weights' files.
+
+        Raises
+        ------
+        TrainingError
+            If the checkpoint is damaged or of a run with another identity.
+        """
+        self.identity = json.loads(json.dumps(identity))
+        state = self._load() if self.resumes else None
+        if state is None:
+            name = settings["name"]
+            for old in (CHECKPOINT_FILE, METRICS_FILE, f"{name}.json", f"{name}.pt"):
+                (self.path / old).unlink(missing_ok=True)
+        config = self.identity | {"config": dict(settings)}
+        self._write(CONFIG_FILE, json.dumps(config, indent=1).encode())
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write the checkpoint and the metrics of its "history", a list of rows."""
+        buffer = BytesIO()
+        torch.save({"identity": json.dumps(self.identity), **state}, buffer)
+        self._write(CHECKPOINT_FILE, buffer.getvalue())
+        if state["history"]:
+            table = StringIO()
+            writer = csv.DictWriter(table, state["history"][0], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(state["history"])
+            self._write(METRICS_FILE, table.getvalue().encode())
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint, map_location="cpu", weights_only=True
+            )
+            before = _leaves(json.loads(state.pop("identity")))
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise TrainingError(
+                f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
+                f"--overwrite (overwrite=True) starts anew."
+            ) from error
+        now = _leaves(self.identity)
+        for key in sorted(before | now):
+            if before.get(key) != now.get(key):
+                raise TrainingError(
+                    f"The run in {self.path} has {key} = {before.get(key)}, not {now.get(key)}; "
+                    f"it resumes with its own settings and data only."
+                )
+        return state
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.path / name
+        temporary = path.with_name(f".{name}.part")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of a nested mapping by their dotted names."""
+    leaves: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves

@@ -1,0 +1,95 @@
+"""The `cgmgm-seis` command: a group whose subcommands are imported when they are called."""
+
+import errno
+from importlib import import_module
+from typing import Any
+
+import click
+
+# Name: where the command lives, and its line in the help.
+COMMANDS = {
+    "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
+    "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
+    "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
+    "weights": ("cgmgm_seis_cli.weights:weights", "List and describe trained weights."),
+}
+
+
+class OneLineError(click.ClickException):
+    """An error shown as one line; exit status 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class OneLineUsageError(OneLineError):
+    """A wrong command line, shown as one line; exit status 2."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand only to run it, and shows every error as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands' names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands' help lines without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Keep the command line for the provenance."""
+        command = [str(info_name), *args]
+        ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta["command"] = command
+        return ctx
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; exit 2 for wrong usage, 1 for other errors."""
+        from cgmgm_seis.errors import CgmgmError
+
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else ctx.command_path
+            message = error.format_message().rstrip(".")
+            raise OneLineUsageError(f"{message}. Try '{path} -h'.") from error
+        except CgmgmError as error:
+            raise OneLineError(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise OneLineError(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cgmgm-seis", message="%(prog)s %(version)s")
+def main() -> None:
+    """Generative ground motion: ask for an earthquake, get seismograms.
+
+    The bundled weights were trained on simulated data; `cgmgm-seis weights info bay_area` says
+    which.
+    """
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""`cgmgm-seis weights`: the trained weights at hand."""
+
+import json
+from typing import Any
+
+import click
+
+
+@click.group()
+def weights() -> None:
+    """List and describe trained weights."""
+
+
+@weights.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(as_json: bool) -> None:
+    """List the weights that `--weights NAME` finds: bundled, then SeisBench's cache."""
+    from cgmgm_seis.pretrained import list_weights
+
+    found = list_weights()
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    header = ("name", "model", "version", "parameters", "size", "trained on")
+    rows = [header] + [
+        (
+            info["name"],
+            info["model"],
+            f"{info['version']}",
+            f"{info['card'].get('parameters', '?')}",
+            _megabytes(info),
+            _trained_on(info),
+        )
+        for info in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@weights.command("info")
+@click.argument("name_or_path", metavar="NAME|PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info_command(name_or_path: str, as_json: bool) -> None:
+    """Show card, trained ranges and checksums of weights."""
+    from cgmgm_seis.pretrained import weights_info
+
+    info = weights_info(name_or_path)
+    if as_json:
+        click.echo(json.dumps(info, indent=1))
+        return
+    click.echo(f"{info['name']} ({info['model']}, version {info['version']})")
+    if info["docstring"]:
+        click.echo(info["docstring"].strip())
+    click.echo("\nTrained ranges:")
+    for column, (low, high) in info["ranges"].items():
+        click.echo(f"  {column:24} {low:12.6g} to {high:.6g}")
+    click.echo("\nCard:")
+    for key, value in info["card"].items():
+        click.echo(f"  {key}: {value if isinstance(value, str) else json.dumps(value)}")
+    click.echo("\nFiles:")
+    for name, digest in info["sha256"].items():
+        click.echo(f"  {name}  {info['size_bytes'][name]} bytes  sha256 {digest}")
+
+
+def _megabytes(info: dict[str, Any]) -> str:
+    return f"{sum(info['size_bytes'].values()) / 1e6:.1f} MB"
+
+
+def _trained_on(info: dict[str, Any]) -> str:
+    from cgmgm_seis.provenance import trained_on
+
+    return trained_on(info["card"])

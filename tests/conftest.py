@@ -1,0 +1,88 @@
+"""Fixtures that several test files share, and a SeisBench cache of the tests' own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+PHASENET_CACHE = SHARED / "phasenet" / "seisbench_cache"
+
+# SeisBench reads this at import and writes to it, so it comes first and is a copy.
+_cache = Path(tempfile.mkdtemp(prefix="seisbench-cache-"))
+atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+if PHASENET_CACHE.is_dir():
+    shutil.copytree(PHASENET_CACHE, _cache, dirs_exist_ok=True)
+for _folder in (_cache, *_cache.rglob("*")):
+    _folder.chmod(0o755 if _folder.is_dir() else 0o644)
+os.environ["SEISBENCH_CACHE_ROOT"] = str(_cache)
+
+TINY_RANGES = {
+    "source_magnitude": [1.0, 5.0],
+    "source_latitude_deg": [36.5, 39.0],
+    "source_longitude_deg": [-123.5, -121.0],
+    "source_depth_km": [0.0, 20.0],
+    "station_latitude_deg": [36.5, 39.0],
+    "station_longitude_deg": [-123.5, -121.0],
+    "path_ep_distance_km": [0.0, 60.0],
+    "path_hyp_distance_km": [0.0, 70.0],
+}
+
+
+def _shared(*parts: str) -> Path:
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"the folder shared/{'/'.join(parts)} is not beside the checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def pleasant_hill():
+    """Folder of the recorded Mw 4.46 Pleasant Hill earthquake: event.xml, raw/."""
+    return _shared("data", "pleasant_hill")
+
+
+@pytest.fixture(scope="session")
+def bay_area_records():
+    """Folder of recorded motion in SeisBench format, response removed."""
+    return _shared("data", "bay_area_records")
+
+
+@pytest.fixture(scope="session")
+def norcal_windows():
+    """Folder of windows with analyst picks, SeisBench format."""
+    return _shared("data", "norcal_windows")
+
+
+@pytest.fixture(scope="session")
+def phasenet():
+    """PhaseNet with its published weights."""
+    _shared("phasenet", "seisbench_cache")
+    import seisbench.models
+
+    return seisbench.models.PhaseNet.from_pretrained("original")
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """Path (without suffix) of saved weights of an untrained CGMGM that samples fast."""
+    import torch
+
+    from cgmgm_seis.models.cgmgm import CGMGM
+
+    torch.manual_seed(0)
+    model = CGMGM(griffin_lim_iterations=2, ranges=TINY_RANGES)
+    path = tmp_path_factory.mktemp("weights") / "tiny"
+    model.save(path, weights_docstring="Untrained.", card={"trained_on": "nothing: simulated"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_weights):
+    """The model of `tiny_weights`."""
+    from cgmgm_seis.pretrained import load_model
+
+    return load_model(tiny_weights)

@@ -1,0 +1,99 @@
+"""The command: fast help, one-line errors and exit statuses."""
+
+import errno
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import click
+import pytest
+from cgmgm_seis_cli import main as module
+from cgmgm_seis_cli.main import COMMANDS, main
+from click.testing import CliRunner
+
+from cgmgm_seis.errors import CgmgmError
+
+HEAVY = ("torch", "seisbench", "obspy", "matplotlib", "pandas", "scipy")
+
+
+def run(*args):
+    return CliRunner().invoke(main, args, prog_name="cgmgm-seis")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from cgmgm_seis_cli.main import main\n"
+        "try:\n    main(['--help'])\n"
+        "finally:\n"
+        f"    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
+    )
+    durations = []
+    for _ in range(3):  # the machine may be busy; the fastest run counts
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        durations.append(time.perf_counter() - start)
+    assert done.returncode == 0
+    assert done.stderr == "[]\n"
+    assert all(name in done.stdout for name in COMMANDS)
+    assert min(durations) < 0.5
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["generate", "weights"])
+def test_help_of_commands(command, option):
+    result = run(command, option)
+    assert result.exit_code == 0
+    assert "Usage: cgmgm-seis" in result.stdout
+
+
+def test_version():
+    result = run("--version")
+    assert result.stdout == f"cgmgm-seis {version('cgmgm-seis')}\n"
+
+
+def test_unknown_command_is_a_usage_error():
+    result = run("genrate")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: No such command 'genrate'")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (CgmgmError("The value 7 is not\nallowed."), 1, "Error: The value 7 is not allowed.\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            "Error: [Errno 28] No space left on device\n",
+        ),
+        (KeyboardInterrupt(), 1, "\nAborted!\n"),
+        (click.UsageError("Wrong."), 2, "Error: Wrong. Try 'cgmgm-seis fail -h'.\n"),
+    ],
+)
+def test_errors_are_one_line(monkeypatch, error, status, text):
+    @click.command()
+    @click.pass_context
+    def fail(ctx):
+        if isinstance(error, click.UsageError):
+            error.ctx = ctx
+        raise error
+
+    monkeypatch.setitem(module.COMMANDS, "fail", ("cgmgm_seis_cli.main:fail", ""))
+    monkeypatch.setattr(module, "fail", fail, raising=False)
+    result = run("fail")
+    assert result.exit_code == status
+    assert result.stderr == text
+    assert result.stdout == ""
+
+
+def test_bugs_keep_their_traceback(monkeypatch):
+    @click.command()
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(module.COMMANDS, "fail", ("cgmgm_seis_cli.main:fail", ""))
+    monkeypatch.setattr(module, "fail", fail, raising=False)
+    assert isinstance(run("fail").exception, ZeroDivisionError)
