@@ -91,9 +91,12 @@ def check_ranges(
         if not outside.any():
             continue
         row = table.iloc[int(np.argmax(outside))]
+        where = ""
+        if not column.startswith("source_"):
+            where = f" (station {row.station_network_code}.{row.station_code})"
         message = (
-            f"{column} = {row[column]:.6g} (station {row.station_network_code}."
-            f"{row.station_code}) is outside the trained range {low:.6g} to {high:.6g}"
+            f"{column} = {row[column]:.6g}{where} is outside the trained range "
+            f"{low:.6g} to {high:.6g}"
         )
         if not extrapolate:
             raise RangeError(f"{message}; --extrapolate (extrapolate=True) tries all the same.")

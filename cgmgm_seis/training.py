@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class TrainingConfig:
     skip_bad : bool
         Leave out records with NaN or constant components.
     name, docstring : str
-        Name of the weights' files, and the text that says what they are.
+        Name of the weights' files, by default the model's, and the text that says what they are.
     """
 
     epochs: int = 200
@@ -72,7 +72,7 @@ class TrainingConfig:
     seed: int = 0
     device: str = "auto"
     skip_bad: bool = False
-    name: str = "weights"
+    name: str = ""
     docstring: str = ""
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class TrainingConfig:
             value = getattr(self, key)
             if value is not None and not 0.0 <= value < math.inf:
                 raise TrainingError(f"{key} = {value} is not allowed; 0 or more is.")
-        if not self.name or Path(self.name).name != self.name:
+        if Path(self.name).name != self.name:
             raise TrainingError(f"name = '{self.name}' is not allowed; a plain file name is.")
 
 
@@ -143,6 +143,7 @@ def train(
         If `out` exists or cannot be written.
     """
     config = config or TrainingConfig()
+    config = replace(config, name=config.name or model.name.lower())
     began = time.monotonic()
     run = RunFolder(Path(out), resume, overwrite)
     _move(model, config.device)
@@ -398,7 +399,7 @@ def _prepare(
     model.fit_normalisation(waveforms[rows["train"]], scenario.iloc[rows["train"]])
     folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
     card = {
-        "trained_on": _origin(scenario),
+        "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
         "data": {
             "name": folder.resolve().name,
             "metadata_sha256": _metadata_sha256(folder),
@@ -432,12 +433,13 @@ def _features(
 
 
 def _origin(scenario: pd.DataFrame) -> str:
-    """Return the words of the weight card on where the records come from."""
-    simulated = scenario.get("trace_simulated", pd.Series(False, index=scenario.index))
-    simulated = simulated.fillna(False).astype(bool)
+    """Return the words of the weight card on what kind of records these are."""
+    if "trace_simulated" not in scenario:
+        return "records of a kind that the data set does not state"
+    simulated = scenario["trace_simulated"].eq(True)
     if simulated.all():
         return "simulated records"
-    return "simulated and recorded data" if simulated.any() else "recorded data"
+    return "simulated and recorded motion" if simulated.any() else "recorded motion"
 
 
 def _metadata_sha256(folder: Path) -> str:

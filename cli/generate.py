@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from cgmgm_seis_cli.parameters import Point, Time, show_messages
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from cgmgm_seis_cli.parameters import show_messages
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
@@ -29,7 +30,7 @@ CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimu
 @click.option("--latent", default=32, help="Width of the latents.")
 @click.option("--prior", default=32, help="Width of the prior's GRU.")
 @click.option("--embedding", default=16, help="Width of the embedded conditions.")
-@click.option("--alpha", default=0.01, help="Weight of the waveform error.")
+@click.option("--alpha", default=0.0, help="Weight of the waveform error.")
 @click.option("--beta", default=0.02, help="Weight of the Kullback-Leibler divergence.")
 @click.option("--published", is_flag=True, help="Repeat the published code's choices.")
 @click.option("--epochs", default=200, help="Passes through the training split.")
@@ -42,7 +43,7 @@ CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimu
 @click.option("--max-minutes", type=float, help="Time for this call.  [default: no limit]")
 @click.option("--seed", default=0, help="Of the first weights, batches, noise and split.")
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
-@click.option("--name", default="weights", help="Name of the weights' two files.")
+@click.option("--name", default="", help="Name of the weights' two files.  [default: the model's]")
 @click.option("--docstring", default="", help="Text that says what the weights are.")
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")

@@ -14,8 +14,6 @@ import obspy
 import pandas as pd
 import pytest
 import torch
-from cgmgm_seis_cli.main import main
-from cgmgm_seis_cli.parameters import Point
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +22,8 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis import outputs
 from cgmgm_seis.scenario import from_event_and_inventory
+from cgmgm_seis_cli.main import main
+from cgmgm_seis_cli.parameters import Point
 
 
 def names(folder):

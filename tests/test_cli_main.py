@@ -8,11 +8,11 @@ from importlib.metadata import version
 
 import click
 import pytest
-from cgmgm_seis_cli import main as module
-from cgmgm_seis_cli.main import COMMANDS, main
 from click.testing import CliRunner
 
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis_cli import main as module
+from cgmgm_seis_cli.main import COMMANDS, main
 
 HEAVY = ("torch", "seisbench", "obspy", "matplotlib", "pandas", "scipy")
 

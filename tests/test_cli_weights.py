@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
-from cgmgm_seis_cli.main import main
 from click.testing import CliRunner
 
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis_cli.main import main
 
 
 def run(*args):

@@ -46,9 +46,11 @@ def test_default_receivers_are_the_bundled_stations():
     assert table["station_code"].tolist() == stations["station_code"].tolist()
 
 
-def test_bundled_stations_agree_with_the_facts(shared):
+def test_bundled_stations_agree_with_the_facts(pleasant_hill):
     facts = pd.read_csv(
-        shared / "data/bay_area_stations.csv", dtype={"station_code": str}, keep_default_na=False
+        pleasant_hill.parent / "bay_area_stations.csv",
+        dtype={"station_code": str},
+        keep_default_na=False,
     )
     pd.testing.assert_frame_equal(bay_area_stations(), facts)
 
@@ -108,8 +110,8 @@ def test_check_fills_defaults_and_keeps_other_columns():
     np.testing.assert_allclose(full["path_ep_distance_km"], table["path_ep_distance_km"])
 
 
-def test_event_and_inventory(shared):
-    inventory = read_inventory(shared / "data/pleasant_hill/raw/NC.C010.xml")
+def test_event_and_inventory(pleasant_hill):
+    inventory = read_inventory(pleasant_hill / "raw" / "NC.C010.xml")
     table = from_event_and_inventory(make_event(), inventory)
     assert table["station_code"].tolist() == ["C010"]
     assert table["source_depth_km"].tolist() == [13.97]

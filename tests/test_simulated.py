@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cgmgm_seis_cli.dataset import dataset as dataset_command
 from click.testing import CliRunner
 from obspy import Stream, Trace
 
@@ -23,6 +22,7 @@ from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.scenario import from_points
+from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
 PICKED_RECORDS = 150
@@ -261,7 +261,9 @@ def test_seisbench_reads_what_was_written(written):
     data = WaveformDataset(folder, component_order="ZNE")
     waveforms, _ = simulate_catalogue(12, seed=5, workers=1)
     assert len(data) == len(table)
-    assert data.sampling_rate == 100.0
+    assert (data.metadata["trace_sampling_rate_hz"] == 100.0).all()
+    assert data.data_format["measurement"] == "velocity"
+    assert data.data_format["unit"] == "mps"
     np.testing.assert_array_equal(data.get_waveforms(), waveforms)
     np.testing.assert_allclose(
         data.metadata["trace_s_arrival_sample"], table["trace_s_arrival_sample"]

@@ -69,6 +69,7 @@ class RegionFields:
     """
 
     site_field: RandomField
+    kappa_field: RandomField
     source_field: RandomField
     attenuation_field: RandomField
     slowness_field: RandomField
@@ -78,6 +79,10 @@ class RegionFields:
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the site term of ln FAS, shape (record, frequency)."""
         return self.site_field(_with_frequency(local_km(latitude, longitude), frequencies))
+
+    def kappa(self, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
+        """Return the excess of kappa under each station in s, shape (record,)."""
+        return self.kappa_field(local_km(latitude, longitude))
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
@@ -143,6 +148,7 @@ def true_fields() -> RegionFields:
     """Return the region's fields; always the same ones."""
     return RegionFields(
         site_field=RandomField("site", 0.5, (15.0, 15.0, 1.0)),
+        kappa_field=RandomField("kappa", 0.008, (15.0, 15.0)),
         source_field=RandomField("source", 0.25, (15.0, 15.0, 1.0)),
         attenuation_field=RandomField("attenuation", 0.55, (15.0, 15.0)),
         slowness_field=RandomField("slowness", 0.04, (25.0, 25.0)),

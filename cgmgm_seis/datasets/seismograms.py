@@ -170,12 +170,12 @@ def _signal(
         [0.35 * np.sign(np.cos(angle)), 2**0.5 * np.cos(angle), 2**0.5 * np.sin(angle)]
     )
     # The source and the scatterers of the path lengthen a pulse.
-    scatter = 0.15 + 0.3 * duration + 0.018 * distance
+    scatter = 0.15 + 0.3 * duration + 0.03 * distance
     s_minus_p = s_start - p_start
     p_train = _Train(
         axis=p_axis,
-        components=np.array([1.0, 0.65, 0.65]),
-        shares=(0.15, 0.25, 0.6),
+        components=np.array([1.0, 0.75, 0.75]),
+        shares=(0.12, 0.25, 0.63),
         scatter=0.5 * scatter,
         coda=s_minus_p,
         fade=s_minus_p,
@@ -184,9 +184,9 @@ def _signal(
     s_train = _Train(
         axis=s_axis,
         components=np.array([0.6, 1.0, 1.0]),
-        shares=(0.2, 0.4, 0.4),
+        shares=(0.12, 0.38, 0.5),
         scatter=scatter,
-        coda=0.3 * s_start,
+        coda=0.5 * s_start,
         fade=np.inf,
         coda_corner=6.0,
     ).draw(rng, s_start)

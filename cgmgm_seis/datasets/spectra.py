@@ -41,7 +41,7 @@ REFERENCE_DEPTH = 8.0  # km
 # `cgmgm_seis.gmm`, adds to the terms above at 2 to 15 Hz, and a smooth continuation beyond.
 GENERIC_SITE = PchipInterpolator(
     np.log([0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 25.0, 50.0]),
-    [0.2, 0.5, 0.8, 1.12, 2.36, 2.1, 0.8, -1.5, -4.0],
+    [0.2, 0.5, 0.8, 1.15, 2.42, 2.17, 1.0, -1.5, -4.0],
 )
 
 
@@ -58,7 +58,7 @@ class Wave:
 
 
 S = Wave(ln_level=0.0, corner=1.0, kappa=1.0, t_star=1.0, site=1.0, site_shift=1.0)
-P = Wave(ln_level=-1.1, corner=1.5, kappa=0.6, t_star=1 / 1.5, site=0.5, site_shift=1.25)
+P = Wave(ln_level=-1.1, corner=1.5, kappa=0.7, t_star=0.75, site=0.5, site_shift=1.25)
 
 
 def seismic_moment(magnitude: ArrayLike) -> Floats:
@@ -121,7 +121,7 @@ def ln_spectrum(
     ln_source = ln_source - np.log1p((f / corner) ** 2)
     excess = 1.0 + fields.attenuation(*source, *station)[:, None]
     t_star = PATH_T_STAR * np.log1p(distance / PATH_LENGTH) * f**-Q_EXPONENT * excess
-    kappa = KAPPA + KAPPA_PER_KM * (depth - REFERENCE_DEPTH)
+    kappa = KAPPA + KAPPA_PER_KM * (depth - REFERENCE_DEPTH) + fields.kappa(*station)[:, None]
     spatial = fields.site(*station, f) + fields.source(*source, f)
     return (
         wave.ln_level

@@ -223,7 +223,8 @@ def _scenario(
     for column in table.filter(regex="_sample$").select_dtypes("number"):
         table[column] -= starts
     for column in (column for column in CODE_COLUMNS if column in table):
-        table[column] = table[column].fillna("").astype(str)
+        known = table[column].notna()
+        table[column] = table[column].astype(object).where(known, "").astype(str)
     origins = pd.to_datetime(table["source_origin_time"], utc=True)
     trace_starts = pd.to_datetime(table["trace_start_time"], utc=True, format="ISO8601")
     trace_starts += pd.to_timedelta(starts / sampling_rate, unit="s")
