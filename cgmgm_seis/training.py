@@ -1,6 +1,5 @@
-"""Train a generator on a SeisBench data set: data, loop, early stopping and resume."""
+"""Train a generator on a SeisBench data set: loop, early stopping and resume."""
 
-import hashlib
 import logging
 import math
 import time
@@ -10,25 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 from torch import Tensor
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.windows import SPLITS, event_split, read_records
-from cgmgm_seis.errors import DatasetError, TrainingError
+from cgmgm_seis.datasets.training_data import Features, prepare
+from cgmgm_seis.datasets.windows import SPLITS
+from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.provenance import versions
 from cgmgm_seis.runs import RunFolder
 from cgmgm_seis.seeding import generator
 
 logger = logging.getLogger(__name__)
-
-FEATURE_CHUNK = 256
-
-Features = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -152,7 +146,7 @@ def train(
         "model_args": model.get_model_args(),
         "config": {key: value for key, value in asdict(config).items() if key not in FREE_SETTINGS},
     }
-    splits, card = _prepare(model, dataset, config, progress)
+    splits, card = prepare(model, dataset, config.seed, config.skip_bad, progress)
     identity["data"] = card["data"]
 
     trainer = Trainer(model, splits, config)
@@ -363,90 +357,6 @@ def _run_epochs(
                 f"it, and the same command with --resume (resume=True) continues."
             ) from error
     return reason
-
-
-def _prepare(
-    model: GroundMotionModel,
-    dataset: WaveformDataset | str | Path,
-    config: TrainingConfig,
-    progress: bool,
-) -> tuple[dict[str, Features], dict[str, Any]]:
-    """Read the data, fit the normalisation, and return the splits' features and their card."""
-    waveforms, scenario = read_records(
-        dataset,
-        model.sampling_rate,
-        model.component_order,
-        model.start_offset_s,
-        model.n_samples,
-        skip_bad=config.skip_bad,
-        progress=progress,
-    )
-    given = "split" in scenario
-    split = scenario["split"].to_numpy(str) if given else event_split(scenario, config.seed)
-    rows = {name: np.flatnonzero(split == name) for name in SPLITS}
-    for name in ("train", "dev"):
-        if not len(rows[name]):
-            raise DatasetError(
-                f"The {name} split has 0 of {len(scenario)} records; train and dev need at least 1."
-            )
-    rows = {name: part for name, part in rows.items() if len(part)}
-    events = {name: scenario["source_id"].iloc[part].nunique() for name, part in rows.items()}
-    if sum(events.values()) > scenario["source_id"].nunique():
-        logger.warning(
-            "The data set's splits share events; its dev and test losses are optimistic."
-        )
-
-    model.fit_normalisation(waveforms[rows["train"]], scenario.iloc[rows["train"]])
-    folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
-    card = {
-        "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
-        "data": {
-            "name": folder.resolve().name,
-            "metadata_sha256": _metadata_sha256(folder),
-            "split": "of the data set" if given else "event-wise by seed",
-            "records": {name: len(part) for name, part in rows.items()},
-            "events": events,
-        },
-        "condition_set": model.get_model_args().get("condition_set"),
-        "component_order": model.component_order,
-        "ranges": model.ranges,
-    }
-    features = {name: _features(model, waveforms, scenario, part) for name, part in rows.items()}
-    return features, card
-
-
-def _features(
-    model: GroundMotionModel,
-    waveforms: NDArray[np.float32],
-    scenario: pd.DataFrame,
-    rows: NDArray[np.intp],
-) -> Features:
-    """Compute the features of some rows in chunks, into tensors allocated once."""
-    features: Features = {}
-    for start in range(0, len(rows), FEATURE_CHUNK):
-        part = rows[start : start + FEATURE_CHUNK]
-        for key, values in model.features(waveforms[part], scenario.iloc[part]).items():
-            if not start:
-                features[key] = values.new_empty(len(rows), *values.shape[1:])
-            features[key][start : start + len(part)] = values
-    return features
-
-
-def _origin(scenario: pd.DataFrame) -> str:
-    """Return the words of the weight card on what kind of records these are."""
-    if "trace_simulated" not in scenario:
-        return "records of a kind that the data set does not state"
-    simulated = scenario["trace_simulated"].eq(True)
-    if simulated.all():
-        return "simulated records"
-    return "simulated and recorded motion" if simulated.any() else "recorded motion"
-
-
-def _metadata_sha256(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("metadata*.csv")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _move(model: GroundMotionModel, device: str) -> None:

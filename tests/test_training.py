@@ -14,7 +14,9 @@ import pytest
 import torch
 from seisbench.data import WaveformDataset, WaveformDataWriter
 
-from cgmgm_seis import CGMGM, from_points, load_model, training
+from cgmgm_seis import CGMGM, from_points, load_model
+from cgmgm_seis.datasets import training_data
+from cgmgm_seis.datasets.training_data import prepare
 from cgmgm_seis.datasets.windows import event_split, read_records
 from cgmgm_seis.errors import DatasetError, OutputError, TrainingError
 from cgmgm_seis.training import Trainer, TrainingConfig, train
@@ -177,14 +179,14 @@ def test_normalisation_comes_from_the_training_split_only(tmp_path):
     models = []
     for folder in (plain, loud):
         models.append(a_model())
-        training._prepare(models[-1], folder, CONFIG, False)
+        prepare(models[-1], folder)
     assert models[0].ranges == models[1].ranges
     assert models[0].log_amplitude_range == models[1].log_amplitude_range
 
 
 def test_events_are_kept_apart_without_a_split(tmp_path):
     folder = write_dataset(tmp_path / "d", change=lambda event, row, motion: row.pop("split"))
-    features, card = training._prepare(a_model(), folder, replace(CONFIG, seed=3), False)
+    features, card = prepare(a_model(), folder, seed=3)
     assert card["data"]["split"] == "event-wise by seed"
     assert sum(card["data"]["events"].values()) == 12
     _, scenario = read_records(folder, 100.0, "ZNE", -5.0, N_SAMPLES)
@@ -198,15 +200,15 @@ def test_splits_that_share_events_are_reported(tmp_path, caplog):
         row["split"] = "dev" if row["station_code"] == "S0" else "train"
 
     folder = write_dataset(tmp_path / "d", change=by_row)
-    training._prepare(a_model(), folder, CONFIG, False)
+    prepare(a_model(), folder)
     assert "splits share events" in caplog.text
 
 
 def test_features_in_chunks_are_those_at_once(dataset, monkeypatch):
     model = a_model()
-    at_once, _ = training._prepare(model, dataset, CONFIG, False)
-    monkeypatch.setattr(training, "FEATURE_CHUNK", 5)
-    in_chunks, _ = training._prepare(model, dataset, CONFIG, False)
+    at_once, _ = prepare(model, dataset)
+    monkeypatch.setattr(training_data, "FEATURE_CHUNK", 5)
+    in_chunks, _ = prepare(model, dataset)
     for key, values in at_once["train"].items():
         torch.testing.assert_close(in_chunks["train"][key], values)
         assert values.is_contiguous()

@@ -12,8 +12,8 @@ from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.stations import bay_area_stations
 
-# Surface traces, simplified by hand from the USGS Quaternary Fault and Fold Database to some km:
-# share of the earthquakes, then longitude and latitude of its points from north to south.
+# Sketches of the surface traces, right to several km: share of the earthquakes, then longitude
+# and latitude of points from north to south.  Not a fault model.
 FAULTS = {
     "San Andreas": (0.17, [(-122.85, 38.10), (-122.50, 37.70), (-122.05, 37.20), (-121.55, 36.85)]),
     "San Gregorio": (0.06, [(-122.60, 37.65), (-122.42, 37.42), (-122.30, 37.10)]),

@@ -190,5 +190,6 @@ def _simulate_block(
         trace_npts=N_SAMPLES,
         trace_component_order="ZNE",
         trace_units="m/s",
+        trace_simulated=True,
     )
     return len(events), waveforms[kept], table

@@ -1,0 +1,226 @@
+"""Make the bundled weights: simulate, train, measure, and write weights, card and figures.
+
+    python docs/make_weights.py WORK SHARED
+
+WORK is a folder for the catalogue and the training run (about 1 GB); an interrupted run continues.
+SHARED holds real recordings and PhaseNet's weights, as the tests use them (`data/`, `phasenet/`).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from obspy import Stream, UTCDateTime
+from seisbench.models import PhaseNet
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
+from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.datasets.windows import read_records
+from cgmgm_seis.gmm import ErgodicFAS
+from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.plots import plot_generated_and_observed, plot_record_section
+from cgmgm_seis.provenance import trained_on
+from cgmgm_seis.scenario import from_event_and_inventory, from_points
+from cgmgm_seis.streams import to_stream
+from cgmgm_seis.training import TrainingConfig, train
+
+EVENTS, SEED = 850, 1
+FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
+REALIZATIONS = 20
+PICK_WINDOW_S = 0.5
+VERSION = "1"
+DOCSTRING = (
+    "CGM-GM (Ren et al. 2026) for the San Francisco Bay Area, three components, trained on "
+    "SIMULATED records (stochastic method, Boore 2003), not on recordings. For learning, testing "
+    "and method development; not for hazard or design. Train on recordings with "
+    "`cgmgm-seis train DATASET`."
+)
+
+
+def main(work: Path, shared: Path) -> None:
+    """Run every step."""
+    catalogue, figures = work / "catalogue", Path(__file__).parent / "figures"
+    if not catalogue.exists():
+        simulate(EVENTS, SEED, catalogue)
+    torch.manual_seed(SEED)
+    model = CGMGM(prior_size=128, embedding_size=32)
+    config = TrainingConfig(
+        epochs=85,
+        batch_size=32,
+        learning_rate=3e-3,
+        final_learning_rate=1e-5,
+        patience=40,
+        seed=SEED,
+        device="cpu",
+        name="bay_area",
+    )
+    path = train(model, catalogue, work / "run", config, resume=True)
+    model = CGMGM.load(path)
+    card = model.card
+    card["trained_on"] = "simulated records"
+    card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
+    phasenet = load_phasenet(shared)
+    card["test_split"] = simulated_metrics(model, catalogue, phasenet)
+    card["pleasant_hill"] = recorded_metrics(model, card, shared, phasenet, figures)
+
+    model.save(CGMGM.bundled_path() / "bay_area", DOCSTRING, VERSION, card)
+    print(f"Wrote {CGMGM.bundled_path()}/bay_area.json.v{VERSION} and .pt.v{VERSION}.")
+    scenario = from_points(4.5, (37.938, -122.057))
+    near = scenario[scenario["path_ep_distance_km"] < 60].reset_index(drop=True)
+    arrivals = model.travel_times.at(near["source_depth_km"], near["path_ep_distance_km"])
+    figure = plot_record_section(model.generate(near), near, arrivals, label=label(model, card))
+    figure.savefig(figures / "generated.png")
+
+
+def label(model: CGMGM, card: dict[str, Any]) -> str:
+    """Say in a figure's title what made it."""
+    return f"{model.name}, weights bay_area (trained on {trained_on(card)})"
+
+
+def load_phasenet(shared: Path) -> Any:
+    """Load PhaseNet's published weights."""
+    cache = shared / "phasenet" / "seisbench_cache" / "models" / "v3" / "phasenet"
+    return PhaseNet.load(cache / "original", version_str="1")
+
+
+def simulated_metrics(model: CGMGM, catalogue: Path, phasenet: Any) -> dict[str, Any]:
+    """Compare one realization of every record of the test split with the record itself."""
+    waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    test = (scenario["split"] == "test").to_numpy()
+    waveforms, scenario = waveforms[test], scenario[test].reset_index(drop=True)
+    generated = model.sample(scenario, seed=SEED, extrapolate=True, progress=True)[:, 0]
+    residuals = ln_fas(generated) - ln_fas(waveforms)
+    loud = np.flatnonzero(scenario["trace_snr_db"] > 10.0)
+    true = scenario.iloc[loud]
+    metrics: dict[str, Any] = {"records": len(scenario)}
+    for k, component in enumerate("ZNE"):
+        metrics[f"ln FAS bias {component} at 2, 5, 10, 15 Hz"] = rounded(residuals[:, k].mean(0))
+        metrics[f"ln FAS sigma {component} at 2, 5, 10, 15 Hz"] = rounded(residuals[:, k].std(0))
+    for name, records in (("simulated", waveforms), ("generated", generated)):
+        for phase, times in pick(phasenet, records[loud]).items():
+            delays = times - true[f"trace_{phase.lower()}_arrival_sample"].to_numpy() / 100.0
+            key = f"PhaseNet {phase}, {name}"
+            metrics[f"{key}: share within {PICK_WINDOW_S} s of the true onset"] = share(delays)
+            metrics[f"{key}: median and 90 % of |delay| (s)"] = spread(delays)
+    return metrics
+
+
+def recorded_metrics(
+    model: CGMGM, card: dict[str, Any], shared: Path, phasenet: Any, figures: Path
+) -> dict[str, Any]:
+    """Compare the recorded Mw 4.46 Pleasant Hill earthquake with the model's median."""
+    folder = shared / "data" / "pleasant_hill"
+    inventory = read_inventory([str(folder / "raw" / "*.xml")])
+    scenario = from_event_and_inventory(read_event(folder / "event.xml"), inventory)
+    origin = UTCDateTime(scenario["source_origin_time"].iloc[0])
+    observed = read_observed([str(folder / "raw" / "*.mseed")], inventory, origin)
+    generated = model.sample(scenario, REALIZATIONS, SEED, extrapolate=True)
+    ln_generated = np.median(ln_fas(generated), axis=1)[:, 1:].mean(axis=1)
+    recorded_fas, picks = [], []
+    for row in scenario.itertuples():
+        station = observed.select(row.station_network_code, row.station_code)
+        horizontals = [station.select(component=component)[0].data for component in "NE"]
+        recorded_fas.append(np.mean([ln_fas(data) for data in horizontals], axis=0))
+        picks.append(pick_stream(phasenet, station, origin))
+    ergodic = np.transpose(
+        [
+            ErgodicFAS(f).mean(
+                scenario["source_magnitude"],
+                scenario["path_hyp_distance_km"],
+                scenario["source_depth_km"],
+            )
+            for f in FREQUENCIES
+        ]
+    )
+    one = pick(phasenet, generated[:, 0])
+    metrics: dict[str, Any] = {
+        "records": len(scenario),
+        "recorded minus generated, mean ln FAS at 2, 5, 10, 15 Hz": rounded(
+            (np.array(recorded_fas) - ln_generated).mean(0)
+        ),
+        "recorded minus ergodic model, mean ln FAS at 2, 5, 10, 15 Hz": rounded(
+            (np.array(recorded_fas) - ergodic).mean(0)
+        ),
+    }
+    for phase in "PS":
+        recorded = np.array([found[phase] for found in picks])
+        delays = one[phase] + model.start_offset_s - recorded
+        metrics[f"PhaseNet {phase}: picked on recorded, on generated"] = [
+            int(np.isfinite(recorded).sum()),
+            int(np.isfinite(one[phase]).sum()),
+        ]
+        metrics[f"PhaseNet {phase}: generated minus recorded, mean and sd (s)"] = rounded(
+            [np.nanmean(delays), np.nanstd(delays)]
+        )
+    arrivals = model.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
+    stream = model.generate(scenario, seed=SEED)
+    figure = plot_generated_and_observed(
+        stream, observed, scenario, arrivals, label=label(model, card)
+    )
+    figure.savefig(figures / "pleasant_hill.png")
+    return metrics
+
+
+def ln_fas(records: NDArray[Any]) -> NDArray[np.float64]:
+    """Return ln of the smoothed FAS (m/s x s) at the four frequencies."""
+    return np.log(smoothed_fas(records, 100.0, FREQUENCIES))
+
+
+def pick(phasenet: Any, records: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    """Return the P and S picks of records (record, Z N E, sample), s after their start, or NaN."""
+    template = from_points(3.0, (37.9, -122.1), [(37.8, -122.2)])
+    found: dict[str, list[float]] = {"P": [], "S": []}
+    for record in tqdm(records, desc="PhaseNet"):
+        stream = to_stream(
+            record[None, None],
+            template,
+            sampling_rate=100.0,
+            start_offset_s=0.0,
+            component_order="ZNE",
+        )
+        times = pick_stream(phasenet, stream, stream[0].stats.starttime)
+        for phase, values in found.items():
+            values.append(times[phase])
+    return {phase: np.array(values) for phase, values in found.items()}
+
+
+def pick_stream(phasenet: Any, stream: Stream, reference: UTCDateTime) -> dict[str, float]:
+    """Return the most probable P and S pick of one station, s after a reference time, or NaN."""
+    scaled = stream.copy()
+    for trace in scaled:
+        # PhaseNet was trained on counts; m/s underflow in its normalisation.
+        trace.data = trace.data * 1e9
+    picks = phasenet.classify(scaled, P_threshold=0.3, S_threshold=0.3).picks
+    best = {"P": np.nan, "S": np.nan}
+    for phase in best:
+        chosen = [found for found in picks if found.phase == phase]
+        if chosen:
+            strongest = max(chosen, key=lambda found: found.peak_value)
+            best[phase] = strongest.peak_time - reference
+    return best
+
+
+def share(delays: NDArray[np.float64]) -> float:
+    """Return the share of records picked close to the true onset."""
+    return round(float(np.mean(np.abs(np.nan_to_num(delays, nan=np.inf)) < PICK_WINDOW_S)), 3)
+
+
+def spread(delays: NDArray[np.float64]) -> list[float]:
+    """Return the median delay and the 90th percentile of its size, of picked records."""
+    picked = delays[np.isfinite(delays)]
+    return rounded([np.median(picked), np.percentile(np.abs(picked), 90)])
+
+
+def rounded(values: Any) -> list[float]:
+    """Return plain numbers with three decimals."""
+    return [round(float(value), 3) for value in pd.Series(values)]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
