@@ -1,14 +1,15 @@
 """Find, describe and load weights by name or path, whichever model they belong to."""
 
+import logging
 import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cgmgm_seis.errors import WeightsError
 from cgmgm_seis.models.base import GroundMotionModel, read_metadata, sha256
+
+logger = logging.getLogger(__name__)
 
 # Every generator, by the name that its weights carry.
 MODELS = {"CGMGM": "cgmgm_seis.models.cgmgm"}
@@ -42,26 +43,30 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
     Raises
     ------
     WeightsError
-        If the weights are missing, damaged or unsafe, or the device is not there.
+        If the weights are missing, damaged or unsafe.
+    CgmgmError
+        If there is no such device.
     """
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
     cls = model_class(str(metadata.get("model")))
     model = cls.load(_without_suffix(path_json), version_str=version)
-    if device == "auto":
-        model.to_preferred_device()
-        return model
-    try:
-        return model.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        raise WeightsError(
-            f"Device '{device}' is not available here; cpu always is ({error})."
-        ) from error
+    return model.to_device(device)
 
 
 def list_weights() -> list[dict[str, Any]]:
-    """Return `weights_info` of all named weights, bundled and in SeisBench's cache."""
-    return [weights_info(name) for model in MODELS for name in model_class(model).list_pretrained()]
+    """Return `weights_info` of all named weights, bundled and in SeisBench's cache.
+
+    Damaged ones are left out and logged.
+    """
+    found = []
+    for model in MODELS:
+        for name in model_class(model).list_pretrained():
+            try:
+                found.append(weights_info(name))
+            except WeightsError as error:
+                logger.warning("%s", error)
+    return found
 
 
 def weights_info(name_or_path: str | Path) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def train(
     config = replace(config, name=config.name or model.name.lower())
     began = time.monotonic()
     run = RunFolder(Path(out), resume, overwrite)
-    _move(model, config.device)
+    model.to_device(config.device)
     identity: dict[str, Any] = {
         "model": model.name,
         "model_args": model.get_model_args(),
@@ -357,16 +357,6 @@ def _run_epochs(
                 f"it, and the same command with --resume (resume=True) continues."
             ) from error
     return reason
-
-
-def _move(model: GroundMotionModel, device: str) -> None:
-    if device == "auto":
-        model.to_preferred_device()
-        return
-    try:
-        model.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"Device '{device}' is not available here; cpu always is.") from error
 
 
 def _named(prefix: str, names: list[str], totals: Any) -> dict[str, float]:

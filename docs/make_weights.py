@@ -51,7 +51,7 @@ def main(work: Path, shared: Path) -> None:
     torch.manual_seed(SEED)
     model = CGMGM(prior_size=128, embedding_size=32)
     config = TrainingConfig(
-        epochs=85,
+        epochs=60,
         batch_size=32,
         learning_rate=3e-3,
         final_learning_rate=1e-5,

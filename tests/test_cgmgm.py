@@ -11,7 +11,7 @@ from obspy import Stream
 from torch import nn
 
 from cgmgm_seis.conditions import CONDITION_SETS, ExtrapolationWarning, training_ranges
-from cgmgm_seis.errors import RangeError, WeightsError
+from cgmgm_seis.errors import CgmgmError, RangeError, WeightsError
 from cgmgm_seis.models.cgmgm import CGMGM
 from cgmgm_seis.models.networks import LatentPrior, decode, mlp
 from cgmgm_seis.pretrained import load_model, weights_info
@@ -105,6 +105,22 @@ def test_rolled_prior_is_torchs_gru_cell():
     torch.testing.assert_close(log_variance, log_variances, atol=1e-5, rtol=1e-4)
 
 
+def test_the_prior_hears_a_random_share_of_the_past():
+    latents = torch.randn(2000, 50, 4)
+    heard = CGMGM._heard_past(latents, torch.Generator().manual_seed(0))
+    shares = heard.mean(dim=1)
+    assert set(heard.unique().tolist()) == {0.0, 1.0}
+    # Uniform between none and all: mean 1/2, variance 1/12 and a little from 50 draws.
+    assert float(shares.mean()) == pytest.approx(0.5, abs=0.02)
+    assert float(shares.var()) == pytest.approx(1 / 12 + 1 / 6 / 50, abs=0.005)
+
+    prior = LatentPrior(latent_size=4, embedding_size=3, width=5)
+    condition = torch.randn(2000, 3)
+    deaf, _ = prior(latents, condition, torch.zeros_like(heard))
+    same, _ = prior(torch.zeros_like(latents), condition)
+    torch.testing.assert_close(deaf, same)
+
+
 def test_published_sampling_uses_the_published_deviation():
     torch.manual_seed(1)
     ours, published = LatentPrior(4, 3, 5), LatentPrior(4, 3, 5, published=True)
@@ -135,7 +151,7 @@ def test_loss_parts(scenario, published):
     """
     rng = np.random.default_rng(0)
     waveforms = rng.normal(0, 1e-5, (5, 3, 6000)).astype(np.float32)
-    model = untrained(scenario, published=published)
+    model = untrained(scenario, published=published, alpha=0.01)
     model.fit_normalisation(waveforms, scenario)
     batch = model.features(waveforms, scenario)
     assert batch["amplitudes"].min() == pytest.approx(0.0, abs=1e-5)
@@ -159,7 +175,8 @@ def test_loss_parts(scenario, published):
         _, prior_mean, prior_log_variance = model.prior.roll(condition, prior_noise)
     else:
         latents = mean + torch.exp(0.5 * log_variance) * noise
-        prior_mean, prior_log_variance = model.prior(latents, condition)
+        heard = model._heard_past(latents, generator)
+        prior_mean, prior_log_variance = model.prior(latents, condition, heard)
     theirs = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, torch.exp(0.5 * log_variance)),
         torch.distributions.Normal(prior_mean, torch.exp(0.5 * prior_log_variance)),
@@ -171,7 +188,7 @@ def test_waveform_error_is_parsevals(scenario):
     """The relative error of records scaled by 1.1 is 0.1^2 of their 6000 variances."""
     rng = np.random.default_rng(0)
     waveforms = rng.normal(0, 1e-5, (5, 3, 6000)).astype(np.float32)
-    model = untrained(scenario)
+    model = untrained(scenario, alpha=0.01)
     model.fit_normalisation(1.2 * waveforms, scenario)
     batch = model.features(waveforms, scenario)
     louder = model.features(1.1 * waveforms, scenario)["amplitudes"]
@@ -274,7 +291,7 @@ def test_pretrained_names(model, tmp_path, monkeypatch):
     """Bundled weights first, then SeisBench's cache; a missing name lists those there are."""
     monkeypatch.setattr(seisbench, "cache_model_root", tmp_path)
     assert "bay_area" in CGMGM.list_pretrained()
-    assert "simulated" in CGMGM.list_pretrained(details=True)["bay_area"]
+    assert "SIMULATED" in CGMGM.list_pretrained(details=True)["bay_area"]
     with pytest.raises(WeightsError, match=r"'nothing'.*bay_area"):
         CGMGM.from_pretrained("nothing")
     for version in ("2", "10"):
@@ -293,5 +310,5 @@ def test_weights_by_name_and_by_path(model, tmp_path):
     assert load_model("bay_area").weights_version == weights_info("bay_area")["version"]
     with pytest.raises(WeightsError, match="bay_area"):
         load_model(tmp_path / "nothing")
-    with pytest.raises(WeightsError, match="Device 'teapot'"):
+    with pytest.raises(CgmgmError, match="Device 'teapot'"):
         load_model("bay_area", device="teapot")

@@ -18,7 +18,7 @@ from cgmgm_seis import CGMGM, from_points, load_model
 from cgmgm_seis.datasets import training_data
 from cgmgm_seis.datasets.training_data import prepare
 from cgmgm_seis.datasets.windows import event_split, read_records
-from cgmgm_seis.errors import DatasetError, OutputError, TrainingError
+from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
 from cgmgm_seis.training import Trainer, TrainingConfig, train
 
 N_SAMPLES = 800
@@ -390,7 +390,7 @@ def test_impossible_settings_are_named(setting):
 
 
 def test_an_absent_device_is_named(dataset, tmp_path):
-    with pytest.raises(TrainingError, match="Device 'warp' is not available"):
+    with pytest.raises(CgmgmError, match="Device 'warp' is not available"):
         train(a_model(), dataset, tmp_path / "run", replace(CONFIG, device="warp"))
 
 

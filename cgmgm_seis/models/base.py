@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.conditions import RANGE_COLUMNS, check_ranges, training_ranges
-from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.errors import CgmgmError, WeightsError
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.streams import to_stream
 
@@ -185,6 +185,22 @@ class GroundMotionModel(SeisBenchModel):
             grid["depth_step_km"],
             grid["distance_step_km"],
         )
+
+    def to_device(self, device: str) -> Self:
+        """Move the model to "cpu", "cuda", "mps", .., or with "auto" to the fastest at hand.
+
+        Raises
+        ------
+        CgmgmError
+            If there is no such device.
+        """
+        if device == "auto":
+            self.to_preferred_device()
+            return self
+        try:
+            return self.to(torch.device(device))
+        except (RuntimeError, AssertionError) as error:
+            raise CgmgmError(f"Device '{device}' is not available here; cpu always is.") from error
 
     def set_travel_times(self, table: TravelTimeTable) -> None:
         """Replace the table of travel times, for a model of another region."""
@@ -390,4 +406,5 @@ def sha256(path: Path) -> str:
 
 def _versions(folder: Path, name: str) -> list[str]:
     prefix = f"{name}.json.v"
-    return [path.name.removeprefix(prefix) for path in folder.glob(f"{name}.json.v*")]
+    names = [path.name for path in folder.glob("*.json.v*")]
+    return [found.removeprefix(prefix) for found in names if found.startswith(prefix)]

@@ -177,16 +177,17 @@ class CGMGM(GroundMotionModel):
         condition = self.embedding(batch["conditions"])
         # The latents tell encoder and decoder nearly all; left to them, the embedding would not
         # learn what the prior must know, such as when the waves arrive.
-        heard = condition if self.published else condition.detach()
-        mean, log_variance = self.encoder(target, heard)
+        given = condition if self.published else condition.detach()
+        mean, log_variance = self.encoder(target, given)
         noise = torch.empty_like(mean).normal_(generator=generator)
         latents = mean + torch.exp(0.5 * log_variance) * noise
         if self.published:
             noise = torch.empty_like(mean).normal_(generator=generator)
             _, prior_mean, prior_log_variance = self.prior.roll(condition, noise)
         else:
-            prior_mean, prior_log_variance = self.prior(latents, condition)
-        output = decode(self.decoder, latents, heard)
+            heard = self._heard_past(latents, generator)
+            prior_mean, prior_log_variance = self.prior(latents, condition, heard)
+        output = decode(self.decoder, latents, given)
 
         divergence = 0.5 * (
             prior_log_variance
@@ -203,6 +204,20 @@ class CGMGM(GroundMotionModel):
         loss = parts["amplitude"] + self.alpha * parts["waveform"] + self.beta * parts["divergence"]
         return {"loss": loss, **parts}
 
+    @staticmethod
+    def _heard_past(latents: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a mask (record, frame) of the latents that the prior hears in training.
+
+        A prior that hears its whole past learns little else: the loudness of a record, say, from
+        the frame before instead of from magnitude and distance, and is lost when it must begin
+        by itself.  So it hears a random share of the past, between none and all, as in the word
+        dropout of Bowman et al. (2016).
+        """
+        n_records, n_frames = latents.shape[:2]
+        share = torch.rand(n_records, 1, generator=generator, device=latents.device)
+        draws = torch.rand(n_records, n_frames, generator=generator, device=latents.device)
+        return (draws < share).to(latents.dtype)
+
     def _waveform_error(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the squared error (record,) of the waveforms rebuilt with the true phase."""
         if self.published:
@@ -213,9 +228,9 @@ class CGMGM(GroundMotionModel):
             return ((rebuilt - batch["waveforms"]) ** 2).sum(dim=(1, 2))
         if self.alpha == 0.0:
             return output.new_zeros(len(output))
-        difference = self._from_frames(self._unscale(output) - self._unscale(batch["amplitudes"]))
-        weights = self.spectrogram.energy_weights().to(output.device)
-        energy = (weights * difference**2).sum(dim=(1, 2, 3))
+        difference = self._unscale(output) - self._unscale(batch["amplitudes"])
+        weights = self.spectrogram.energy_weights().flatten().repeat(len(self.component_order))
+        energy = difference.square().sum(dim=1) @ weights.to(output.device)
         return energy / (batch["variance"] + AMPLITUDE_FLOOR**2)
 
     # ---- generation ------------------------------------------------------------------------

@@ -37,12 +37,25 @@ class LatentPrior(nn.Module):
         self.mean = nn.Linear(width, latent_size)
         self.log_variance = nn.Linear(width, latent_size)
 
-    def forward(self, latents: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, latents: Tensor, condition: Tensor, heard: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the moments of every latent given those before it, in one fused pass.
 
-        This is the divergence's p(z_t | z_<t) of a variational recurrent network (Chung et al.
-        2015) with the posterior's latents in the past.
+        This is p(z_t | z_<t) of a variational recurrent network (Chung et al. 2015), with the
+        posterior's latents in the past.
+
+        Parameters
+        ----------
+        latents : torch.Tensor
+            Shape (record, frame, latent).
+        condition : torch.Tensor
+            Shape (record, embedding).
+        heard : torch.Tensor, optional
+            Shape (record, frame), 0 where the next frame is not told this latent.
         """
+        if heard is not None:
+            latents = latents * heard[..., None]
         past = torch.cat([torch.zeros_like(latents[:, :1]), latents[:, :-1]], dim=1)
         repeated = condition[:, None].expand(-1, latents.shape[1], -1)
         hidden, _ = self.gru(torch.cat([past, repeated], dim=-1))
