@@ -21,7 +21,7 @@ def fas(waveform: ArrayLike, sampling_rate: float) -> tuple[Floats, Floats]:
     frequencies : numpy.ndarray
         Hz, shape (frequency,), from zero to Nyquist.
     amplitudes : numpy.ndarray
-        dt |rfft|, shape (.., frequency), units of the waveform x s.
+        dt abs(rfft), shape (.., frequency), units of the waveform x s.
 
     Examples
     --------

@@ -58,7 +58,7 @@ class Spectrogram:
         return self._istft(spectra, self.window(spectra.device))
 
     def energy_weights(self) -> Tensor:
-        """Return weights (bin,) with sum(w |S|^2) = sum(x^2), Parseval's theorem for the STFT.
+        """Return weights (bin,) with sum(w abs(S)^2) = sum(x^2), Parseval's theorem for the STFT.
 
         Exact where the squared windows of the frames overlap to a constant; for the Hann
         window at any hop up to a third of its length within 1 %.

@@ -51,6 +51,8 @@ class TrainingConfig:
         "cpu", "cuda", "mps" or "auto", the fastest at hand.
     skip_bad : bool
         Leave out records with NaN or constant components.
+    only : str
+        Train the parameters whose name begins so, "prior" for example, and keep the others.
     name, docstring : str
         Name of the weights' files, by default the model's, and the text that says what they are.
     """
@@ -66,6 +68,7 @@ class TrainingConfig:
     seed: int = 0
     device: str = "auto"
     skip_bad: bool = False
+    only: str = ""
     name: str = ""
     docstring: str = ""
 
@@ -106,7 +109,8 @@ def train(
     Parameters
     ----------
     model : GroundMotionModel
-        Trained in place; holds the best weights afterwards.
+        Trained in place; holds the best weights afterwards.  One that has been loaded from
+        weights goes on from there, with their normalisation.
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set with magnitude, source and station columns, see
         `cgmgm_seis.datasets.windows.read_records`.  Without a ``split`` column it is split
@@ -146,6 +150,8 @@ def train(
         "model_args": model.get_model_args(),
         "config": {key: value for key, value in asdict(config).items() if key not in FREE_SETTINGS},
     }
+    if model.weights_sha256:
+        identity["started_from"] = model.weights_sha256
     splits, card = prepare(model, dataset, config.seed, config.skip_bad, progress)
     identity["data"] = card["data"]
 
@@ -157,6 +163,8 @@ def train(
     deadline = math.inf if config.max_minutes is None else began + 60.0 * config.max_minutes
     stopped = _run_epochs(trainer, run, deadline, progress)
 
+    if model.weights_sha256:
+        card["started_from"] = {"sha256": model.weights_sha256, **model.card}
     model.load_state_dict(trainer.best_weights)
     model.eval()
     metrics = {split: trainer.evaluate(split) for split in SPLITS if split in splits}
@@ -193,8 +201,9 @@ class Trainer:
             for split, features in splits.items()
         }
         self.config = config
+        self.trained = _trained(model, config.only)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(),
+            self.trained,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=model.device.type in ("cpu", "cuda"),
@@ -221,7 +230,7 @@ class Trainer:
         batches = list(self._batches("train", generator(self.config.seed, "order", epoch)))
         totals: Tensor | float = 0.0
         names: list[str] = []
-        self.model.train()
+        self._set_training()
         for step, (share, batch) in enumerate(batches):
             rate = self._learning_rate((epoch - 1 + step / len(batches)) / self.config.epochs)
             for group in self.optimizer.param_groups:
@@ -229,9 +238,7 @@ class Trainer:
             losses = self.model.loss(batch, noise)
             self.optimizer.zero_grad(set_to_none=True)
             losses["loss"].backward()
-            norm = torch.nn.utils.clip_grad_norm_(
-                self.model.parameters(), self.config.gradient_clip
-            )
+            norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.gradient_clip)
             self.optimizer.step()
             names = [*losses, "gradient_norm"]
             # Summed on the device: asking for a number would wait for it in every step.
@@ -252,6 +259,13 @@ class Trainer:
             self.best_epoch = epoch
             self.best_weights = _copy(self.model.state_dict())
         return row
+
+    def _set_training(self) -> None:
+        """Put the parts that are trained in training mode, and only them."""
+        self.model.train()
+        for part in self.model.children():
+            if not any(parameter.requires_grad for parameter in part.parameters()):
+                part.eval()
 
     @torch.no_grad()
     def evaluate(self, split: str) -> dict[str, float]:
@@ -357,6 +371,17 @@ def _run_epochs(
                 f"it, and the same command with --resume (resume=True) continues."
             ) from error
     return reason
+
+
+def _trained(model: GroundMotionModel, only: str) -> list[torch.nn.Parameter]:
+    """Return the parameters to train; the others no longer need a gradient."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(only))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        names = ", ".join(name for name, part in model.named_children() if [*part.parameters()])
+        raise TrainingError(f"only = '{only}' names no parameters; there are {names}.")
+    return trained
 
 
 def _named(prefix: str, names: list[str], totals: Any) -> dict[str, float]:

@@ -32,7 +32,18 @@ CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimu
 @click.option("--embedding", default=16, help="Width of the embedded conditions.")
 @click.option("--alpha", default=0.0, help="Weight of the waveform error.")
 @click.option("--beta", default=0.02, help="Weight of the Kullback-Leibler divergence.")
+@click.option(
+    "--past-dropout/--no-past-dropout",
+    default=True,
+    help="Let the prior hear a random share of the past, or all of it.",
+)
 @click.option("--published", is_flag=True, help="Repeat the published code's choices.")
+@click.option(
+    "--init",
+    metavar="NAME|PATH",
+    help="Go on from these weights, with their widths, components and scaling.",
+)
+@click.option("--only", default="", help='Train only parameters named so: "prior".  [default: all]')
 @click.option("--epochs", default=200, help="Passes through the training split.")
 @click.option("--batch-size", default=128, help="Records in a step.")
 @click.option("--lr", default=8e-4, help="First learning rate; it falls as a half cosine.")
@@ -61,7 +72,10 @@ def train(
     embedding: int,
     alpha: float,
     beta: float,
+    past_dropout: bool,
     published: bool,
+    init: str | None,
+    only: str,
     epochs: int,
     batch_size: int,
     lr: float,
@@ -87,7 +101,7 @@ def train(
     """
     import torch
 
-    from cgmgm_seis.pretrained import model_class, weights_info
+    from cgmgm_seis.pretrained import load_model, model_class, weights_info
     from cgmgm_seis.training import TrainingConfig
     from cgmgm_seis.training import train as train_model
 
@@ -104,6 +118,7 @@ def train(
         seed=seed,
         device=device,
         skip_bad=skip_bad,
+        only=only,
         name=name,
         docstring=docstring,
     )
@@ -116,9 +131,14 @@ def train(
         "embedding_size": embedding,
         "alpha": alpha,
         "beta": beta,
+        "past_dropout": past_dropout,
         "published": published,
     }
     model = model_class(model_name.upper())(**arguments)
+    if init is not None:
+        model = load_model(init)
+        for setting in ("alpha", "beta", "past_dropout"):
+            setattr(model, setting, arguments[setting])
     weights = train_model(
         model, dataset, out, config, resume=resume, overwrite=overwrite, progress=verbosity != -1
     )

@@ -1,13 +1,13 @@
 """Sphinx configuration."""
 
+import importlib.metadata
 import json
-from importlib.metadata import version
 
 from cgmgm_seis.pretrained import weights_info
 
 project = "cgmgm-seis"
 author = "The cgmgm-seis developers"
-release = version("cgmgm-seis")
+version = release = importlib.metadata.version("cgmgm-seis")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["amsmath", "dollarmath", "substitution"]

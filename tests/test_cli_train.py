@@ -100,6 +100,19 @@ def test_trained_weights_generate_at_once(dataset, run, tmp_path):
     assert any(path.suffix == ".mseed" for path in (tmp_path / "made").iterdir())
 
 
+def test_going_on_from_weights(dataset, run, tmp_path):
+    assert run(dataset, "--out", "first", *SMALL, "--no-past-dropout").exit_code == 0
+    result = run(
+        dataset, "--out", "mine", "--init", "first/cgmgm", "--only", "prior", "--epochs", "1"
+    )
+    assert result.exit_code == 0, result.output
+    first, second = (load_model(tmp_path / run / "cgmgm") for run in ("first", "mine"))
+    assert (first.past_dropout, second.past_dropout) == (False, True)
+    assert second.latent_size == first.latent_size == 4
+    refused(run(dataset, "--out", "x", "--init", "nowhere"), 1, "nowhere")
+    refused(run(dataset, "--out", "x", "--only", "nowhere"), 1, "'nowhere'")
+
+
 def test_the_seed_makes_the_run(dataset, run, tmp_path):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run(dataset, "--out", out, *SMALL, "--seed", seed, "-q").exit_code == 0
@@ -134,6 +147,6 @@ def test_defaults_are_those_of_the_library():
         option = SETTINGS.get(field.name, field.name)
         assert defaults[option] == field.default, option
     arguments = signature(CGMGM).parameters
-    for name in ("condition_set", "alpha", "beta", "published", *ARGUMENTS):
+    for name in ("condition_set", "alpha", "beta", "past_dropout", "published", *ARGUMENTS):
         assert defaults[ARGUMENTS.get(name, name)] == arguments[name].default, name
     assert set(CONDITION_SETS) == set(conditions.CONDITION_SETS)

@@ -132,6 +132,30 @@ def test_a_run_writes_weights_that_load_and_sample(dataset, tmp_path):
     assert np.isfinite(motion).all()
 
 
+def test_going_on_from_weights_with_a_part_of_the_network(dataset, tmp_path):
+    first = train(a_model(), dataset, tmp_path / "first", CONFIG, progress=False)
+    before = load_model(first)
+    config = replace(CONFIG, only="prior", name="second")
+    louder = write_dataset(tmp_path / "other", change=lambda i, row, motion: motion.__imul__(3))
+    path = train(load_model(first), louder, tmp_path / "second", config, progress=False)
+    after = load_model(path)
+    changed = {
+        key
+        for key, value in after.state_dict().items()
+        if not torch.equal(value, before.state_dict()[key])
+    }
+    assert changed == {key for key in before.state_dict() if key.startswith("prior.")}
+    # Scaling belongs to the weights: other data do not change it.
+    assert after.get_model_args() == before.get_model_args()
+    assert after.card["started_from"]["sha256"] == before.weights_sha256
+    assert after.card["started_from"]["epochs"] == CONFIG.epochs
+    table = metrics(path.parent)
+    assert table.dev_divergence.iloc[-1] < table.dev_divergence.iloc[0]
+    assert table.dev_amplitude.nunique() == 1
+    with pytest.raises(TrainingError, match=r"'nothing'.*embedding, encoder, prior, decoder"):
+        train(a_model(), dataset, tmp_path / "x", replace(CONFIG, only="nothing"), progress=False)
+
+
 def test_the_card_says_where_weights_come_from(dataset, tmp_path):
     path = train(a_model(), dataset, tmp_path / "run", CONFIG, progress=False)
     card = load_model(path).card

@@ -31,6 +31,8 @@ def prepare(
 ) -> tuple[dict[str, Features], dict[str, Any]]:
     """Read a data set and fit the model's normalisation to its training split.
 
+    A model that has been trained before keeps its normalisation, to which its weights belong.
+
     Parameters
     ----------
     model : GroundMotionModel
@@ -80,7 +82,8 @@ def prepare(
             "The data set's splits share events; its dev and test losses are optimistic."
         )
 
-    model.fit_normalisation(waveforms[rows["train"]], scenario.iloc[rows["train"]])
+    if not model.ranges:
+        model.fit_normalisation(waveforms[rows["train"]], scenario.iloc[rows["train"]])
     folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
     card = {
         "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",

@@ -66,6 +66,8 @@ class CGMGM(GroundMotionModel):
         Iterations of phase retrieval, with momentum 0.99.
     log_amplitude_range : sequence of float
         log10 amplitudes scaled to 0 and 1; set from the training split.
+    past_dropout : bool
+        In training, let the prior hear a random share of the latents before each, not all.
     published : bool
         Repeat the published code's choices for parity studies: amplitudes from a rectangular
         window, prior latents with standard deviation 0.5 exp(log variance), prior rolled on its
@@ -93,6 +95,7 @@ class CGMGM(GroundMotionModel):
         hop: int = 46,
         griffin_lim_iterations: int = 50,
         log_amplitude_range: Sequence[float] = (-10.0, 0.0569),
+        past_dropout: bool = True,
         published: bool = False,
         citation: str | None = CITATION,
         **kwargs: Any,
@@ -106,6 +109,7 @@ class CGMGM(GroundMotionModel):
         self.beta = beta
         self.griffin_lim_iterations = 500 if published else griffin_lim_iterations
         self.log_amplitude_range = list(log_amplitude_range)
+        self.past_dropout = past_dropout
         self.published = published
         self.spectrogram = Spectrogram(self.n_samples, n_fft, hop, rectangular_analysis=published)
 
@@ -129,6 +133,7 @@ class CGMGM(GroundMotionModel):
             "hop": self.spectrogram.hop,
             "griffin_lim_iterations": self.griffin_lim_iterations,
             "log_amplitude_range": self.log_amplitude_range,
+            "past_dropout": self.past_dropout,
             "published": self.published,
         }
 
@@ -171,7 +176,7 @@ class CGMGM(GroundMotionModel):
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of Ren et al. and its parts, summed over a record, mean over records.
 
-        loss = |scaled log amplitude error|^2 + alpha |waveform error|^2 + beta KL.
+        loss = (scaled log amplitude error)^2 + alpha (waveform error)^2 + beta KL.
         """
         target = batch["amplitudes"]
         condition = self.embedding(batch["conditions"])
@@ -185,7 +190,7 @@ class CGMGM(GroundMotionModel):
             noise = torch.empty_like(mean).normal_(generator=generator)
             _, prior_mean, prior_log_variance = self.prior.roll(condition, noise)
         else:
-            heard = self._heard_past(latents, generator)
+            heard = self._heard_past(latents, generator) if self.past_dropout else None
             prior_mean, prior_log_variance = self.prior(latents, condition, heard)
         output = decode(self.decoder, latents, given)
 
