@@ -55,6 +55,23 @@ def test_every_condition_set_and_component_order_samples(scenario, condition_set
     assert np.ptp(records, axis=-1).min() > 0
 
 
+def test_bursts_before_the_first_arrival_are_limited():
+    """White noise with a tenfold first second: P comes at 20 s, and after it nothing changes."""
+    model = CGMGM(component_order="Z")
+    noise = torch.randn(2, 1, 6000, generator=torch.Generator().manual_seed(0))
+    burst = noise.clone()
+    burst[..., :100] *= 10
+    before = model._before(torch.tensor([2000.0, 2000.0]))
+    assert before.sum(dim=1).tolist() == [42, 42]  # frames at 0, 46, .., 1886 end before 2000 - 80
+    quiet, loud = (model.spectrogram.transform(record).abs() for record in (noise, burst))
+    limited = model._without_bursts(loud, before)
+    assert float(loud[..., 0].mean() / quiet[..., 20:40].mean()) > 5
+    assert float(limited[..., 0].mean() / quiet[..., 20:40].mean()) < 1.5
+    torch.testing.assert_close(limited[..., 42:], loud[..., 42:])
+    level = model._noise_level(limited, before)
+    torch.testing.assert_close(level, torch.ones(2, 1), atol=0.2, rtol=0)
+
+
 def test_samples_do_not_depend_on_batch_order_or_subset(model, scenario):
     """To rounding: within 1e-5 of the record's peak."""
     whole = model.sample(scenario, n_realizations=3, seed=5)

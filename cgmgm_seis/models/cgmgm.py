@@ -25,7 +25,8 @@ CITATION = (
 )
 # Added to amplitudes (m/s x samples) before their logarithm, as published.
 AMPLITUDE_FLOOR = 1e-10
-# Before P, the waveform may reach this many standard deviations of its own noise.
+# Before P, the waveform may reach this many standard deviations of its own noise, and a frame this
+# many times the amplitude of a quiet one.
 NOISE_CLIP = 2.0
 DEFAULT_BATCH_SIZE = 64
 
@@ -317,25 +318,43 @@ class CGMGM(GroundMotionModel):
         scaled = decode(network.decoder, latents, condition).float()
         amplitudes = self._unscale(self._from_frames(scaled))
         phases = 2.0 * torch.pi * torch.as_tensor(turns).to(self.device)
+        before = self._before(onsets)
+        if not self.published:
+            amplitudes = self._without_bursts(amplitudes, before)
         records = spectrogram.griffin_lim(
             amplitudes.flatten(0, 1),
             phases.flatten(0, 1),
             self.griffin_lim_iterations,
             onsets=None if self.published else onsets.repeat_interleave(n_components),
-            noise=NOISE_CLIP * self._noise_level(amplitudes, onsets).flatten(),
+            noise=NOISE_CLIP * self._noise_level(amplitudes, before).flatten(),
         )
         return records.reshape(len(keys), n_components, -1).cpu().numpy()
 
-    def _noise_level(self, amplitudes: Tensor, onsets: Tensor) -> Tensor:
-        """Return the rms (record, component) of the frames that end before the first arrival."""
-        spectrogram = self.spectrogram
-        centres = torch.arange(spectrogram.n_frames, device=amplitudes.device) * spectrogram.hop
-        before = centres < (onsets[:, None] - spectrogram.n_fft / 2)
+    def _before(self, onsets: Tensor) -> Tensor:
+        """Return which frames (record, frame) end before the first arrival."""
+        centres = torch.arange(self.spectrogram.n_frames, device=onsets.device)
+        before = centres * self.spectrogram.hop < onsets[:, None] - self.spectrogram.n_fft / 2
         # A record that starts with the arrival has no frame before it: take the first.
         before[:, 0] = True
-        weights = spectrogram.energy_weights().to(amplitudes.device)
-        power = (weights * amplitudes**2).sum(dim=2) / spectrogram.hop
-        mask = before[:, None, :].to(power.dtype)
+        return before
+
+    @staticmethod
+    def _without_bursts(amplitudes: Tensor, before: Tensor) -> Tensor:
+        """Limit every frequency before the first arrival to a multiple of its lower quartile.
+
+        The prior has no past to lean on when it begins, and sometimes begins far too loud.
+        """
+        quiet = before[:, None, None]
+        ordered = amplitudes.masked_fill(~quiet, torch.inf).sort(dim=-1).values
+        place = (before.sum(dim=1) // 4)[:, None, None, None].expand(*ordered.shape[:3], 1)
+        limit = NOISE_CLIP * ordered.gather(-1, place)
+        return torch.where(quiet, torch.minimum(amplitudes, limit), amplitudes)
+
+    def _noise_level(self, amplitudes: Tensor, before: Tensor) -> Tensor:
+        """Return the rms (record, component) of the frames before the first arrival."""
+        weights = self.spectrogram.energy_weights().to(amplitudes.device)
+        power = (weights * amplitudes**2).sum(dim=2) / self.spectrogram.hop
+        mask = before[:, None].to(power.dtype)
         return torch.sqrt((power * mask).sum(dim=-1) / mask.sum(dim=-1))
 
     # ---- amplitudes ------------------------------------------------------------------------
