@@ -93,7 +93,7 @@ class TravelTimeTable:
 
         Returns
         -------
-        tuple of numpy.ndarray
+        tuple of numpy.ndarray or float
             P and S times in seconds after origin.
         """
         depth, distance = np.broadcast_arrays(np.maximum(depth_km, 0.0), distance_km)
@@ -106,7 +106,8 @@ class TravelTimeTable:
             axes, np.moveaxis(self.times, 0, -1), bounds_error=False, fill_value=None
         )
         both = interpolate(points)
-        return both[..., 0], both[..., 1]
+        # An empty index makes a number of an array without axes.
+        return both[..., 0][()], both[..., 1][()]
 
     def save(self, path: str | Path) -> None:
         """Write the table as a compressed NumPy file."""
