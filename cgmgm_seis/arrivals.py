@@ -105,8 +105,8 @@ class TravelTimeTable:
         interpolate = RegularGridInterpolator(
             axes, np.moveaxis(self.times, 0, -1), bounds_error=False, fill_value=None
         )
-        both = interpolate(points)
-        # An empty index makes a number of an array without axes.
+        # The interpolator gives numbers an axis; the empty index makes numbers of them again.
+        both = interpolate(points).reshape(points.shape)
         return both[..., 0][()], both[..., 1][()]
 
     def save(self, path: str | Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.parameters import show_messages
+
 
 @click.group()
 def dataset() -> None:
@@ -32,6 +34,7 @@ def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: 
     """
     from cgmgm_seis.datasets.simulated import simulate as simulate_dataset
 
+    show_messages(0)
     metadata = simulate_dataset(events, seed, out, workers=workers, overwrite=overwrite)
     counts = metadata["split"].value_counts()
     splits = ", ".join(f"{counts.get(split, 0)} {split}" for split in ("train", "dev", "test"))

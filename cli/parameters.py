@@ -56,12 +56,27 @@ class Time(click.ParamType):
             self.fail(f"'{value}' is not a time such as 2019-10-15T05:33:42.81", param, ctx)
 
 
+class Components(click.ParamType):
+    """Different components in the order wanted, such as ZNE."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the letters."""
+        text = str(value)
+        if not text or len(set(text)) < len(text) or not set(text) <= set("ZNE"):
+            self.fail(f"'{text}' is not allowed; Z, N and E are, each once", param, ctx)
+        return text
+
+
 def show_messages(verbosity: int) -> None:
     """Send the package's log to stderr: warnings at -1, what was done at 0, all at 1."""
     logger = logging.getLogger("cgmgm_seis")
     logger.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
     logger.handlers = [_StderrHandler()]
     logger.propagate = False
+    # SeisBench's own log repeats these messages, and after Ctrl-C names files that are removed.
+    logging.getLogger("seisbench").setLevel(logging.CRITICAL)
 
 
 class _StderrHandler(logging.Handler):

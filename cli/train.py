@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from cgmgm_seis_cli.parameters import show_messages
+from cgmgm_seis_cli.parameters import Components, show_messages
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
+WIDTH = click.IntRange(min=1)
 
 
 @click.command(context_settings={"show_default": True})
@@ -26,10 +27,10 @@ CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimu
     default="coordinates",
     help="What the model hears of a scenario.",
 )
-@click.option("--components", default="ZNE", help="Components and their order.")
-@click.option("--latent", default=32, help="Width of the latents.")
-@click.option("--prior", default=32, help="Width of the prior's GRU.")
-@click.option("--embedding", default=16, help="Width of the embedded conditions.")
+@click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
+@click.option("--latent", type=WIDTH, default=32, help="Width of the latents.")
+@click.option("--prior", type=WIDTH, default=32, help="Width of the prior's GRU.")
+@click.option("--embedding", type=WIDTH, default=16, help="Width of the embedded conditions.")
 @click.option("--alpha", default=0.0, help="Weight of the waveform error.")
 @click.option("--beta", default=0.02, help="Weight of the Kullback-Leibler divergence.")
 @click.option(
@@ -52,10 +53,22 @@ CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimu
 @click.option("--gradient-clip", default=1000.0, help="Greatest norm of the gradient.")
 @click.option("--patience", default=50, help="Epochs without a better dev loss before it stops.")
 @click.option("--max-minutes", type=float, help="Time for this call.  [default: no limit]")
-@click.option("--seed", default=0, help="Of the first weights, batches, noise and split.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Of the first weights, batches, noise and split.",
+)
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
-@click.option("--name", default="", help="Name of the weights' two files.  [default: the model's]")
-@click.option("--docstring", default="", help="Text that says what the weights are.")
+@click.option(
+    "--name",
+    default="",
+    show_default=False,
+    help="Name of the weights' two files.  [default: the model's]",
+)
+@click.option(
+    "--docstring", default="", show_default=False, help="Text that says what the weights are."
+)
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")

@@ -138,6 +138,11 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
     refused(run(dataset, "--out", "mine", "--device", "warp"), 1, "Device 'warp'")
     refused(run(dataset, "--out", "mine", "--condition-set", "all"), 2, "--condition-set")
     refused(run(dataset), 2, "--out")
+    for components in ("", "XYZ", "ZZ"):
+        arguments = ("--out", "mine", "--components", components)
+        refused(run(dataset, *arguments), 2, f"'{components}' is not allowed; Z, N and E are")
+    for option, value in (("--latent", 0), ("--prior", -1), ("--embedding", 0), ("--seed", -1)):
+        refused(run(dataset, "--out", "mine", option, value), 2, str(value))
     assert not (tmp_path / "mine").exists()
 
 

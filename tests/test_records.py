@@ -158,8 +158,15 @@ def test_unreadable_files(tmp_path):
             read_observed(path, obspy.Inventory(), UTCDateTime(0))
     with pytest.raises(ScenarioError, match=r"There is no file .*no\.xml"):
         read_inventory(nothing)
-    with pytest.raises(ScenarioError, match="No such file"):
+    with pytest.raises(
+        ScenarioError, match=r"no\.xml is not a readable QuakeML file: No such file"
+    ):
         read_event(nothing)
+    # ObsPy's own text names a temporary file.
+    with pytest.raises(ScenarioError, match=r"text\.xml is not .* file: unknown format\.$"):
+        read_event(text)
+    with pytest.raises(ScenarioError, match=r"empty\.xml is not .* file: it is empty\.$"):
+        read_event(empty)
     with pytest.raises(DatasetError, match="There is no file"):
         read_observed(tmp_path / "*.mseed", obspy.Inventory(), UTCDateTime(0))
 

@@ -162,6 +162,22 @@ def test_missing_columns_are_named(dataset):
         read_records(dataset((row, noise())), **LIKE)
 
 
+def test_a_sampling_rate_of_zero_counts_as_none(dataset, caplog):
+    folder = dataset((a_row(0), noise()), (a_row(1, trace_sampling_rate_hz=0.0), noise()))
+    waveforms, _ = read_records(folder, **LIKE)
+    assert len(waveforms) == 1
+    assert "1 records left out: without a magnitude, time, rate" in caplog.text
+
+
+def test_a_missing_trace_name_is_named(dataset):
+    folder = dataset((a_row(), noise()))
+    pd.read_csv(folder / "metadata.csv").drop(columns="trace_name").to_csv(
+        folder / "metadata.csv", index=False
+    )
+    with pytest.raises(DatasetError, match="it lacks 'trace_name'"):
+        read_records(folder, **LIKE)
+
+
 def test_unreadable_data_sets_are_named(tmp_path):
     with pytest.raises(DatasetError, match="nowhere is not a readable SeisBench data set"):
         read_records(tmp_path / "nowhere", **LIKE)

@@ -1,11 +1,11 @@
 """Recorded motion: MiniSEED, StationXML and QuakeML to velocity in m/s, ready to compare."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import obspy
@@ -35,11 +35,7 @@ def read_event(path: str | Path) -> Event:
     ScenarioError
         If the file cannot be read or does not hold exactly one event.
     """
-    try:
-        with Path(path).open("rb") as file:
-            events = obspy.read_events(file)
-    except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-        raise ScenarioError(f"{path} is not a readable QuakeML file: {_reason(error)}.") from error
+    events = _read(obspy.read_events, path, "QuakeML", ScenarioError)
     if len(events) != 1:
         raise ScenarioError(f"{path} holds {len(events)} events; exactly one is needed.")
     return events[0]
@@ -61,13 +57,7 @@ def read_inventory(paths: Paths) -> Inventory:
     """
     joined = Inventory()
     for path in expand(paths, ScenarioError):
-        try:
-            with path.open("rb") as file:
-                inventory = obspy.read_inventory(file)
-        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-            raise ScenarioError(
-                f"{path} is not a readable StationXML file: {_reason(error)}."
-            ) from error
+        inventory = _read(obspy.read_inventory, path, "StationXML", ScenarioError)
         if not any(len(network) for network in inventory):
             raise ScenarioError(f"{path} holds 0 stations; at least one is needed.")
         joined += inventory
@@ -239,17 +229,25 @@ def expand(paths: Paths, error: type[Exception]) -> list[Path]:
     return list(found)
 
 
+def _read(
+    reader: Callable[[BinaryIO], Any], path: str | Path, kind: str, error_type: type[Exception]
+) -> Any:
+    """Return what one of ObsPy's readers makes of a file, or raise `error_type`."""
+    try:
+        with Path(path).open("rb") as file:
+            if not file.read(1):
+                raise ValueError("it is empty")
+            file.seek(0)
+            return reader(file)
+    except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+        raise error_type(f"{path} is not a readable {kind} file: {_reason(error)}.") from error
+
+
 def _read_waveforms(paths: Paths) -> Stream:
     """Read and join waveform files."""
     stream = Stream()
     for path in expand(paths, DatasetError):
-        try:
-            with path.open("rb") as file:
-                stream += obspy.read(file)
-        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-            raise DatasetError(
-                f"{path} is not a readable waveform file: {_reason(error)}."
-            ) from error
+        stream += _read(obspy.read, path, "waveform", DatasetError)
     try:
         return stream.merge()
     except Exception as error:  # ObsPy raises plain Exception
@@ -295,6 +293,7 @@ def _check_epochs(inventory: Inventory) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error's text."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+    """Return the first line of an error's text, without names of temporary files."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    line = text.splitlines()[0].rstrip(".")
+    return "unknown format" if line.startswith("Unknown format") else line

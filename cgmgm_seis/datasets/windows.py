@@ -167,8 +167,13 @@ def _open(
         dataset.sampling_rate = sampling_rate
         dataset.dimension_order = "NCW"
         dataset.component_order = component_order
-    except (OSError, KeyError, ValueError) as error:
-        raise DatasetError(f"{dataset} is not a readable SeisBench data set: {error}.") from error
+    except KeyError as error:
+        raise DatasetError(
+            f"{dataset} is not a readable SeisBench data set: it lacks {error}."
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
+        raise DatasetError(f"{dataset} is not a readable SeisBench data set: {reason}.") from error
     missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
     if missing:
         raise DatasetError(
@@ -183,7 +188,7 @@ def _usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.int
     known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
         known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
-    known &= metadata["trace_sampling_rate_hz"].notna()
+    known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
     complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
     _say_dropped(
         {
