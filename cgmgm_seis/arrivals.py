@@ -35,7 +35,7 @@ class TravelTimeTable:
     --------
     >>> p, s = bay_area_travel_times().at(8.0, 30.0)
     >>> print(f"{p:.1f} {s:.1f}")
-    5.6 10.3
+    5.6 10.4
     """
 
     times: NDArray[np.float64]
