@@ -326,7 +326,7 @@ def test_ctrl_c_of_a_real_process(run, tiny_weights):
     assert first.startswith("Using ")
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert out == ""
     assert err.strip() == "Aborted!"
