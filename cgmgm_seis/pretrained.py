@@ -49,7 +49,13 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
     """
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
-    cls = model_class(str(metadata.get("model")))
+    name = metadata.get("model")
+    if name not in MODELS:
+        raise WeightsError(
+            f"{path_json} holds weights of {name or 'an unnamed model'}; those of "
+            f"{', '.join(MODELS)} can be loaded."
+        )
+    cls = model_class(name)
     model = cls.load(_without_suffix(path_json), version_str=version)
     return model.to_device(device)
 
@@ -100,6 +106,8 @@ def weights_info(name_or_path: str | Path) -> dict[str, Any]:
 def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
     """Return the JSON file of the weights, and the version in its file name."""
     path = Path(name_or_path)
+    if path.name in ("", ".."):
+        raise WeightsError(f"'{name_or_path}' names no weights; a name or a pair of files does.")
     if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
         path, version = path.with_name(match[1]), match[2]
     else:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ class RunFolder:
         self.checkpoint = path / CHECKPOINT_FILE
         self.identity: dict[str, Any] = {}
         self.resumes = resume and self.checkpoint.is_file()
-        replaces = overwrite and (path / CONFIG_FILE).is_file()
+        # A run that was stopped before its first checkpoint holds no weights and starts again.
+        restarts = resume and not any(path.glob("*.pt"))
+        replaces = (overwrite or restarts) and (path / CONFIG_FILE).is_file()
         empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
         if not (self.resumes or replaces or empty):
             raise OutputError(
@@ -118,6 +121,9 @@ class RunFolder:
             temporary.replace(path)
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def _leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -83,7 +83,7 @@ class TrainingConfig:
             value = getattr(self, key)
             if value is not None and not 0.0 <= value < math.inf:
                 raise TrainingError(f"{key} = {value} is not allowed; 0 or more is.")
-        if Path(self.name).name != self.name:
+        if Path(self.name).name != self.name or self.name in ("checkpoint", "config"):
             raise TrainingError(f"name = '{self.name}' is not allowed; a plain file name is.")
 
 

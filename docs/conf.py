@@ -40,10 +40,11 @@ def _rows(values: dict) -> str:
 _flat = {key: value for key, value in _info["card"].items() if not isinstance(value, dict)}
 _tables = {key: value for key, value in _info["card"].items() if isinstance(value, dict)}
 myst_substitutions = {
-    "card": _rows(
-        {"name": _info["name"], "model": _info["model"], "version": _info["version"]}
-        | _flat
-        | {f"SHA-256 of {name}": f"`{digest}`" for name, digest in _info["sha256"].items()}
+    "card": "\n".join(
+        [
+            _rows({key: _info[key] for key in ("name", "model", "version")} | _flat),
+            *(f"| SHA-256 of `{name}` | `{digest}` |" for name, digest in _info["sha256"].items()),
+        ]
     ),
     "card_tables": "\n\n".join(
         f"**{name.replace('_', ' ').capitalize()}**\n\n{_rows(table)}"

@@ -288,6 +288,18 @@ def test_damaged_and_unsafe_weights_are_refused(model, tmp_path):
     with pytest.raises(WeightsError, match=r"text\.json"):
         load_model(tmp_path / "text")
 
+    broken = CGMGM.load(tmp_path / "good")
+    broken.decoder[0].weight.data[0, 0] = torch.nan
+    broken.save(tmp_path / "nan")
+    with pytest.raises(WeightsError, match="NaN"):
+        CGMGM.load(tmp_path / "nan")
+
+    falling = metadata["model_args"] | {"ranges": {"source_magnitude": [5.0, 1.0]}}
+    (tmp_path / "range.json").write_text(json.dumps(metadata | {"model_args": falling}))
+    shutil.copy(good_pt, tmp_path / "range.pt")
+    with pytest.raises(WeightsError, match="ranges"):
+        CGMGM.load(tmp_path / "range")
+
     arguments = metadata["model_args"] | {"latent_size": 8}
     (tmp_path / "shape.json").write_text(json.dumps(metadata | {"model_args": arguments}))
     shutil.copy(good_pt, tmp_path / "shape.pt")
@@ -327,5 +339,8 @@ def test_weights_by_name_and_by_path(model, tmp_path):
     assert load_model("bay_area").weights_version == weights_info("bay_area")["version"]
     with pytest.raises(WeightsError, match="bay_area"):
         load_model(tmp_path / "nothing")
+    for name in ("", "/", ".."):
+        with pytest.raises(WeightsError, match="no weights"):
+            load_model(name)
     with pytest.raises(CgmgmError, match="Device 'teapot'"):
         load_model("bay_area", device="teapot")

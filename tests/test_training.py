@@ -106,6 +106,12 @@ def same_runs(one, other):
         assert all(torch.equal(a[key], b[key]) for key in a)
 
 
+def test_weights_never_overwrite_the_runs_own_files():
+    for name in ("checkpoint", "config", "a/b"):
+        with pytest.raises(TrainingError, match=f"name = '{name}' is not allowed"):
+            TrainingConfig(name=name)
+
+
 # ---- what a run gives ----------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ The level, the scatter and the onsets agree with recordings: the tests compare t
 published ergodic model, and PhaseNet's picks with the true arrivals.
 """
 
+import errno
 import os
 import shutil
 import sys
@@ -97,9 +98,11 @@ def simulate(
         raise OutputError(f"{out} exists already; --overwrite (overwrite=True) replaces it.")
     if out.exists() and not (out / "waveforms.hdf5").is_file():
         raise OutputError(f"{out} is not a SeisBench data set; only such a folder is replaced.")
-    temporary = out.with_name(f".{out.name}-{uuid.uuid4().hex}.part")
+    # Missing parents are made at the very end, so that a failure does not leave them behind.
+    beside = next(parent for parent in out.parents if parent.exists())
+    temporary = beside / f".{out.name}-{uuid.uuid4().hex}.part"
     try:
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         bar = tqdm(
             total=n_events, unit="event", disable=None if progress else True, file=sys.stderr
         )
@@ -117,9 +120,14 @@ def simulate(
         _check_not_empty(metadata, n_events)
         if out.exists():
             shutil.rmtree(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(out)
     except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
+        # HDF5 wraps the system's message in a paragraph of its own.
+        reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+        if "No space left" in str(error):
+            reason = os.strerror(errno.ENOSPC)
+        raise OutputError(f"{out} cannot be written: {reason}.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return metadata

@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 import tempfile
+import warnings
 import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -198,6 +199,8 @@ class GroundMotionModel(SeisBenchModel):
             self.to_preferred_device()
             return self
         try:
+            if torch.device(device).type == "meta":
+                raise RuntimeError("a device without memory")
             return self.to(torch.device(device))
         except (RuntimeError, AssertionError) as error:
             raise CgmgmError(f"Device '{device}' is not available here; cpu always is.") from error
@@ -290,7 +293,11 @@ class GroundMotionModel(SeisBenchModel):
             )
         kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
         try:
-            model = super().load(path, version_str, **kwargs)
+            with warnings.catch_warnings():
+                # torch warns of foreign pickles before it refuses them.
+                warnings.simplefilter("ignore")
+                model = super().load(path, version_str, **kwargs)
+            spans = [low <= high for low, high in model.ranges.values()]
         except FileNotFoundError as error:
             raise WeightsError(f"{error.filename} is missing beside {path_json}.") from error
         except pickle.UnpicklingError as error:
@@ -307,6 +314,9 @@ class GroundMotionModel(SeisBenchModel):
         ) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise WeightsError(f"{path_pt} cannot be loaded: {reason}") from error
+        finite = all(tensor.isfinite().all() for tensor in model.state_dict().values())
+        if not (finite and all(spans)):
+            raise WeightsError(f"{path_pt} holds NaN, or its ranges do not rise; it is damaged.")
         model.weights_name = path.name
         model.weights_sha256 = sha256(path_pt)
         return model.eval()
