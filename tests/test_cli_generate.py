@@ -315,7 +315,11 @@ def test_disk_full_and_interrupt_leave_nothing(run, monkeypatch, error, line):
 
 def test_ctrl_c_of_a_real_process(run, tiny_weights):
     """Interrupt while it draws many records: one word, no traceback, no files."""
-    code = "from cgmgm_seis_cli.main import main; main(prog_name='cgmgm-seis')"
+    # A shell that runs the tests in the background makes its children deaf to SIGINT.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from cgmgm_seis_cli.main import main; main(prog_name='cgmgm-seis')"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, "generate", "--weights", tiny_weights, *SOURCE, "-n", "1000"],
         stdout=subprocess.PIPE,
