@@ -42,6 +42,17 @@ def _shared(*parts: str) -> Path:
     return path
 
 
+@pytest.fixture
+def one_thread():
+    """Keep sums in one order; small batches gain nothing from threads either."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def pleasant_hill():
     """Folder of the recorded Mw 4.46 Pleasant Hill earthquake: event.xml, raw/."""

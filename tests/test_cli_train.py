@@ -7,7 +7,6 @@ from inspect import signature
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from click.testing import CliRunner
 from seisbench.data import WaveformDataWriter
 
@@ -28,13 +27,7 @@ ARGUMENTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small batches gain nothing from threads and wait for them on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

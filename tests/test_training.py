@@ -36,13 +36,7 @@ train(model, sys.argv[1], sys.argv[2], TrainingConfig(**eval(sys.argv[3])), prog
 """
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Keep sums in one order, whatever the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def a_model(seed=0):
