@@ -93,7 +93,7 @@ def write_outputs(
     if format not in FORMATS:
         raise OutputError(f"Format '{format}' is unknown; it is one of {', '.join(FORMATS)}.")
     folder = Path(folder)
-    with _complete_folder(folder, overwrite) as temporary:
+    with complete_folder(folder, overwrite) as temporary:
         written = FORMATS[format](temporary, stream, scenario, arrivals)
         inventory = to_inventory(stream, channel_comment(provenance))
         _write(temporary / "stations.xml", inventory, "STATIONXML")
@@ -132,7 +132,7 @@ def check_folder(folder: str | Path, overwrite: bool = False) -> None:
 
 
 @contextmanager
-def _complete_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+def complete_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """Yield a hidden folder that takes its name when all went well and vanishes otherwise."""
     check_folder(folder, overwrite)
     folder = folder.absolute()

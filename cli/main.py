@@ -11,6 +11,7 @@ COMMANDS = {
     "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
     "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
+    "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),
     "weights": ("cgmgm_seis_cli.weights:weights", "List and describe trained weights."),
 }
 

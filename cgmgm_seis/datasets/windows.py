@@ -73,7 +73,7 @@ def read_records(
         If the data set cannot be read, lacks columns, or no record is left; or if records are
         NaN or constant, unless `skip_bad` is set.
     """
-    dataset = _open(dataset, sampling_rate, component_order)
+    dataset = open_dataset(dataset, sampling_rate, component_order)
     metadata = dataset.metadata
     rows = _usable_rows(metadata, component_order)
     first_samples = _first_samples(metadata, sampling_rate, start_offset_s)
@@ -153,7 +153,7 @@ def event_split(
     return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
 
 
-def _open(
+def open_dataset(
     dataset: WaveformDataset | str | Path, sampling_rate: float, component_order: str
 ) -> WaveformDataset:
     """Return a view of the data set with the wanted rate and components, columns checked."""

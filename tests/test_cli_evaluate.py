@@ -1,0 +1,77 @@
+"""`cgmgm-seis evaluate`: what it prints and writes, and what bad input gets."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis_cli.main import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = ("-n", "2", "--max-records", "16", "--classifiers", "0", "--device", "cpu")
+NO_PICKER = ("--picker", "nowhere/picker")
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
+    simulate(40, 5, folder, workers=1, progress=False)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args):
+        return CliRunner().invoke(main, ("evaluate", *map(str, args)), prog_name="cgmgm-seis")
+
+    return invoke
+
+
+def refused(result, status, text):
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert text in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_a_table_is_printed_and_a_folder_written(catalogue, tiny_weights, run, tmp_path):
+    arguments = (catalogue, "--weights", tiny_weights, *QUICK, *NO_PICKER, "--out", "report")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert f"{tiny_weights} (CGMGM, version 1)" in result.stdout
+    assert "simulator itself" in result.stdout
+    assert "tau_recorded" in result.stdout
+    assert "report/metrics.json" in result.stdout
+    assert "Warning: No picks" in result.stderr
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert metrics["dataset"]["records"] <= 16
+    assert set(metrics["generators"]) == {str(tiny_weights), "simulator itself"}
+    made_by = json.loads((tmp_path / "report" / "provenance.json").read_text())
+    assert made_by["command"][:2] == ["cgmgm-seis", "evaluate"]
+
+    refused(run(*arguments), 1, "report exists already; --overwrite")
+
+
+def test_nothing_is_read_where_nothing_may_be_written(tiny_weights, run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    result = run("nowhere", "--weights", tiny_weights, "--out", "mine", "--overwrite")
+    refused(result, 1, "only such a folder is replaced")
+
+
+def test_unknown_weights_and_data_are_one_line(catalogue, tiny_weights, run, tmp_path):
+    refused(run(catalogue, "--weights", "nothing", "--out", "a"), 1, "no weights 'nothing'")
+    refused(run("nowhere", "--weights", tiny_weights, "--out", "a"), 1, "nowhere is not a readable")
+    refused(run(catalogue, "--out", "a"), 2, "Missing option '--weights'")
+    refused(run(catalogue, "--weights", tiny_weights, "--out", "a", "-n", "1"), 2, "x>=2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_says_what_is_compared(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "--max-records" in result.stdout
+    assert "simulator itself stands beside" in " ".join(result.stdout.split())

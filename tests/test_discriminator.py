@@ -1,0 +1,91 @@
+"""The discriminator: blind to copies and to level, sharp for other shapes, fair and repeatable."""
+
+import numpy as np
+import pytest
+import torch
+
+from cgmgm_seis.discriminator import discriminative_score, half_of_events
+from cgmgm_seis.errors import CgmgmError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+EVENTS = np.repeat([f"event{i}" for i in range(40)], 8)
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    """Records of 512 samples need fewer steps than those of a minute."""
+    monkeypatch.setattr("cgmgm_seis.discriminator.STEPS", 100)
+
+
+def bursts(seed, onset=200, level=1.0):
+    """Noise and, from the onset on, a decaying burst; shape (record, component, sample)."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((2, len(EVENTS), 3, 512))
+    after = np.arange(512) - onset
+    envelope = np.where(after >= 0, np.exp(-after / 100.0), 0.0)
+    return (level * (noise[0] * envelope + 0.01 * noise[1])).astype(np.float32)
+
+
+def test_copies_cannot_be_told():
+    records = bursts(0)
+    score = discriminative_score(records, records.copy(), EVENTS, n_seeds=2)
+    assert score.accuracies == (0.5, 0.5)
+    assert (score.mean, score.spread) == (0.0, 0.0)
+
+
+def test_level_alone_cannot_be_told():
+    records = bursts(0)
+    # A power of two leaves every digit as it was.
+    score = discriminative_score(records, 64.0 * records, EVENTS, n_seeds=1)
+    assert score.accuracies == (0.5,)
+
+
+def test_draws_of_one_law_cannot_be_told():
+    score = discriminative_score(bursts(0), bursts(1), EVENTS)
+    assert len(score.accuracies) == 5
+    assert score.chance == pytest.approx(0.4 / np.sqrt(2 * 160), rel=0.02)
+    assert score.mean < 3.0 * score.chance
+
+
+@pytest.mark.parametrize("change", ["late", "backwards", "silent before"])
+def test_other_shapes_are_told(change):
+    generated = {
+        "late": bursts(1, onset=260),
+        "backwards": bursts(1)[..., ::-1].copy(),
+        "silent before": np.where(np.arange(512) < 200, np.float32(1e-6), bursts(1)),
+    }[change]
+    assert discriminative_score(bursts(0), generated, EVENTS, n_seeds=2).mean > 0.45
+
+
+def test_a_seed_repeats_and_leaves_torch_alone():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    scores = [
+        discriminative_score(bursts(0), bursts(1), EVENTS, seed, n_seeds=1) for seed in (1, 1, 2)
+    ]
+    assert scores[0] == scores[1]
+    assert scores[0] != scores[2]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_halves_hold_whole_events():
+    rng = np.random.default_rng(0)
+    events = np.repeat([f"e{i}" for i in range(30)], rng.integers(1, 20, 30))
+    halves = [half_of_events(events, 0, number) for number in range(5)]
+    for half in halves:
+        assert not set(events[half]) & set(events[~half])
+        assert half.mean() == pytest.approx(0.5, abs=0.07)
+    assert any((half != halves[0]).any() for half in halves)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 50), (50, 1)])
+def test_both_halves_have_an_event(sizes):
+    events = np.repeat(["a", "b"], sizes)
+    for number in range(4):
+        assert len(set(events[half_of_events(events, 0, number)])) == 1
+
+
+def test_one_event_has_no_halves():
+    with pytest.raises(CgmgmError, match=r"1 event\(s\) cannot be split"):
+        discriminative_score(bursts(0), bursts(1), np.full(len(EVENTS), "only"))
