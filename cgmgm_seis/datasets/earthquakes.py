@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from cgmgm_seis.datasets.fields import KM_PER_DEGREE
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.spatial import KM_PER_DEGREE
 from cgmgm_seis.stations import bay_area_stations
 
 # Sketches of the surface traces, right to several km: share of the earthquakes, then longitude

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.spatial import local_km
 
 REGION_SEED = 1984
 REGION_CENTRE = (37.8, -122.2)
-KM_PER_DEGREE = 111.19
 
 Floats = NDArray[np.float64]
 
@@ -51,15 +51,6 @@ class RandomField:
         return self.amplitude * np.cos(points @ self.waves.T + self.phases).sum(axis=-1)
 
 
-def local_km(latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Floats:
-    """Return east and north coordinates (.., 2) in km from the centre of the region."""
-    latitude, longitude = np.broadcast_arrays(
-        np.asarray(latitude_deg, float), np.asarray(longitude_deg, float)
-    )
-    east = (longitude - REGION_CENTRE[1]) * np.cos(np.radians(REGION_CENTRE[0]))
-    return KM_PER_DEGREE * np.stack([east, latitude - REGION_CENTRE[0]], axis=-1)
-
-
 @dataclass(frozen=True)
 class RegionFields:
     """The true spatial terms of the simulated region.
@@ -78,15 +69,19 @@ class RegionFields:
 
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the site term of ln FAS, shape (record, frequency)."""
-        return self.site_field(_with_frequency(local_km(latitude, longitude), frequencies))
+        return self.site_field(
+            _with_frequency(local_km(latitude, longitude, REGION_CENTRE), frequencies)
+        )
 
     def kappa(self, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
         """Return the excess of kappa under each station in s, shape (record,)."""
-        return self.kappa_field(local_km(latitude, longitude))
+        return self.kappa_field(local_km(latitude, longitude, REGION_CENTRE))
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
-        return self.source_field(_with_frequency(local_km(latitude, longitude), frequencies))
+        return self.source_field(
+            _with_frequency(local_km(latitude, longitude, REGION_CENTRE), frequencies)
+        )
 
     def attenuation(
         self,
@@ -118,7 +113,7 @@ class RegionFields:
             station in seconds, both of shape (record,).
         """
         points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
-        station = local_km(station_latitude, station_longitude)
+        station = local_km(station_latitude, station_longitude, REGION_CENTRE)
         return self.slowness_field(points).mean(axis=-1), self.delay_field(station)
 
     def _path(
@@ -129,8 +124,8 @@ class RegionFields:
         station_longitude: ArrayLike,
     ) -> Floats:
         """Return points (record, point, 2) in km at the middles of equal parts of each path."""
-        source = local_km(source_latitude, source_longitude)[..., None, :]
-        station = local_km(station_latitude, station_longitude)[..., None, :]
+        source = local_km(source_latitude, source_longitude, REGION_CENTRE)[..., None, :]
+        station = local_km(station_latitude, station_longitude, REGION_CENTRE)[..., None, :]
         fraction = (np.arange(self.n_path_points) + 0.5)[:, None] / self.n_path_points
         return source + fraction * (station - source)
 
