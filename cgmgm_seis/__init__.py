@@ -12,6 +12,7 @@ __version__ = version("cgmgm-seis")
 _HOMES = {
     "CGMGM": "cgmgm_seis.models.cgmgm",
     "CgmgmError": "cgmgm_seis.errors",
+    "EvolutionaryCGM": "cgmgm_seis.models.evolutionary",
     "GroundMotionModel": "cgmgm_seis.models.base",
     "bay_area_stations": "cgmgm_seis.stations",
     "check_scenario": "cgmgm_seis.scenario",

@@ -12,7 +12,10 @@ from cgmgm_seis.models.base import GroundMotionModel, read_metadata, sha256
 logger = logging.getLogger(__name__)
 
 # Every generator, by the name that its weights carry.
-MODELS = {"CGMGM": "cgmgm_seis.models.cgmgm"}
+MODELS = {
+    "EvolutionaryCGM": "cgmgm_seis.models.evolutionary",
+    "CGMGM": "cgmgm_seis.models.cgmgm",
+}
 
 
 def model_class(name: str) -> type[GroundMotionModel]:

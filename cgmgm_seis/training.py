@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 from torch import Tensor
 from tqdm import tqdm
@@ -34,7 +35,8 @@ class TrainingConfig:
     epochs : int
         Passes through the training split; the learning rate falls over all of them.
     batch_size : int
-        Greatest number of records in a step; an epoch is cut into even batches.
+        Number of records in a step, about: an epoch is cut into even batches, and a model with
+        event terms hears all records of an event at once.
     learning_rate, final_learning_rate : float
         Learning rate of AdamW at the start and at the end, with a half cosine between them.
     weight_decay : float
@@ -71,6 +73,11 @@ class TrainingConfig:
     only: str = ""
     name: str = ""
     docstring: str = ""
+
+    @classmethod
+    def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
+        """Return the settings that suit a model, with those given in their place."""
+        return cls(**{**model.training_defaults, **given})
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "patience"):
@@ -118,7 +125,7 @@ def train(
     out : str or pathlib.Path
         Run folder.
     config : TrainingConfig, optional
-        Settings.
+        Settings; by default those that suit the model.
     resume : bool
         Continue from the checkpoint in `out`, or start if there is none.
     overwrite : bool
@@ -140,7 +147,7 @@ def train(
     OutputError
         If `out` exists or cannot be written.
     """
-    config = config or TrainingConfig()
+    config = config or TrainingConfig.of(model)
     config = replace(config, name=config.name or model.name.lower())
     began = time.monotonic()
     run = RunFolder(Path(out), resume, overwrite)
@@ -231,6 +238,7 @@ class Trainer:
         totals: Tensor | float = 0.0
         names: list[str] = []
         self._set_training()
+        self.model.training_progress = (epoch - 1) / self.config.epochs
         for step, (share, batch) in enumerate(batches):
             rate = self._learning_rate((epoch - 1 + step / len(batches)) / self.config.epochs)
             for group in self.optimizer.param_groups:
@@ -326,11 +334,17 @@ class Trainer:
     def _batches(
         self, split: str, order: np.random.Generator | None = None
     ) -> Iterator[tuple[float, Features]]:
-        """Yield even batches, each with its share of the split."""
+        """Yield even batches, each with its share of the split.
+
+        Records of an "event" stay together, for models with terms that they share.
+        """
         features = self.splits[split]
         n = len(next(iter(features.values())))
-        rows = torch.as_tensor(np.arange(n) if order is None else order.permutation(n))
-        for part in rows.to(self.model.device).tensor_split(math.ceil(n / self.config.batch_size)):
+        events = features["event"].cpu().numpy() if "event" in features else np.arange(n)
+        rows, places = _grouped(events, order)
+        batch = places * math.ceil(n / self.config.batch_size) // n
+        cuts = (np.flatnonzero(np.diff(batch)) + 1).tolist()
+        for part in torch.as_tensor(rows).to(self.model.device).tensor_split(cuts):
             yield len(part) / n, {key: tensor[part] for key, tensor in features.items()}
 
     def _noise(self, *key: int | str) -> torch.Generator:
@@ -340,6 +354,18 @@ class Trainer:
     def _learning_rate(self, progress: float) -> float:
         first, last = self.config.learning_rate, self.config.final_learning_rate
         return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * progress))
+
+
+def _grouped(
+    events: NDArray[np.int64], order: np.random.Generator | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows with those of an event together, in random order, and where each event begins."""
+    _, event, counts = np.unique(events, return_inverse=True, return_counts=True)
+    names = np.arange(len(counts)) if order is None else order.permutation(len(counts))
+    rank = np.argsort(names)
+    rows = np.argsort(rank[event], kind="stable")
+    begins = np.cumsum(counts[names]) - counts[names]
+    return rows, np.repeat(begins, counts[names])
 
 
 def _run_epochs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cgmgm_seis_cli.parameters import Point, Time, show_messages
+from cgmgm_seis_cli.parameters import Components, Point, Time, show_messages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cgmgm_seis.outputs import Arrivals
 
 logger = logging.getLogger("cgmgm_seis")
+
+DEFAULT_WEIGHTS = "bay_area"
 
 EXAMPLES = """\b
 Examples:
@@ -80,9 +82,12 @@ Examples:
     show_default=True,
     help="Seed: the same seed draws the same records.",
 )
+@click.option("--components", type=Components(), help="Components wanted.  [default: the model's]")
+@click.option("--start", type=float, help="Start, s after the origin time.  [default: the model's]")
+@click.option("--duration", type=float, help="Length, s.  [default: to the end of the window]")
 @click.option(
     "--weights",
-    default="bay_area",
+    default=DEFAULT_WEIGHTS,
     show_default=True,
     metavar="NAME|PATH",
     help="Weights: see `cgmgm-seis weights list`.",
@@ -124,6 +129,9 @@ def generate(
     observed: tuple[str, ...],
     realizations: int,
     seed: int,
+    components: str | None,
+    start: float | None,
+    duration: float | None,
     weights: str,
     file_format: str,
     plot: bool,
@@ -153,7 +161,6 @@ def generate(
     from cgmgm_seis.outputs import check_folder, write_outputs
     from cgmgm_seis.pretrained import load_model
     from cgmgm_seis.provenance import provenance
-    from cgmgm_seis.streams import to_stream
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
@@ -184,23 +191,22 @@ def generate(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
-        samples = model.sample(
+        stream = model.generate(
             scenario,
             realizations,
             seed,
             batch_size,
             extrapolate,
             progress=sys.stderr.isatty() and verbosity != -1,
+            components=components,
+            start_offset_s=start,
+            duration_s=duration,
         )
-    stream = to_stream(
-        samples,
-        scenario,
-        sampling_rate=model.sampling_rate,
-        start_offset_s=model.start_offset_s,
-        component_order=model.component_order,
-    )
     arrivals = model.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
     settings = {
+        "components": components,
+        "start_offset_s": start,
+        "duration_s": duration,
         "format": file_format,
         "device": device,
         "batch_size": batch_size,

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,9 @@ class GroundMotionModel(SeisBenchModel):
         What to cite.
     """
 
+    # Settings of `cgmgm_seis.training.TrainingConfig` that suit the model better than the general.
+    training_defaults: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(
         self,
         component_order: str = "ZNE",
@@ -67,6 +70,8 @@ class GroundMotionModel(SeisBenchModel):
         super().__init__(citation=citation)
         # SeisBench's load() expects this attribute of every model.
         self.default_args: dict[str, Any] = {}
+        # Share of the epochs that are done, for losses that change on the way; set by training.
+        self.training_progress = 1.0
         self.weights_name = "untrained"
         self.weights_sha256 = ""
         self.component_order = component_order
@@ -141,8 +146,21 @@ class GroundMotionModel(SeisBenchModel):
         batch_size: int | None = None,
         extrapolate: bool = False,
         progress: bool = False,
+        components: str | None = None,
+        start_offset_s: float | None = None,
+        duration_s: float | None = None,
     ) -> Stream:
-        """Draw records as an ObsPy Stream; parameters as in `sample`.
+        """Draw records as an ObsPy Stream.
+
+        Parameters
+        ----------
+        scenario, n_realizations, seed, batch_size, extrapolate, progress
+            As in `sample`.
+        components : str, optional
+            Those wanted and their order; by default all.
+        start_offset_s, duration_s : float, optional
+            Start relative to the origin time and length, s, within the model's window, by default
+            all of it.  The samples are those of the whole record.
 
         Returns
         -------
@@ -159,14 +177,39 @@ class GroundMotionModel(SeisBenchModel):
         SY.V0000.00.HXZ 6000
         """
         scenario = check_scenario(scenario)
+        rows, samples = self._window(components, start_offset_s, duration_s)
         waveforms = self.sample(scenario, n_realizations, seed, batch_size, extrapolate, progress)
         return to_stream(
-            waveforms,
+            waveforms[:, :, rows, samples],
             scenario,
             sampling_rate=self.sampling_rate,
-            start_offset_s=self.start_offset_s,
-            component_order=self.component_order,
+            start_offset_s=self.start_offset_s + samples.start / self.sampling_rate,
+            component_order="".join(self.component_order[row] for row in rows),
         )
+
+    def _window(
+        self, components: str | None, start_offset_s: float | None, duration_s: float | None
+    ) -> tuple[list[int], slice]:
+        """Return the rows and samples of a part of the model's window."""
+        wanted = self.component_order if components is None else components
+        if not wanted or len(set(wanted)) < len(wanted) or set(wanted) - set(self.component_order):
+            raise CgmgmError(
+                f"components = '{wanted}' are not to be had; some of {self.component_order}, each "
+                f"once, are."
+            )
+        start = self.start_offset_s if start_offset_s is None else start_offset_s
+        first = round((start - self.start_offset_s) * self.sampling_rate)
+        last = self.n_samples
+        if duration_s is not None:
+            last = first + round(duration_s * self.sampling_rate)
+        if not 0 <= first < last <= self.n_samples:
+            end = self.start_offset_s + self.n_samples / self.sampling_rate
+            length = "the rest" if duration_s is None else f"{duration_s:g} s"
+            raise CgmgmError(
+                f"{length} from {start:g} s after the origin on leaves the window of the model, "
+                f"{self.start_offset_s:g} to {end:g} s."
+            )
+        return [self.component_order.index(component) for component in wanted], slice(first, last)
 
     def check_ranges(self, scenario: pd.DataFrame, extrapolate: bool = False) -> list[str]:
         """Compare a scenario with the trained ranges; see `cgmgm_seis.conditions`."""

@@ -1,0 +1,432 @@
+"""EvolutionaryCGM: generate the evolving spectrum of a record, then draw the waveform from it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import solve_toeplitz
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.evolution import Evolution
+from cgmgm_seis.models.base import Batch, GroundMotionModel
+from cgmgm_seis.models.random_effects import RandomEffects
+from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
+from cgmgm_seis.scenario import check_scenario
+from cgmgm_seis.seeding import generator, record_keys
+from cgmgm_seis.spatial import random_waves, scenario_features, station_spacing_km
+from cgmgm_seis.spectrogram import Spectrogram
+
+CITATION = (
+    "EvolutionaryCGM of cgmgm-seis; after Ren et al., Learning Physics for Unveiling Hidden "
+    "Earthquake Ground Motions via Conditional Generative Modeling, Nature Communications (2026), "
+    "arXiv:2407.15089"
+)
+DEFAULT_BATCH_SIZE = 32
+EVENT_COLUMNS = 4  # of a record's key: those of the source
+# Order of the autoregressive filter that whitens records.
+WHITENING_ORDER = 12
+# Records from which levels and the whitening filter are taken.
+NORMALISATION_RECORDS = 1000
+N_PLAIN = 5
+# Periods whose mean power the encoder hears: after P or S, from and to, s.
+PERIODS = (
+    ("P", -1000.0, -0.8),
+    ("P", -0.4, 0.8),
+    ("P", 0.8, 1000.0),
+    ("S", -0.4, 0.8),
+    ("S", 0.8, 4.0),
+    ("S", 4.0, 12.0),
+    ("S", 12.0, 1000.0),
+)
+# Those of P end so long before S, half a window, s.
+BEFORE_S = 0.8
+N_BANDS = 12
+# Below this ratio to what is expected, the encoder hears silence.
+LEAST_RATIO = 1e-3
+ENCODER_WIDTH = 192
+LOG_VARIANCES = (-10.0, 3.0)
+# Shares of the training before the latents, and then the delays, are learned.
+LATENTS_FROM, DELAYS_FROM = 0.05, 0.1
+
+
+class EvolutionaryCGM(GroundMotionModel):
+    """Conditional generative model of evolving spectra.
+
+    A record is Gaussian noise with an evolving spectrum (Priestley 1965): stationary ground noise,
+    P and S, each a sum of short pulses and coda that start at its onset.  Networks give the
+    spectra and the onsets for a scenario and latents, which have an event's and a record's share.
+    Training maximises the Gaussian likelihood of the records' spectrograms (Itakura-Saito:
+    Fevotte, Bertin & Durrieu 2009), as a variational autoencoder (Kingma & Welling 2014).
+
+    Parameters
+    ----------
+    component_order : str
+        Components and their order.
+    n_latents : int
+        Number of latents.
+    width : int
+        Width of the hidden layers.
+    n_waves : int
+        Wave vectors of the Fourier features of places.
+    feature_length : float
+        Shortest correlation length of these, in units of the training stations' median spacing.
+    n_fft : int
+        Window of the spectrogram, samples; its hop is a quarter.
+    centre : sequence of float
+        Latitude and longitude of the region's centre, set by training.
+    n_training_records : int
+        Set by training.
+    **kwargs
+        Sampling rate, start offset, length, ranges and travel times: see `GroundMotionModel`.
+
+    Examples
+    --------
+    >>> model = EvolutionaryCGM(component_order="Z")
+    >>> model.spectrogram.n_bins, model.spectrogram.n_frames
+    (81, 151)
+    """
+
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "epochs": 60,
+        "batch_size": 64,
+        "learning_rate": 3e-3,
+        "weight_decay": 0.05,
+        "gradient_clip": 1e4,
+    }
+
+    def __init__(
+        self,
+        component_order: str = "ZNE",
+        n_latents: int = 16,
+        width: int = 128,
+        n_waves: int = 64,
+        feature_length: float = 2.5,
+        n_fft: int = 160,
+        centre: Sequence[float] = (0.0, 0.0),
+        n_training_records: int = 1,
+        citation: str | None = CITATION,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(component_order=component_order, citation=citation, **kwargs)
+        self.n_latents = n_latents
+        self.width = width
+        self.n_waves = n_waves
+        self.feature_length = feature_length
+        self.centre = list(centre)
+        self.n_training_records = n_training_records
+        self.spectrogram = Spectrogram(self.n_samples, n_fft, n_fft // 4)
+        self.evolution = Evolution(self.n_samples, self.sampling_rate, n_fft)
+        n_bins, n_components = self.spectrogram.n_bins, len(component_order)
+        self.waves: Tensor
+        self.whitening: Tensor
+        self.bands: Tensor
+        self.register_buffer("waves", torch.zeros(n_waves, 2))
+        self.register_buffer("whitening", torch.eye(1, WHITENING_ORDER + 1)[0])
+        self.register_buffer("bands", _bands(n_bins), persistent=False)
+        self.decoder = SpectralDecoder(
+            N_PLAIN,
+            2 * n_waves,
+            n_latents,
+            n_components,
+            n_bins,
+            self.evolution.n_envelopes,
+            width,
+        )
+        n_heard = len(PERIODS) * n_components * self.bands.shape[1] + N_PLAIN
+        self.encoder = nn.Sequential(
+            nn.Linear(n_heard, ENCODER_WIDTH), nn.SiLU(), nn.Linear(ENCODER_WIDTH, 2 * n_latents)
+        )
+        self.effects = RandomEffects(n_latents)
+
+    def get_model_args(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain Python."""
+        return super().get_model_args() | {
+            "n_latents": self.n_latents,
+            "width": self.width,
+            "n_waves": self.n_waves,
+            "feature_length": self.feature_length,
+            "n_fft": self.spectrogram.n_fft,
+            "centre": self.centre,
+            "n_training_records": self.n_training_records,
+        }
+
+    # ---- what the networks hear ------------------------------------------------------------
+
+    def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
+        """Take ranges, station spacing, whitening filter and levels from the training split."""
+        super().fit_normalisation(waveforms, scenario)
+        self.n_training_records = len(scenario)
+        places = scenario[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
+        self.centre = [round(degrees, 3) for degrees in places.mean()]
+        length = self.feature_length * station_spacing_km(scenario, self.centre)
+        self.waves = torch.as_tensor(random_waves(self.n_waves, length)).to(self.waves)
+        some = waveforms[:: -(-len(waveforms) // NORMALISATION_RECORDS)]
+        n_bins = self.spectrogram.n_bins
+        energies = self.powers(some).sum(dim=1).unflatten(1, (-1, n_bins))
+        self.whitening = _whitening(energies).to(self.whitening)
+        powers = self.powers(some).unflatten(2, (-1, n_bins)) / self.evolution.noise_response
+        seconds = self.spectrogram.hop / self.sampling_rate
+        self.decoder.noise_level = powers.flatten(0, 1).median(dim=0).values.log()
+        self.decoder.wave_level = (powers.sum(dim=1) * seconds).log().mean(dim=0)
+
+    def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
+        """Return conditions and whitened spectrograms of records (record, component, sample).
+
+        Returns
+        -------
+        dict of torch.Tensor
+            Those of `conditions`; "powers" (record, frame, component * bin), squared m/s; "event"
+            (record,), a number that records of an event share.
+        """
+        events = [
+            int(generator("event", str(name)).integers(2**62)) for name in scenario["source_id"]
+        ]
+        return {
+            **self.conditions(scenario),
+            "powers": self.powers(waveforms),
+            "event": torch.tensor(events),
+        }
+
+    def conditions(self, scenario: pd.DataFrame) -> dict[str, Tensor]:
+        """Return what the networks hear of a scenario.
+
+        Returns
+        -------
+        dict of torch.Tensor
+            "plain" (record, 5): magnitude, depth, distance and its logarithm, scaled to -1..1, and
+            ln(S - P); "source", "site" and "path" (record, 2 wave), Fourier features; "times"
+            (record, 2), P and S of the 1-D table, s after the origin.
+        """
+        p, s = self.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
+        low, high = self.ranges["path_hyp_distance_km"]
+        distance = scenario["path_hyp_distance_km"].to_numpy(float)
+        logarithms = np.log(np.maximum([low, high], 1.0))
+        plain = [
+            _scaled(scenario["source_magnitude"], self.ranges["source_magnitude"]),
+            _scaled(scenario["source_depth_km"], self.ranges["source_depth_km"]),
+            _scaled(distance, (low, high)),
+            _scaled(np.log(np.maximum(distance, 1.0)), logarithms),
+            np.log(np.maximum(s - p, 0.3)) - 1.5,
+        ]
+        waves = self.waves.double().cpu().numpy()
+        site, source, path = scenario_features(scenario, waves, self.centre)
+        values = {
+            "plain": np.stack(plain, axis=1),
+            "source": source,
+            "site": site,
+            "path": path,
+            "times": np.stack([p, s], axis=1),
+        }
+        return {key: torch.as_tensor(x, dtype=torch.float32) for key, x in values.items()}
+
+    def powers(self, waveforms: NDArray[np.float32]) -> Tensor:
+        """Return the power of whitened records in every frame and bin.
+
+        The spectrum of ground motion spans many orders of magnitude; whitened, what leaks
+        through the window from one frequency to another is no matter (Blackman & Tukey 1958).
+        """
+        records = torch.as_tensor(np.ascontiguousarray(waveforms, dtype=np.float32))
+        padded = nn.functional.pad(records.flatten(0, 1)[:, None], (WHITENING_ORDER, 0))
+        kernel = self.whitening.flip(0)[None, None].to(records.device)
+        whitened = nn.functional.conv1d(padded, kernel).reshape(records.shape)
+        spectra = torch.view_as_real(self.spectrogram.transform(whitened))
+        return spectra.square().sum(dim=-1).permute(0, 3, 1, 2).flatten(2)
+
+    # ---- training --------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return minus the evidence lower bound and its parts, nats a record.
+
+        The likelihood of a spectrogram is that of independent complex Gaussian coefficients,
+
+            sum ln s2 + |X|^2 / s2,
+
+        times hop / window, for frames overlap; half of it at 0 Hz and Nyquist, which are real.
+        The first share of a training does without latents, and without delays to the 1-D times.
+        """
+        output, magnitude = self.decoder(batch), batch["plain"][:, 0]
+        delays = self.decoder.delays(batch)
+        times = batch["times"] - self.start_offset_s
+        onsets = times + delays if self.training_progress >= DELAYS_FROM else times
+        divergence = output.new_zeros(())
+        if self.training_progress < LATENTS_FROM:
+            spectra = self.decoder.spectra(output)
+        else:
+            middle = self.effects.mean.expand(len(output), -1)
+            median = self.decoder.with_latents(output, middle, magnitude)
+            heard = self._heard(batch, self.decoder.spectra(median), onsets)
+            mean, log_variance = self.encoder(heard).chunk(2, dim=1)
+            log_variance = log_variance.clamp(*LOG_VARIANCES)
+            _, event = torch.unique(batch["event"], return_inverse=True)
+            if self.training:
+                self.effects.follow(mean, log_variance.exp(), event)
+            divergence = self.effects.divergence(mean, log_variance, event) / len(mean)
+            noise = torch.empty_like(mean).normal_(generator=generator)
+            latents = mean + torch.exp(0.5 * log_variance) * noise
+            output = self.decoder.with_latents(output, latents, magnitude)
+            spectra = self.decoder.spectra(output)
+        expected = torch.baddbmm(*self._means(spectra, onsets))
+        terms = torch.log(expected) + batch["powers"] / expected
+        n_components = len(self.component_order)
+        weights = terms.new_ones(n_components, self.spectrogram.n_bins)
+        weights[:, 0] = weights[:, -1] = 0.5
+        weights *= self.spectrogram.hop / self.spectrogram.n_fft
+        # A constant that keeps the sum small enough for single precision.
+        weights = weights.flatten()
+        level = self.decoder.noise_level.flatten() + math.log(self.evolution.noise_response)
+        level = (level @ weights) * terms.shape[1]
+        likelihood = (terms.sum(dim=1) @ weights).mean() - level
+        # Standard normal weights are a Gaussian process, with the scales of the decoder.
+        penalty = 0.5 * self.decoder.delay.weight.square().sum() / self.n_training_records
+        return {
+            "loss": likelihood + divergence + penalty,
+            "likelihood": likelihood,
+            "divergence": divergence,
+            "penalty": penalty,
+            "delay": delays.square().mean().sqrt(),
+        }
+
+    def _means(self, spectra: Spectra, onsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean spectrogram as noise + weights @ leaked.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Noise (record, 1, component * bin), weights (record, frame, wave * envelope) and leaked
+            spectra (record, wave * envelope, component * bin).
+        """
+        weights = self.evolution.response(self._centres()[:, None] - onsets[:, None])
+        leaked = self.evolution.leaked(spectra.waves)
+        noise = self.evolution.noise_response * self.evolution.leaked_noise(spectra.noise)
+        return noise.flatten(1)[:, None], weights.flatten(2), leaked.flatten(3).flatten(1, 2)
+
+    def _centres(self) -> Tensor:
+        """Return the centres of the frames, s after the record's start."""
+        frames = torch.arange(self.spectrogram.n_frames, device=self.device)
+        return frames * (self.spectrogram.hop / self.sampling_rate)
+
+    def _heard(self, batch: Batch, spectra: Spectra, onsets: Tensor) -> Tensor:
+        """Return the encoder's input: ln of recorded over expected power, by period and band.
+
+        Relative to what the scenario lets expect, so the latents cannot take over what the
+        conditions tell.  The gradient goes through the expectation: what the latents need not
+        correct costs no divergence.
+        """
+        delays = self._centres() - onsets.detach()[:, :, None]
+        p, s = delays.unbind(dim=1)
+        inside = [
+            (p >= low) & (p < high) & (s < -BEFORE_S) if wave == "P" else (s >= low) & (s < high)
+            for wave, low, high in PERIODS
+        ]
+        mask = torch.stack(inside, dim=1).to(onsets.dtype)
+        frames = mask.sum(dim=2, keepdim=True)
+        mask = mask / frames.clamp_min(1.0)
+        noise, weights, leaked = self._means(spectra, onsets)
+        expected = torch.baddbmm(noise, mask @ weights, leaked)
+        ratio = (mask @ batch["powers"] / expected).unflatten(2, (len(self.component_order), -1))
+        logarithms = torch.log(ratio @ self.bands + LEAST_RATIO) * (frames > 0.0)[..., None]
+        return torch.cat([logarithms.flatten(1), batch["plain"]], dim=1)
+
+    # ---- generation ------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def sample(
+        self,
+        scenario: pd.DataFrame,
+        n_realizations: int = 1,
+        seed: int = 0,
+        batch_size: int | None = None,
+        extrapolate: bool = False,
+        progress: bool = False,
+    ) -> NDArray[np.float32]:
+        """Draw records; see `GroundMotionModel.sample`.
+
+        Records of one source share its event term, in every realization another one.
+        """
+        if n_realizations < 1:
+            raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
+        scenario = check_scenario(scenario)
+        self.check_ranges(scenario, extrapolate)
+        keys = record_keys(scenario)
+        conditions = self.conditions(scenario)
+        pairs = [(row, k) for row in range(len(scenario)) for k in range(n_realizations)]
+        shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
+        waveforms = np.empty(shape, dtype=np.float32)
+        flat = waveforms.reshape(-1, *shape[2:])
+        step = batch_size or DEFAULT_BATCH_SIZE
+        with tqdm(total=len(pairs), desc="Records", unit="rec", disable=not progress) as bar:
+            for start in range(0, len(pairs), step):
+                part = pairs[start : start + step]
+                rows = [row for row, _ in part]
+                batch = {key: values[rows].to(self.device) for key, values in conditions.items()}
+                events = [(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in part]
+                records = [(seed, *keys[row], k) for row, k in part]
+                flat[start : start + step] = self._draw(batch, events, records)
+                bar.update(len(part))
+        return waveforms
+
+    def _draw(
+        self, conditions: Batch, events: list[tuple[Any, ...]], records: list[tuple[Any, ...]]
+    ) -> NDArray[np.float32]:
+        """Draw one batch for the keys of its events and records: (record, component, sample)."""
+        generators = [generator(*key) for key in records]
+        event, record = (
+            torch.as_tensor(_normal(several, self.n_latents)).to(self.device)
+            for several in ([generator(*key) for key in events], generators)
+        )
+        latents, magnitude = self.effects.draw(event, record), conditions["plain"][:, 0]
+        output = self.decoder.with_latents(self.decoder(conditions), latents, magnitude)
+        spectra = self.decoder.spectra(output)
+        onsets = conditions["times"] + self.decoder.delays(conditions) - self.start_offset_s
+        evolution, n_components = self.evolution, len(self.component_order)
+        noise = spectra.noise * self._colour(evolution.n_fft).abs().square()
+        drawn = evolution.draw(
+            noise,
+            spectra.waves,
+            onsets,
+            evolution.numbers(generators, n_components),
+            self._colour(evolution.n_draw),
+        )
+        return drawn.cpu().numpy()
+
+    def _colour(self, n: int) -> Tensor:
+        """Return the frequency response (n/2 + 1,) that undoes the whitening."""
+        return 1.0 / torch.fft.rfft(self.whitening, n)
+
+
+def _scaled(values: Any, limits: Any) -> NDArray[np.float64]:
+    """Scale to -1..1."""
+    low, high = limits
+    # A data set with a single depth or magnitude has no width to divide by.
+    return 2.0 * (np.asarray(values, float) - low) / ((high - low) or 1.0) - 1.0
+
+
+def _normal(generators: Sequence[np.random.Generator], n: int) -> NDArray[np.float32]:
+    return np.stack([random.standard_normal(n, dtype=np.float32) for random in generators])
+
+
+def _bands(n_bins: int) -> Tensor:
+    """Return the matrix (bin, band) of means over logarithmic bands."""
+    edges = np.unique(np.geomspace(1, n_bins + 1, N_BANDS + 1).round()) - 1
+    bins = np.arange(n_bins)[:, None]
+    inside = (bins >= edges[:-1]) & (bins < edges[1:])
+    return torch.as_tensor(inside / inside.sum(axis=0), dtype=torch.float32)
+
+
+def _whitening(energies: Tensor) -> Tensor:
+    """Return the prediction-error filter of the geometric mean of spectra (record, component, bin).
+
+    The Yule-Walker equations for the autocorrelation of a spectrum; minimum phase, so that onsets
+    stay where they are.
+    """
+    # A bin without any power, such as 0 Hz of demeaned records, has no logarithm.
+    logarithm = energies.double().clamp_min(1e-30).log().mean(dim=(0, 1)).numpy()
+    correlation = np.fft.irfft(np.exp(logarithm - logarithm.max()))[: WHITENING_ORDER + 1]
+    prediction = solve_toeplitz(correlation[:-1], correlation[1:])
+    return torch.as_tensor(np.concatenate([[1.0], -prediction]))
