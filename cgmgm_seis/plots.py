@@ -1,12 +1,16 @@
-"""Figures of generated records: record sections, and generated over recorded motion."""
+"""Figures of generated records: record sections, and beside or over recorded motion."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from obspy import Stream, Trace, UTCDateTime
+from scipy.signal import spectrogram
 
 from cgmgm_seis.errors import ScenarioError
 
@@ -15,6 +19,11 @@ Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 GENERATED, RECORDED, P_COLOUR, S_COLOUR = "#c1440e", "#2b2b2b", "#2274a5", "#3a8f5c"
 BAND_HZ = (0.5, 20.0)
 COMPONENT_NAMES = {"Z": "Vertical", "N": "North", "E": "East"}
+# Of the spectrograms: Hann window and the step between frames, s; highest frequency, Hz; and the
+# decades of power that the colours span.
+WINDOW_S, STEP_S = 0.8, 0.04
+HIGHEST_HZ = 25.0
+POWER_DECADES = 8
 
 
 def plot_record_section(
@@ -198,6 +207,128 @@ def plot_generated_and_observed(
         f"{label}\none scale a station, peaks in mm/s; P and S times of the 1-D model",
     )
     return figure
+
+
+def plot_comparison(
+    streams: Mapping[str, Stream],
+    scenario: pd.DataFrame,
+    arrivals: Arrivals,
+    *,
+    label: str,
+    row: int = 0,
+    component: str = "E",
+) -> Figure:
+    """Draw the records of one station by name, side by side: waveforms over their spectrograms.
+
+    All waveforms have one scale and all spectrograms one scale of colours.  Nothing is filtered.
+
+    Parameters
+    ----------
+    streams : mapping
+        Velocity in m/s by name, for example {"recorded": .., "CGMGM": ..}, each with the station;
+        the first realization is drawn.
+    scenario : pandas.DataFrame
+        Scenario table.
+    arrivals : tuple of numpy.ndarray
+        P and S times of every row, seconds after the origin time.
+    label : str
+        Models, weights and training data, for the title.
+    row : int
+        Row of the scenario to draw.
+    component : str
+        Component to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Save it with ``figure.savefig(path)``.
+
+    Raises
+    ------
+    ScenarioError
+        If a stream lacks the station or its component.
+
+    Examples
+    --------
+    >>> from cgmgm_seis import CGMGM, from_points
+    >>> model = CGMGM.from_pretrained("bay_area")
+    >>> table = from_points(4.0, (37.9, -122.1), [(37.8, -122.2)])
+    >>> arrivals = model.travel_times.at(table["source_depth_km"], table["path_ep_distance_km"])
+    >>> streams = {f"seed {seed}": model.generate(table, seed=seed) for seed in (0, 1)}
+    >>> figure = plot_comparison(streams, table, arrivals, label="CGMGM, weights bay_area")
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['seed 0', 'seed 1']
+    """
+    station = scenario.iloc[row]
+    name = ".".join(_codes(station))
+    traces: dict[str, Trace] = {}
+    for key, stream in streams.items():
+        found = stream.select(*_codes(station), component=component)
+        if not found:
+            raise ScenarioError(
+                f"'{key}' has 0 traces of component {component} of {name}; one is needed."
+            )
+        traces[key] = found[0]
+    marks = ((arrivals[0][row], "P", P_COLOUR), (arrivals[1][row], "S", S_COLOUR))
+    end = _last_time((arrivals[0][row], arrivals[1][row]), [traces])
+    powers = {key: _power(trace, station) for key, trace in traces.items()}
+    loudest = max(power.max() for _, _, power in powers.values()) or 1.0
+    norm = LogNorm(loudest / 10.0**POWER_DECADES, loudest, clip=True)
+
+    figure = Figure(figsize=(1.6 + 3.9 * len(traces), 5.4), dpi=150, layout="constrained")
+    waves, spectra = figure.subplots(
+        2, len(traces), sharex=True, sharey="row", squeeze=False, height_ratios=(1.0, 1.3)
+    )
+    for key, wave, spectrum in zip(traces, waves, spectra, strict=True):
+        times = _seconds_after_origin(traces[key], station)
+        wave.plot(times, traces[key].data, color=RECORDED, linewidth=0.5, zorder=2)
+        wave.set_title(key, fontsize=10, pad=16)
+        frequencies, times, power = powers[key]
+        image = spectrum.pcolormesh(
+            times, frequencies, power, norm=norm, cmap="magma_r", rasterized=True
+        )
+        for time, phase, colour in marks:
+            for axes in (wave, spectrum):
+                axes.axvline(time, color=colour, linewidth=0.9, zorder=1 if axes is wave else 3)
+            wave.text(
+                time,
+                1.0,
+                phase,
+                transform=wave.get_xaxis_transform(),
+                color=colour,
+                fontsize=9,
+                ha="center",
+                va="bottom",
+            )
+        spectrum.set_xlabel("Time after origin (s)")
+        spectrum.set_xlim(-2.0, end)
+        spectrum.set_ylim(0.0, HIGHEST_HZ)
+        _clean(wave)
+        _clean(spectrum)
+    waves[0].set_ylabel("Velocity (m/s)")
+    spectra[0].set_ylabel("Frequency (Hz)")
+    bar = figure.colorbar(image, ax=spectra, pad=0.01)
+    bar.set_label("Power spectral density ((m/s)$^2$/Hz)")
+    _title(
+        figure,
+        f"{name}, {COMPONENT_NAMES.get(component, component).lower()} component, "
+        f"{station['path_ep_distance_km']:.1f} km from {_source_text(scenario.iloc[[row]])}",
+        f"{label}; P and S times of the 1-D model",
+    )
+    return figure
+
+
+def _power(
+    trace: Trace, row: pd.Series
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return frequencies (Hz), times (s after the origin) and power, (m/s)^2/Hz, of a trace."""
+    rate = trace.stats.sampling_rate
+    window, step = round(WINDOW_S * rate), round(STEP_S * rate)
+    frequencies, times, power = spectrogram(
+        trace.data.astype(float), rate, "hann", window, window - step, nfft=4 * window
+    )
+    shown = frequencies <= HIGHEST_HZ
+    return frequencies[shown], times + (trace.stats.starttime - _origin(row)), power[shown]
 
 
 def _draw_with_peak(

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from obspy import Stream
+from obspy import Stream, UTCDateTime
 
 from cgmgm_seis.arrivals import bay_area_travel_times
 from cgmgm_seis.errors import ScenarioError
@@ -13,6 +13,7 @@ from cgmgm_seis.plots import (
     P_COLOUR,
     RECORDED,
     S_COLOUR,
+    plot_comparison,
     plot_generated_and_observed,
     plot_record_section,
 )
@@ -115,6 +116,69 @@ def test_stations_that_were_not_recorded_are_left_out(run):
     assert len(figure.axes) == 3
     with pytest.raises(ScenarioError, match="0 of the 3 stations"):
         plot_generated_and_observed(stream, Stream(), scenario, arrivals, label=LABEL)
+
+
+def test_comparison(run, tmp_path):
+    stream, scenario, arrivals = run
+    observed = record(stream)
+    streams = {"recorded": observed, "CGMGM": stream}
+    figure = plot_comparison(streams, scenario, arrivals, label=LABEL, row=1, component="N")
+    assert LABEL in figure.get_suptitle()
+    assert scenario.station_code[1] in figure.get_suptitle()
+    waves, spectra, (bar,) = figure.axes[:2], figure.axes[2:4], figure.axes[4:]
+    assert [axes.get_title() for axes in waves] == ["recorded", "CGMGM"]
+    assert waves[0].get_ylim() == waves[1].get_ylim()
+    for axes, shown in zip(waves, streams.values(), strict=True):
+        (wave,) = lines(axes, RECORDED)
+        trace = shown.select(station=scenario.station_code[1], component="N")[0]
+        np.testing.assert_array_equal(wave.get_ydata(), trace.data)
+        origin = UTCDateTime(scenario.source_origin_time[1])
+        assert wave.get_xdata()[0] == pytest.approx(trace.stats.starttime - origin)
+    for axes in (*waves, *spectra):
+        marks = [lines(axes, colour)[0].get_xdata()[0] for colour in (P_COLOUR, S_COLOUR)]
+        np.testing.assert_allclose(marks, [arrivals[0][1], arrivals[1][1]])
+    meshes = [axes.collections[0] for axes in spectra]
+    assert meshes[0].norm is meshes[1].norm
+    assert bar.get_ylim() == pytest.approx((meshes[0].norm.vmin, meshes[0].norm.vmax))
+    figure.savefig(tmp_path / "comparison.png")
+    assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_comparison_shows_power_density_at_its_time_and_frequency(run):
+    stream, scenario, arrivals = run
+    rng = np.random.default_rng(1)
+    times = np.arange(6000) / 100.0 - 5.0
+    sine = 1e-3 * np.sin(2 * np.pi * 12.5 * times) * (times > 10.0)
+    data = {"noise": 1e-3 * rng.normal(size=6000), "sine": sine}
+    streams = {}
+    for name, samples in data.items():
+        streams[name] = stream.copy()
+        for trace in streams[name]:
+            trace.data = samples
+    figure = plot_comparison(streams, scenario, arrivals, label=LABEL, component="Z")
+    noise, tone = (axes.collections[0] for axes in figure.axes[2:4])
+    # White noise: its variance, spread from zero to the Nyquist frequency.
+    assert noise.get_array().mean() == pytest.approx(1e-6 / 50.0, rel=0.05)
+    power, corners = tone.get_array(), tone.get_coordinates()
+    centres = 0.25 * (corners[1:, 1:] + corners[1:, :-1] + corners[:-1, 1:] + corners[:-1, :-1])
+    loudest = np.unravel_index(power.argmax(), power.shape)
+    assert centres[loudest][1] == pytest.approx(12.5, abs=0.4)
+    # Energy of the tone: half its squared amplitude, at times after its start only.
+    total = power.sum(axis=0) * np.diff(centres[:2, 0, 1])
+    after = centres[0, :, 0] > 10.5
+    np.testing.assert_allclose(total[after], 0.5e-6, rtol=0.01)
+    assert total[centres[0, :, 0] < 9.5].max() == 0.0
+
+
+def test_comparison_of_zeros_and_of_a_missing_component(run):
+    stream, scenario, arrivals = run
+    silent = stream.copy()
+    for trace in silent:
+        trace.data = np.zeros(6000)
+    assert plot_comparison({"silence": silent}, scenario, arrivals, label=LABEL).axes
+    partial = stream.select(component="Z")
+    with pytest.raises(ScenarioError, match="'CGMGM' has 0 traces of component E of SY"):
+        plot_comparison({"CGMGM": partial}, scenario, arrivals, label=LABEL)
 
 
 def test_no_global_state(run):

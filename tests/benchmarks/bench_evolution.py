@@ -1,0 +1,231 @@
+"""Count the waveforms a second of EvolutionaryCGM.sample against the published way to generate.
+
+Run ``python tests/benchmarks/bench_evolution.py``; the bar is a ratio of at least 100.
+
+The published way is that of `bench_griffin_lim`, in batches of 50.  An untrained model is as fast
+as a trained one.  A table shows where the time goes, and the floor of every stage: its normal
+numbers, or its matrix products and Fourier transforms, at the rates that this machine reaches
+with nothing else to do; or what enters and leaves the stage, at the rate of a copy, if that
+takes longer.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from bench_griffin_lim import plain_generation
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from cgmgm_seis import from_points
+from cgmgm_seis.conditions import training_ranges
+from cgmgm_seis.models import evolutionary
+from cgmgm_seis.seeding import generator
+
+BAR, PUBLISHED_BATCH = 100.0, 50
+NUMBERS, NETWORKS = "seeding, normal numbers", "networks and spectra"
+PULSES, CODA, COLOUR = "pulses", "coda frames", "colouring and noise"
+REST = "table and copies"
+# Sizes of the arrays on which rates are measured: those of transforms fit the cache.
+CACHED_BYTES, COPIED_BYTES, MATRIX, N_NORMAL = 2**20, 2**28, 1024, 2**16
+MEASURED_S = 0.2
+
+
+class Stages:
+    """Seconds and bytes of the stages of `sample`, each without those that it calls."""
+
+    def __init__(self, model: evolutionary.EvolutionaryCGM) -> None:
+        self.seconds: Counter[str] = Counter()
+        self.bytes: Counter[str] = Counter()
+        self.open = ["outside"]
+        self.since = time.perf_counter()
+        parts: list[tuple[Any, str, str]] = [
+            (evolutionary, "generator", NUMBERS),
+            (evolutionary, "_normal", NUMBERS),
+            (model, "sample", REST),
+            (model.evolution, "numbers", NUMBERS),
+            (model.evolution, "draw", COLOUR),
+            (model.evolution, "_pulses", PULSES),
+            (model.evolution, "_coda", CODA),
+            (model.effects, "draw", NETWORKS),
+        ]
+        for method in ("forward", "with_latents", "spectra", "delays"):
+            parts.append((model.decoder, method, NETWORKS))
+        for owner, method, stage in parts:
+            setattr(owner, method, partial(self.call, stage, getattr(owner, method)))
+
+    def call(self, stage: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a method as a part of a stage."""
+        self._tick()
+        self.open.append(stage)
+        result = method(*args, **kwargs)
+        self._tick()
+        self.open.pop()
+        self.bytes[stage] += n_bytes((args, result))
+        if self.open[-1] == COLOUR:
+            # The numbers of pulses and coda only pass through.
+            self.bytes[COLOUR] -= n_bytes(args)
+        return result
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.seconds[self.open[-1]] += now - self.since
+        self.since = now
+
+
+class Work(TorchDispatchMode):
+    """Floating-point operations of matrix products, and rows of transforms, by stage."""
+
+    def __init__(self, stages: Stages) -> None:
+        super().__init__()
+        self.stages = stages
+        self.flops: Counter[str] = Counter()
+        self.rows: Counter[tuple[str, str, int]] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Count, and do, one operation."""
+        result = func(*args, **(kwargs or {}))
+        stage = self.stages.open[-1]
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops[stage] += count(*args, **(kwargs or {}), out_val=result)
+        elif func is torch.ops.aten._fft_r2c.default:
+            self.rows[stage, "rfft", args[0].shape[-1]] += args[0].shape[:-1].numel()
+        elif func is torch.ops.aten._fft_c2r.default:
+            self.rows[stage, "irfft", result.shape[-1]] += result.shape[:-1].numel()
+        return result
+
+
+class Machine:
+    """Seconds a unit of work, the best that this machine does now."""
+
+    def __init__(self) -> None:
+        square = torch.rand(MATRIX, MATRIX)
+        self.flop = least_seconds(lambda: square @ square) / (2 * MATRIX**3)
+        source = torch.zeros(COPIED_BYTES // 4)
+        target = torch.empty_like(source)
+        # A copy reads and writes.
+        self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
+        random, row = generator("benchmark"), np.empty(N_NORMAL, dtype=np.float32)
+        normal = partial(random.standard_normal, out=row, dtype=np.float32)
+        self.normal = least_seconds(normal) / N_NORMAL
+        self.transforms: dict[tuple[str, int], float] = {}
+
+    def transform(self, name: str, n: int) -> float:
+        """Return the seconds a row of rfft or irfft to n samples."""
+        if (name, n) not in self.transforms:
+            rows = max(1, CACHED_BYTES // (4 * n))
+            records = torch.randn(rows, n)
+            if name == "rfft":
+                seconds = least_seconds(partial(torch.fft.rfft, records))
+            else:
+                seconds = least_seconds(partial(torch.fft.irfft, torch.fft.rfft(records), n))
+            self.transforms[name, n] = seconds / rows
+        return self.transforms[name, n]
+
+    def floor(self, stage: str, stages: Stages, work: Work) -> float:
+        """Return the least seconds of a stage."""
+        moving = stages.bytes[stage] * self.byte
+        if stage == NUMBERS:
+            return max(stages.bytes[stage] / 4 * self.normal, moving)
+        transforms = sum(
+            n_rows * self.transform(name, n)
+            for (where, name, n), n_rows in work.rows.items()
+            if where == stage
+        )
+        return max(work.flops[stage] * self.flop + transforms, moving)
+
+    def print(self) -> None:
+        """Print the rates."""
+        print(
+            f"matrix products {1e-9 / self.flop:.0f} GFLOP/s, copies {1e-9 / self.byte:.1f} GB/s, "
+            f"normal numbers {1e-6 / self.normal:.0f} million/s"
+        )
+        for (name, n), seconds in sorted(self.transforms.items()):
+            rate = 1e-9 * 2.5 * n * math.log2(n) / seconds
+            print(f"{name} of {n}: {1e6 * seconds:.2f} us, {rate:.0f} GFLOP/s")
+
+
+def n_bytes(values: Any) -> int:
+    """Return the bytes of all arrays in nested tuples, lists and dictionaries."""
+    return sum(
+        leaf.nbytes for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor | np.ndarray)
+    )
+
+
+def least_seconds(call: Callable[[], Any]) -> float:
+    """Return the seconds of the fastest of many calls."""
+    seconds, end = [], time.perf_counter() + MEASURED_S
+    while time.perf_counter() < end or len(seconds) < 3:
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def main() -> None:
+    """Alternate the two ways, print medians, then the stages and their floors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=64, help="records of EvolutionaryCGM at once")
+    parser.add_argument("--repeats", type=int, default=5)
+    # Several threads wait for each other where other programs share the cores.
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    batch = arguments.batch
+    scenario = from_points(3.0, (37.5, -122.0), [(37.0 + 0.01 * i, -122.0) for i in range(batch)])
+    model = evolutionary.EvolutionaryCGM(ranges=training_ranges(scenario)).eval()
+    stages = Stages(model)
+    project = partial(model.sample, scenario, batch_size=batch)
+    published = plain_generation(PUBLISHED_BATCH)
+    project()  # warm-up
+
+    runs: list[Counter[str]] = []
+    published_seconds: list[float] = []
+    for _ in range(arguments.repeats):
+        began = time.perf_counter()
+        published()
+        published_seconds.append(time.perf_counter() - began)
+        stages.seconds = Counter()
+        project()
+        del stages.seconds["outside"]
+        runs.append(stages.seconds)
+    work, stages.bytes = Work(stages), Counter()
+    with work:
+        project()
+
+    rates = {
+        "published": PUBLISHED_BATCH / statistics.median(published_seconds),
+        "cgmgm-seis": 3 * batch / statistics.median(run.total() for run in runs),
+    }
+    for name, rate in rates.items():
+        print(f"{name:12s} {rate:7.1f} waveforms a second")
+    print(f"ratio {rates['cgmgm-seis'] / rates['published']:.0f} (at least {BAR:.0f})\n")
+
+    machine = Machine()
+    print(f"{'stage':25s} {'ms a record':>11s} {'share':>6s} {'floor':>6s} {'over floor':>10s}")
+    rows = {
+        stage: (statistics.median(run[stage] for run in runs), machine.floor(stage, stages, work))
+        for stage in (NUMBERS, NETWORKS, PULSES, CODA, COLOUR, REST)
+    }
+    total = [sum(column) for column in zip(*rows.values(), strict=True)]
+    for stage, (seconds, floor) in {**rows, "all": total}.items():
+        print(
+            f"{stage:25s} {1000 * seconds / batch:11.3f} {seconds / total[0]:6.0%} "
+            f"{1000 * floor / batch:6.3f} {seconds / floor:10.1f}"
+        )
+    print()
+    machine.print()
+
+
+if __name__ == "__main__":
+    main()
