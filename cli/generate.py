@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cgmgm_seis")
 
-DEFAULT_WEIGHTS = "bay_area"
+DEFAULT_WEIGHTS = "bay_area_evolutionary"
 
 EXAMPLES = """\b
 Examples:

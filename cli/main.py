@@ -87,7 +87,7 @@ class LazyGroup(click.Group):
 def main() -> None:
     """Generative ground motion: ask for an earthquake, get seismograms.
 
-    The bundled weights were trained on simulated data; `cgmgm-seis weights info bay_area` says
+    The bundled weights were trained on simulated data; `cgmgm-seis weights info NAME` says
     which.
     """
 

@@ -24,8 +24,7 @@ autodoc_inherit_docstrings = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
-# The weight card is printed from the weights themselves, so that the page cannot go stale.
-_info = weights_info("bay_area")
+# The weight cards are printed from the weights themselves, so that the page cannot go stale.
 
 
 def _rows(values: dict) -> str:
@@ -37,21 +36,25 @@ def _rows(values: dict) -> str:
     return "\n".join(lines)
 
 
-_flat = {key: value for key, value in _info["card"].items() if not isinstance(value, dict)}
-_tables = {key: value for key, value in _info["card"].items() if isinstance(value, dict)}
-myst_substitutions = {
-    "card": "\n".join(
-        [
-            _rows({key: _info[key] for key in ("name", "model", "version")} | _flat),
-            *(f"| SHA-256 of `{name}` | `{digest}` |" for name, digest in _info["sha256"].items()),
-        ]
-    ),
-    "card_tables": "\n\n".join(
-        f"**{name.replace('_', ' ').capitalize()}**\n\n{_rows(table)}"
-        for name, table in _tables.items()
-        if name != "ranges"
-    ),
-    "card_ranges": _rows(
-        {column: f"{low:.6g} to {high:.6g}" for column, (low, high) in _info["ranges"].items()}
-    ),
-}
+def _card(name: str) -> dict[str, str]:
+    """Return the tables of named weights: the card, what was measured, the valid ranges."""
+    info = weights_info(name)
+    card = info["card"]
+    flat = {key: value for key, value in card.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in card.items() if isinstance(value, dict)}
+    head = _rows({key: info[key] for key in ("name", "model", "version")} | flat)
+    sums = [f"| SHA-256 of `{file}` | `{digest}` |" for file, digest in info["sha256"].items()]
+    measured = [
+        f"**{key.replace('_', ' ').capitalize()}**\n\n{_rows(table)}"
+        for key, table in tables.items()
+        if key != "ranges"
+    ]
+    limits = {column: f"{low:.6g} to {high:.6g}" for column, (low, high) in info["ranges"].items()}
+    return {
+        name: "\n".join([head, *sums]),
+        f"{name}_measured": "\n\n".join(measured),
+        f"{name}_ranges": _rows(limits),
+    }
+
+
+myst_substitutions = _card("bay_area_evolutionary") | _card("bay_area")

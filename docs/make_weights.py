@@ -1,4 +1,4 @@
-"""Make the bundled weights: simulate, train, measure, and write weights, card and figures.
+"""Make the bundled weights of CGMGM: simulate, train, measure, and write weights, card and figures.
 
     python docs/make_weights.py WORK SHARED
 
@@ -15,21 +15,20 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from obspy import Stream, UTCDateTime
-from seisbench.models import PhaseNet
-from tqdm import tqdm
+from obspy import UTCDateTime
 
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
 from cgmgm_seis.datasets.seismograms import simulate_records
 from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.gmm import ErgodicFAS
-from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.intensity import pgv, smoothed_fas
+from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.plots import plot_generated_and_observed, plot_record_section
+from cgmgm_seis.picks import load_picker, pick
+from cgmgm_seis.plots import plot_generated_and_observed
 from cgmgm_seis.provenance import trained_on
-from cgmgm_seis.scenario import from_event_and_inventory, from_points
-from cgmgm_seis.streams import to_stream
+from cgmgm_seis.scenario import from_event_and_inventory
 from cgmgm_seis.training import TrainingConfig, train
 
 EVENTS, SEED = 850, 1
@@ -37,6 +36,7 @@ FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
 REALIZATIONS = 20
 PICK_WINDOW_S = 0.5
 VERSION = "1"
+PHASENET = "phasenet/seisbench_cache/models/v3/phasenet/original.json.v1"
 DOCSTRING = (
     "CGM-GM (Ren et al. 2026) for the San Francisco Bay Area, three components, trained on "
     "SIMULATED records (stochastic method, Boore 2003), not on recordings. For learning, testing "
@@ -75,31 +75,20 @@ def main(work: Path, shared: Path) -> None:
     card = model.card
     card["trained_on"] = "simulated records"
     card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
-    phasenet = load_phasenet(shared)
+    phasenet = load_picker(shared / PHASENET)
     card["test_split"] = simulated_metrics(model, catalogue, phasenet)
-    card["pleasant_hill"] = recorded_metrics(model, card, shared, phasenet, figures)
+    card["pleasant_hill"] = recorded_metrics(model, card, shared, phasenet, figures, "bay_area")
 
     model.save(CGMGM.bundled_path() / "bay_area", DOCSTRING, VERSION, card)
     print(f"Wrote {CGMGM.bundled_path()}/bay_area.json.v{VERSION} and .pt.v{VERSION}.")
-    scenario = from_points(4.5, (37.938, -122.057))
-    near = scenario[scenario["path_ep_distance_km"] < 60].reset_index(drop=True)
-    arrivals = model.travel_times.at(near["source_depth_km"], near["path_ep_distance_km"])
-    figure = plot_record_section(model.generate(near), near, arrivals, label=label(model, card))
-    figure.savefig(figures / "generated.png")
 
 
-def label(model: CGMGM, card: dict[str, Any]) -> str:
+def label(model: GroundMotionModel, card: dict[str, Any], name: str) -> str:
     """Say in a figure's title what made it."""
-    return f"{model.name}, weights bay_area (trained on {trained_on(card)})"
+    return f"{model.name}, weights {name} (trained on {trained_on(card)})"
 
 
-def load_phasenet(shared: Path) -> Any:
-    """Load PhaseNet's published weights."""
-    cache = shared / "phasenet" / "seisbench_cache" / "models" / "v3" / "phasenet"
-    return PhaseNet.load(cache / "original", version_str="1")
-
-
-def simulated_metrics(model: CGMGM, catalogue: Path, phasenet: Any) -> dict[str, Any]:
+def simulated_metrics(model: GroundMotionModel, catalogue: Path, phasenet: Any) -> dict[str, Any]:
     """Compare one realization of every record of the test split with the record itself."""
     waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
     test = (scenario["split"] == "test").to_numpy()
@@ -116,8 +105,10 @@ def simulated_metrics(model: CGMGM, catalogue: Path, phasenet: Any) -> dict[str,
         metrics[f"ln FAS sigma {component} at 2, 5, 10, 15 Hz"] = rounded(residuals[:, k].std(0))
         metrics[f"the same of the simulator itself, {component}"] = rounded(own[:, k].std(0))
     for name, records in (("simulated", waveforms), ("generated", generated)):
-        for phase, times in pick(phasenet, records[loud]).items():
-            delays = times - true[f"trace_{phase.lower()}_arrival_sample"].to_numpy() / 100.0
+        found = pick(phasenet, records[loud])
+        for phase in "PS":
+            delays = found[f"{phase.lower()}_s"].to_numpy()
+            delays = delays - true[f"trace_{phase.lower()}_arrival_sample"].to_numpy() / 100.0
             key = f"PhaseNet {phase}, {name}"
             metrics[f"{key}: share within {PICK_WINDOW_S} s of the true onset"] = share(delays)
             metrics[f"{key}: median and 90 % of |delay| (s)"] = spread(delays)
@@ -125,7 +116,12 @@ def simulated_metrics(model: CGMGM, catalogue: Path, phasenet: Any) -> dict[str,
 
 
 def recorded_metrics(
-    model: CGMGM, card: dict[str, Any], shared: Path, phasenet: Any, figures: Path
+    model: GroundMotionModel,
+    card: dict[str, Any],
+    shared: Path,
+    phasenet: Any,
+    figures: Path,
+    name: str,
 ) -> dict[str, Any]:
     """Compare the recorded Mw 4.46 Pleasant Hill earthquake with the model's median."""
     folder = shared / "data" / "pleasant_hill"
@@ -135,12 +131,15 @@ def recorded_metrics(
     observed = read_observed([str(folder / "raw" / "*.mseed")], inventory, origin)
     generated = model.sample(scenario, REALIZATIONS, SEED, extrapolate=True)
     ln_generated = np.median(ln_fas(generated), axis=1)[:, 1:].mean(axis=1)
-    recorded_fas, picks = [], []
+    ln_pgv = np.median(np.log(pgv(generated)), axis=1)[:, 1:].mean(axis=1)
+    recorded_fas, recorded_pgv, picks = [], [], []
     for row in scenario.itertuples():
         station = observed.select(row.station_network_code, row.station_code)
         horizontals = [station.select(component=component)[0].data for component in "NE"]
         recorded_fas.append(np.mean([ln_fas(data) for data in horizontals], axis=0))
-        picks.append(pick_stream(phasenet, station, origin))
+        recorded_pgv.append(np.mean([np.log(pgv(data)) for data in horizontals]))
+        record = np.stack([station.select(component=component)[0].data for component in "ZNE"])
+        picks.append(pick(phasenet, record[None]).iloc[0])
     ergodic = np.transpose(
         [
             ErgodicFAS(f).mean(
@@ -157,16 +156,20 @@ def recorded_metrics(
         "recorded minus generated, mean ln FAS at 2, 5, 10, 15 Hz": rounded(
             (np.array(recorded_fas) - ln_generated).mean(0)
         ),
+        "recorded minus generated, mean ln PGV": round(
+            float(np.mean(np.array(recorded_pgv) - ln_pgv)), 3
+        ),
         "recorded minus ergodic model, mean ln FAS at 2, 5, 10, 15 Hz": rounded(
             (np.array(recorded_fas) - ergodic).mean(0)
         ),
     }
     for phase in "PS":
-        recorded = np.array([found[phase] for found in picks])
-        delays = one[phase] + model.start_offset_s - recorded
+        recorded = np.array([found[f"{phase.lower()}_s"] for found in picks])
+        generated_s = one[f"{phase.lower()}_s"].to_numpy()
+        delays = generated_s - recorded
         metrics[f"PhaseNet {phase}: picked on recorded, on generated"] = [
             int(np.isfinite(recorded).sum()),
-            int(np.isfinite(one[phase]).sum()),
+            int(np.isfinite(generated_s).sum()),
         ]
         metrics[f"PhaseNet {phase}: generated minus recorded, mean and sd (s)"] = rounded(
             [np.nanmean(delays), np.nanstd(delays)]
@@ -174,49 +177,15 @@ def recorded_metrics(
     arrivals = model.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
     stream = model.generate(scenario, seed=SEED)
     figure = plot_generated_and_observed(
-        stream, observed, scenario, arrivals, label=label(model, card)
+        stream, observed, scenario, arrivals, label=label(model, card, name)
     )
-    figure.savefig(figures / "pleasant_hill.png")
+    figure.savefig(figures / f"pleasant_hill_{name}.png")
     return metrics
 
 
 def ln_fas(records: NDArray[Any]) -> NDArray[np.float64]:
     """Return ln of the smoothed FAS (m/s x s) at the four frequencies."""
     return np.log(smoothed_fas(records, 100.0, FREQUENCIES))
-
-
-def pick(phasenet: Any, records: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    """Return the P and S picks of records (record, Z N E, sample), s after their start, or NaN."""
-    template = from_points(3.0, (37.9, -122.1), [(37.8, -122.2)])
-    found: dict[str, list[float]] = {"P": [], "S": []}
-    for record in tqdm(records, desc="PhaseNet"):
-        stream = to_stream(
-            record[None, None],
-            template,
-            sampling_rate=100.0,
-            start_offset_s=0.0,
-            component_order="ZNE",
-        )
-        times = pick_stream(phasenet, stream, stream[0].stats.starttime)
-        for phase, values in found.items():
-            values.append(times[phase])
-    return {phase: np.array(values) for phase, values in found.items()}
-
-
-def pick_stream(phasenet: Any, stream: Stream, reference: UTCDateTime) -> dict[str, float]:
-    """Return the most probable P and S pick of one station, s after a reference time, or NaN."""
-    scaled = stream.copy()
-    for trace in scaled:
-        # PhaseNet was trained on counts; m/s underflow in its normalisation.
-        trace.data = trace.data * 1e9
-    picks = phasenet.classify(scaled, P_threshold=0.3, S_threshold=0.3).picks
-    best = {"P": np.nan, "S": np.nan}
-    for phase in best:
-        chosen = [found for found in picks if found.phase == phase]
-        if chosen:
-            strongest = max(chosen, key=lambda found: found.peak_value)
-            best[phase] = strongest.peak_time - reference
-    return best
 
 
 def share(delays: NDArray[np.float64]) -> float:

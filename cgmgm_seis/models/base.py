@@ -170,8 +170,8 @@ class GroundMotionModel(SeisBenchModel):
 
         Examples
         --------
-        >>> from cgmgm_seis import CGMGM, from_points
-        >>> model = CGMGM.from_pretrained("bay_area")
+        >>> from cgmgm_seis import EvolutionaryCGM, from_points
+        >>> model = EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
         >>> stream = model.generate(from_points(4, (37.9, -122.1), [(37.8, -122.2)]), seed=1)
         >>> print(stream[0].id, stream[0].stats.npts)
         SY.V0000.00.HXZ 6000
