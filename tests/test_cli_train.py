@@ -10,23 +10,16 @@ import pytest
 from click.testing import CliRunner
 from seisbench.data import WaveformDataWriter
 
-from cgmgm_seis import CGMGM, conditions, load_model
+from cgmgm_seis import CGMGM, EvolutionaryCGM, conditions, load_model
+from cgmgm_seis.pretrained import model_class
 from cgmgm_seis.training import TrainingConfig
 from cgmgm_seis_cli.main import main
-from cgmgm_seis_cli.train import CONDITION_SETS
+from cgmgm_seis_cli.train import CONDITION_SETS, MODELS
 from cgmgm_seis_cli.train import train as command
 
-SMALL = ("--epochs", "2", "--latent", "4", "--prior", "4", "--device", "cpu")
+SMALL = ("--model", "cgmgm", "--epochs", "2", "--latent", "4", "--prior", "4", "--device", "cpu")
 # Options whose names differ from the settings they give.
 SETTINGS = {"learning_rate": "lr", "final_learning_rate": "final_lr"}
-ARGUMENTS = {
-    "component_order": "components",
-    "latent_size": "latent",
-    "prior_size": "prior",
-    "embedding_size": "embedding",
-}
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -99,8 +92,13 @@ def test_going_on_from_weights(dataset, run, tmp_path):
         dataset, "--out", "mine", "--init", "first/cgmgm", "--only", "prior", "--epochs", "1"
     )
     assert result.exit_code == 0, result.output
-    first, second = (load_model(tmp_path / run / "cgmgm") for run in ("first", "mine"))
-    assert (first.past_dropout, second.past_dropout) == (False, True)
+    args = ("--init", "first/cgmgm", "--past-dropout", "--epochs", "1")
+    assert run(dataset, "--out", "heard", *args).exit_code == 0
+    first, second, third = (
+        load_model(tmp_path / out / "cgmgm") for out in ("first", "mine", "heard")
+    )
+    dropouts = (first.past_dropout, second.past_dropout, third.past_dropout)
+    assert dropouts == (False, False, True)
     assert second.latent_size == first.latent_size == 4
     refused(run(dataset, "--out", "x", "--init", "nowhere"), 1, "nowhere")
     refused(run(dataset, "--out", "x", "--only", "nowhere"), 1, "'nowhere'")
@@ -141,10 +139,49 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
 
 def test_defaults_are_those_of_the_library():
     defaults = command.make_context("train", ["dataset", "--out", "mine"]).params
+    of_the_model = EvolutionaryCGM.training_defaults
     for field in fields(TrainingConfig):
         option = SETTINGS.get(field.name, field.name)
-        assert defaults[option] == field.default, option
-    arguments = signature(CGMGM).parameters
-    for name in ("condition_set", "alpha", "beta", "past_dropout", "published", *ARGUMENTS):
-        assert defaults[ARGUMENTS.get(name, name)] == arguments[name].default, name
+        wanted = None if field.name in of_the_model else field.default
+        assert defaults[option] == wanted, option
+    assert defaults["components"] == signature(CGMGM).parameters["component_order"].default
     assert set(CONDITION_SETS) == set(conditions.CONDITION_SETS)
+
+
+def test_the_help_says_the_defaults_of_a_model():
+    helps = {
+        parameter.name: parameter.help
+        for parameter in command.params
+        if parameter.name != "dataset"
+    }
+    for class_name, options in MODELS.values():
+        arguments = signature(model_class(class_name)).parameters
+        for option, argument in options.items():
+            default = arguments[argument].default
+            if option != "latent" and not isinstance(default, bool):
+                text = default if isinstance(default, str) else f"{default:g}"
+                assert f"[default: {text}]" in helps[option]
+
+
+def test_options_of_another_model_are_refused(dataset, run):
+    refused(
+        run(dataset, "--out", "mine", "--beta", "0.1"),
+        2,
+        "--beta is no option of --model evolutionary",
+    )
+    refused(
+        run(dataset, "--out", "mine", "--model", "cgmgm", "--width", "8"), 2, "--width is no option"
+    )
+
+
+def test_the_default_model_trains_and_resumes(dataset, run, tmp_path):
+    args = (dataset, "--out", "evo", "--epochs", "2", "--width", "8", "--device", "cpu", "-q")
+    assert run(*args, "--max-minutes", "0").exit_code == 0
+    result = run(*args, "--resume")
+    assert result.exit_code == 0, result.output
+    model = load_model(tmp_path / "evo" / "evolutionarycgm")
+    assert isinstance(model, EvolutionaryCGM) and model.width == 8
+    assert (
+        model.card["training"]["learning_rate"]
+        == EvolutionaryCGM.training_defaults["learning_rate"]
+    )

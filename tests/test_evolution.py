@@ -29,10 +29,16 @@ def draw(evolution, spectra, noise=NOISE, colour=None, n=N_DRAWS, onset=ONSET):
     waves = torch.zeros(1, 2, evolution.n_envelopes, 1, 81)
     waves[0, 0, :, 0] = spectra
     numbers = evolution.numbers([np.random.default_rng([7, i]) for i in range(n)], 1)
-    colour = torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64) if colour is None else colour
+    colour = (
+        torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64) if colour is None else colour
+    )
     onsets = torch.tensor([[onset, 1000.0]])
     return evolution.draw(
-        noise.expand(n, 1, -1), waves.expand(n, -1, -1, -1, -1), onsets.expand(n, -1), numbers, colour
+        noise.expand(n, 1, -1),
+        waves.expand(n, -1, -1, -1, -1),
+        onsets.expand(n, -1),
+        numbers,
+        colour,
     )[:, 0]
 
 

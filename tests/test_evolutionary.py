@@ -1,0 +1,316 @@
+"""EvolutionaryCGM: the contract, the randomness, training on a small catalogue, and its weights."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import Delaunay
+
+from cgmgm_seis import EvolutionaryCGM, bay_area_stations, from_points
+from cgmgm_seis.datasets.earthquakes import draw_catalogue
+from cgmgm_seis.datasets.fields import true_fields
+from cgmgm_seis.datasets.seismograms import simulate_records, true_arrival_times
+from cgmgm_seis.datasets.simulated import simulate_catalogue
+from cgmgm_seis.datasets.spectra import ln_spectrum
+from cgmgm_seis.errors import CgmgmError, RangeError
+from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.picks import pick
+from cgmgm_seis.training import Trainer, TrainingConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RANGES = {
+    "source_magnitude": [1.0, 5.0],
+    "source_latitude_deg": [36.5, 39.0],
+    "source_longitude_deg": [-123.5, -121.0],
+    "source_depth_km": [0.0, 20.0],
+    "station_latitude_deg": [36.5, 39.0],
+    "station_longitude_deg": [-123.5, -121.0],
+    "path_ep_distance_km": [0.0, 60.0],
+    "path_hyp_distance_km": [0.0, 70.0],
+}
+STATIONS = [(37.9 - 0.05 * i, -122.1 - 0.05 * i) for i in range(5)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Untrained, with random outputs of a plausible level."""
+    torch.manual_seed(0)
+    model = EvolutionaryCGM(ranges=RANGES, centre=[37.8, -122.2])
+    model.waves = 0.05 * torch.randn_like(model.waves)
+    model.decoder.noise_level += -34.0
+    model.decoder.wave_level += -27.0
+    for layer in (model.decoder.output, model.decoder.places):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return from_points(3.0, (37.8, -122.2), STATIONS)
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    """About 300 simulated records."""
+    return simulate_catalogue(30, seed=4)
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
+
+
+def test_a_record_does_not_depend_on_the_others(model, scenario):
+    """Same seed, any batch size, order and subset: within 1e-5 of the peak."""
+    whole = model.sample(scenario, 3, seed=5)
+    assert whole.shape == (5, 3, 3, 6000) and whole.dtype == np.float32
+    peak = np.abs(whole).max()
+    small = model.sample(scenario, 3, seed=5, batch_size=2)
+    backwards = model.sample(scenario[::-1].reset_index(drop=True), 3, seed=5)[::-1]
+    one = model.sample(scenario[2:3].reset_index(drop=True), 2, seed=5)[0]
+    for other, part in ((small, whole), (backwards, whole), (one, whole[2, :2])):
+        assert np.abs(other - part).max() < 1e-5 * peak
+    assert np.abs(model.sample(scenario, 1, seed=6)[:, 0] - whole[:, 0]).max() > 0.1 * peak
+
+
+def test_saved_and_loaded_it_draws_the_same(model, scenario, tmp_path):
+    model.save(tmp_path / "tiny")
+    again = EvolutionaryCGM.load(tmp_path / "tiny")
+    assert again.get_model_args() == model.get_model_args()
+    assert np.array_equal(again.sample(scenario, seed=1), model.sample(scenario, seed=1))
+
+
+def test_the_stations_of_an_event_move_together(model):
+    """With latents that are the event's alone, loudness correlates between stations; else not."""
+    points = [(37.8, -122.2 + 0.01 * i) for i in range(12)]
+    table = from_points(3.0, (37.75, -122.15), points)
+    fresh = EvolutionaryCGM(**model.get_model_args())
+    fresh.load_state_dict(model.state_dict())
+    # Every output moves the same way.
+    torch.nn.init.constant_(fresh.decoder.loadings.weight, 0.05)
+    fresh.eval()
+    correlations = []
+    for between, within in ((1.0, 0.01), (0.01, 1.0)):
+        fresh.effects.between = between * torch.eye(fresh.n_latents)
+        fresh.effects.within = within * torch.eye(fresh.n_latents)
+        levels = np.log(np.abs(fresh.sample(table, 40, seed=2)).max(axis=-1)).mean(axis=-1)
+        matrix = np.corrcoef(levels)
+        correlations.append(matrix[np.triu_indices(len(matrix), 1)].mean())
+    assert correlations[0] > 0.5
+    assert abs(correlations[1]) < 0.2
+
+
+def test_parts_of_the_window_are_parts_of_the_record(model, scenario):
+    whole = model.generate(scenario, seed=3)
+    part = model.generate(scenario, seed=3, components="EZ", start_offset_s=1.25, duration_s=20.0)
+    assert {trace.stats.channel for trace in part} == {"HXE", "HXZ"}
+    for trace in part:
+        assert trace.stats.npts == 2000
+        same = whole.select(id=trace.id)[0].slice(trace.stats.starttime, trace.stats.endtime)
+        assert np.array_equal(same.data, trace.data)
+    assert part[0].stats.starttime - whole[0].stats.starttime == pytest.approx(6.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"start_offset_s": -6.0}, "the rest from -6 s"),
+        ({"duration_s": 61.0}, "61 s from -5 s after the origin on leaves the window"),
+        ({"duration_s": 0.0}, "-5 to 55 s"),
+        ({"components": "ZR"}, "components = 'ZR'"),
+        ({"components": "ZZ"}, "each once"),
+        ({"components": ""}, "some of ZNE"),
+    ],
+)
+def test_other_windows_are_refused(model, scenario, arguments, text):
+    with pytest.raises(CgmgmError, match=text):
+        model.generate(scenario, **arguments)
+
+
+def test_outside_its_ranges_it_refuses(model):
+    with pytest.raises(RangeError, match="source_magnitude"):
+        model.sample(from_points(7.0, (37.8, -122.2), STATIONS))
+
+
+def test_whitening_flattens_the_mean_spectrum(catalogue):
+    """From several ln units to a third of them or less, between 1 and 45 Hz."""
+    waveforms, table = catalogue
+    model = EvolutionaryCGM()
+    bins = slice(2, 72)
+
+    def spread(powers):
+        spectra = powers.sum(dim=1).unflatten(1, (3, -1)).log().mean(dim=(0, 1))
+        return float(spectra[bins].max() - spectra[bins].min())
+
+    before = spread(model.powers(waveforms[:100]))
+    model.fit_normalisation(waveforms, table)
+    assert before > 6.0
+    assert spread(model.powers(waveforms[:100])) < before / 3.0
+    # Minimum phase: all zeros inside the unit circle, so that the inverse is causal and stable.
+    assert np.abs(np.roots(model.whitening.numpy())).max() < 1.0
+
+
+def test_the_loss_is_the_gaussian_likelihood(model, catalogue):
+    """Against torch's normal distribution of real and imaginary parts."""
+    waveforms, table = catalogue
+    fresh = EvolutionaryCGM()
+    fresh.fit_normalisation(waveforms, table)
+    fresh.training_progress = 0.0
+    batch = fresh.features(waveforms[:8], table.iloc[:8])
+    found = fresh.loss(batch, torch.Generator())
+    times = batch["times"] - fresh.start_offset_s
+    spectra = fresh.decoder.spectra(fresh.decoder(batch))
+    s2 = torch.baddbmm(*fresh._means(spectra, times)).double()
+    # |X|^2 of a complex normal coefficient is exponential; of a real one it is s2 chi-squared(1).
+    log_density = torch.distributions.Exponential(1.0 / s2).log_prob(batch["powers"].double())
+    log_density = log_density.unflatten(2, (3, 81))
+    real = torch.distributions.Normal(0.0, s2.sqrt()).log_prob(batch["powers"].double().sqrt())
+    real = real + 0.5 * np.log(2.0 * np.pi)
+    log_density[..., 0] = real.unflatten(2, (3, 81))[..., 0]
+    log_density[..., -1] = real.unflatten(2, (3, 81))[..., -1]
+    weight = 40 / 160
+    expected = -weight * log_density.detach().sum(dim=(1, 2, 3)).mean()
+    level = fresh.decoder.noise_level + np.log(fresh.evolution.noise_response)
+    level[:, [0, -1]] *= 0.5
+    expected = float(expected - weight * 151 * level.detach().double().sum())
+    assert float(found["likelihood"]) == pytest.approx(expected, rel=1e-4)
+    assert float(found["divergence"]) == 0.0
+
+
+def test_training_learns_and_draws_something_like_the_data(catalogue):
+    """Twelve epochs on 200 records: the loss falls, and ln FAS at 5 Hz is right within 0.7."""
+    waveforms, table = catalogue
+    train, dev = np.arange(240), np.arange(240, len(table))
+    torch.manual_seed(0)
+    model = EvolutionaryCGM(width=32)
+    model.fit_normalisation(waveforms[train], table.iloc[train])
+    splits = {
+        name: model.features(waveforms[rows], table.iloc[rows])
+        for name, rows in (("train", train), ("dev", dev))
+    }
+    config = TrainingConfig.of(model, epochs=12, batch_size=24, device="cpu", seed=1)
+    trainer = Trainer(model, splits, config)
+    rows = [trainer.run_epoch() for _ in range(config.epochs)]
+    assert rows[-1]["dev_loss"] < rows[0]["dev_loss"]
+    assert np.isfinite([list(row.values()) for row in rows]).all()
+    model.eval()
+    drawn = model.sample(table.iloc[train].reset_index(drop=True), seed=1, extrapolate=True)[:, 0]
+    bias = np.log(smoothed_fas(drawn, 100.0, [5.0])) - np.log(
+        smoothed_fas(waveforms[train], 100.0, [5.0])
+    )
+    assert abs(bias.mean()) < 0.7
+
+
+def test_batches_hold_whole_events(catalogue):
+    waveforms, table = catalogue
+    model = EvolutionaryCGM(width=16)
+    model.fit_normalisation(waveforms, table)
+    features = model.features(waveforms, table)
+    trainer = Trainer(model, {"train": features, "dev": features}, TrainingConfig(batch_size=24))
+    seen: list[set[int]] = []
+    total = 0
+    for share, batch in trainer._batches("train", np.random.default_rng(0)):
+        seen.append(set(batch["event"].tolist()))
+        total += len(batch["event"])
+        assert share == pytest.approx(len(batch["event"]) / len(table))
+    assert total == len(table) and len(seen) > 5
+    assert sum(map(len, seen)) == table["source_id"].nunique()
+
+
+# ---- the bundled weights -----------------------------------------------------------------------
+
+
+def unseen_pairs(n_events=60):
+    """Scenarios of a catalogue that no weights were trained on."""
+    return draw_catalogue(n_events, seed=7)
+
+
+def test_the_lateral_travel_times_are_learned_from_waveforms(bundled):
+    """Correlation of the learned with the true correction over unseen pairs: at least 0.8."""
+    table = unseen_pairs()
+    conditions = bundled.conditions(table)
+    with torch.no_grad():
+        learned = bundled.decoder.delays(conditions).numpy()
+    true = np.stack(true_arrival_times(table), axis=1) - conditions["times"].numpy()
+    for wave in range(2):
+        assert np.corrcoef(learned[:, wave], true[:, wave])[0, 1] > 0.8
+    assert np.abs(learned - true).mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.12)
+
+
+def inside_hull(points, stations):
+    return Delaunay(stations).find_simplex(points) >= 0
+
+
+def ln_s(model, table, frequency=5.0):
+    """ln of the S energy spectrum of the horizontals at a frequency, the latents at their mean."""
+    conditions = model.conditions(table)
+    with torch.no_grad():
+        latents = model.effects.mean.expand(len(table), -1)
+        output = model.decoder.with_latents(
+            model.decoder(conditions), latents, conditions["plain"][:, 0]
+        )
+        energy = model.decoder.spectra(output).waves.sum(dim=2)
+    return 0.5 * energy[:, 1, 1:, round(frequency * 1.6)].log().mean(dim=1).numpy()
+
+
+def test_site_and_path_maps_are_those_of_the_region(bundled):
+    """Correlation with the simulator's true fields inside the stations' hull: at least 0.7."""
+    stations = bay_area_stations()[["station_latitude_deg", "station_longitude_deg"]].to_numpy()
+    lat, lon = np.meshgrid(np.linspace(37.3, 38.1, 12), np.linspace(-122.5, -121.9, 12))
+    places = np.stack([lat.ravel(), lon.ravel()], axis=1)
+    places = places[inside_hull(places, stations)]
+    centres = [(37.5, -122.4), (38.0, -122.0), (37.4, -121.8), (37.9, -122.5)]
+    tables = [from_points(3.0, centre, [tuple(p) for p in places]) for centre in centres]
+    # Site: the mean over sources, which averages paths out, less the trend with distance.
+    learned = np.mean([ln_s(bundled, table) for table in tables], axis=0)
+    true = np.mean([ln_spectrum(table, [5.0])[:, 0] for table in tables], axis=0)
+    design = np.stack(
+        [np.ones(len(places))] + [np.log(table["path_hyp_distance_km"]) for table in tables],
+        axis=1,
+    )
+
+    def detrended(values):
+        return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+    assert np.corrcoef(detrended(learned), detrended(true))[0, 1] > 0.7
+    fields = true_fields()
+    site = fields.site(places[:, 0], places[:, 1], [5.0])[:, 0]
+    assert np.corrcoef(detrended(learned), detrended(site))[0, 1] > 0.5
+
+
+def test_it_is_labelled_and_drawn_by_default(bundled):
+    assert bundled.card["trained_on"].startswith("simulated")
+    assert (
+        "simulated"
+        in EvolutionaryCGM.list_pretrained(details=True)["bay_area_evolutionary"].lower()
+    )
+
+
+def test_fourier_amplitudes_of_unseen_events(bundled):
+    """ln FAS at 2 to 15 Hz is the simulator's on average: within 0.2.
+
+    24 events with terms of 0.4, drawn four times by both: standard error 0.06.
+    """
+    table = draw_catalogue(24, seed=11)
+    frequencies = (2.0, 5.0, 10.0, 15.0)
+
+    def ln_fas(records):
+        return np.log(smoothed_fas(records, 100.0, frequencies)).mean(axis=(0, 1))
+
+    drawn = [bundled.sample(table, seed=k, extrapolate=True)[:, 0] for k in range(4)]
+    simulated = [simulate_records(table, 900 + k)[0] for k in range(4)]
+    bias = np.mean([ln_fas(x) for x in drawn], axis=0) - np.mean(
+        [ln_fas(x) for x in simulated], axis=0
+    )
+    assert bias == pytest.approx(np.zeros(4), abs=0.2)
+
+
+def test_phasenet_picks_generated_records(bundled, phasenet):
+    """Above 10 dB: at least 90 % of P and S picked, the median within 0.03 s of the true onsets."""
+    _, table = simulate_catalogue(12, seed=11)
+    loud = table[table["trace_snr_db"] > 10.0].reset_index(drop=True)
+    found = pick(phasenet, bundled.sample(loud, seed=1, extrapolate=True)[:, 0])
+    for phase in "ps":
+        delays = found[f"{phase}_s"] - loud[f"trace_{phase}_arrival_sample"] / 100.0
+        assert delays.notna().mean() > 0.9
+        assert abs(delays.median()) < 0.03
