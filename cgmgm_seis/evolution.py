@@ -111,7 +111,8 @@ class Evolution(nn.Module):
         window = np.hanning(n_fft + 1)[:-1]
         sine = np.sqrt(window)
         self.noise_response = sampling_rate * float(np.sum(window**2))
-        steps = (np.arange(_OVERSAMPLING * n_samples) + 0.5) / (_OVERSAMPLING * sampling_rate)
+        halves = np.arange(_OVERSAMPLING * n_samples, dtype=np.float64) + 0.5
+        steps: Floats = halves / (_OVERSAMPLING * sampling_rate)
         responses, scales, leakages = [], [], [self._leakage(window)]
         envelopes = [(envelope, False) for envelope in self.pulses]
         envelopes += [(envelope, True) for envelope in self.coda]

@@ -11,17 +11,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 from make_weights import PHASENET, label, recorded_metrics, simulated_metrics
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from obspy import Stream, UTCDateTime
+from scipy.spatial import Delaunay
 
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
 from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.datasets.spectra import ln_spectrum
 from cgmgm_seis.models.cgmgm import CGMGM
 from cgmgm_seis.models.evolutionary import EvolutionaryCGM
 from cgmgm_seis.picks import load_picker
 from cgmgm_seis.plots import plot_comparison, plot_record_section
 from cgmgm_seis.scenario import from_event_and_inventory, from_points
+from cgmgm_seis.stations import bay_area_stations
 from cgmgm_seis.training import TrainingConfig, train
 
 EVENTS, SEED, VERSION = 2000, 1, "1"
@@ -37,6 +44,9 @@ ASSUMPTIONS = (
 )
 # A station of the recorded event for the figure that compares the generators.
 STATION, COMPONENT = "BRIB", "E"
+# Sources of the maps of learned terms; the first one's paths are shown.
+SOURCES = ((37.5, -122.4), (38.0, -122.0), (37.4, -121.8), (37.9, -122.5), (37.7, -122.0))
+MAP_FREQUENCY = 5.0  # Hz
 
 
 def main(work: Path, shared: Path) -> None:
@@ -71,6 +81,7 @@ def main(work: Path, shared: Path) -> None:
     print(f"Wrote {EvolutionaryCGM.bundled_path()}/{NAME}.json.v{VERSION} and .pt.v{VERSION}.")
     draw_record_section(model, card, figures)
     draw_comparison(model, shared, figures)
+    draw_maps(model, figures)
 
 
 def draw_record_section(model: EvolutionaryCGM, card: dict[str, Any], figures: Path) -> None:
@@ -98,6 +109,62 @@ def draw_comparison(model: EvolutionaryCGM, shared: Path, figures: Path) -> None
     text = "bundled weights, trained on simulated records"
     figure = plot_comparison(streams, scenario, arrivals, label=text, row=row, component=COMPONENT)
     figure.savefig(figures / "comparison.png")
+
+
+def draw_maps(model: EvolutionaryCGM, figures: Path) -> None:
+    """Draw what the model learned of the region beside the simulator's true terms.
+
+    ln FAS of S at 5 Hz without its trend with distance: the mean over many sources, which is
+    nearly the site term, and the rest for one source, which is its path term.
+    """
+    stations = bay_area_stations()
+    places = stations[["station_latitude_deg", "station_longitude_deg"]].to_numpy()
+    latitude, longitude = np.meshgrid(np.linspace(37.2, 38.2, 41), np.linspace(-122.6, -121.6, 41))
+    points = [(float(a), float(b)) for a, b in zip(latitude.flat, longitude.flat, strict=True)]
+    inside = (Delaunay(places).find_simplex(np.array(points)) >= 0).reshape(latitude.shape)
+    learned, true = [], []
+    for source in SOURCES:
+        table = from_points(3.0, source, points)
+        trend = np.stack([np.ones(len(table)), np.log(table["path_hyp_distance_km"])], axis=1)
+        for found, values in ((learned, ln_s(model, table)), (true, true_ln_s(table))):
+            coefficients = np.linalg.lstsq(trend[inside.flat], values[inside.flat])[0]
+            found.append((values - trend @ coefficients).reshape(latitude.shape))
+    figure = Figure(figsize=(9.0, 8.0), dpi=150, layout="constrained")
+    for row, (title, pick_term) in enumerate(
+        (
+            ("mean over sources (site)", lambda maps: np.mean(maps, axis=0)),
+            ("one source less the mean (path)", lambda maps: maps[0] - np.mean(maps, axis=0)),
+        )
+    ):
+        maps = [np.where(inside, pick_term(np.array(found)), np.nan) for found in (true, learned)]
+        limit = np.nanmax(np.abs(maps[0]))
+        r = np.corrcoef(maps[0][inside], maps[1][inside])[0, 1]
+        for column, (name, values) in enumerate(zip(("true", "learned"), maps, strict=True)):
+            axes = figure.add_subplot(2, 2, 2 * row + column + 1)
+            image = axes.pcolormesh(
+                longitude, latitude, values, vmin=-limit, vmax=limit, cmap="RdBu_r"
+            )
+            axes.plot(places[:, 1], places[:, 0], "k^", markersize=3)
+            if row == 1:
+                axes.plot(SOURCES[0][1], SOURCES[0][0], "*", color="gold", mec="k", markersize=12)
+            note = f", correlation {r:.2f}" if column else ""
+            axes.set_title(f"{name}: {title}{note}", fontsize=9)
+            axes.set(xlim=(-122.6, -121.6), ylim=(37.2, 38.2), aspect=1.25)
+            figure.colorbar(image, ax=axes, label="ln FAS of S, 5 Hz", shrink=0.8)
+    figure.savefig(figures / "learned_maps.png")
+
+
+def true_ln_s(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the simulator's ln FAS of S on one horizontal component."""
+    return ln_spectrum(table, [MAP_FREQUENCY])[:, 0]
+
+
+@torch.no_grad()
+def ln_s(model: EvolutionaryCGM, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the model's ln FAS of S on a horizontal component, its latents at their mean."""
+    waves = model.median_spectra(table).waves.sum(dim=2)
+    index = round(MAP_FREQUENCY * model.spectrogram.n_fft / model.sampling_rate)
+    return 0.5 * waves[:, 1, 1:, index].log().mean(dim=1).double().numpy()
 
 
 if __name__ == "__main__":

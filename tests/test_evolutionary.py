@@ -243,13 +243,7 @@ def inside_hull(points, stations):
 
 def ln_s(model, table, frequency=5.0):
     """ln of the S energy spectrum of the horizontals at a frequency, the latents at their mean."""
-    conditions = model.conditions(table)
-    with torch.no_grad():
-        latents = model.effects.mean.expand(len(table), -1)
-        output = model.decoder.with_latents(
-            model.decoder(conditions), latents, conditions["plain"][:, 0]
-        )
-        energy = model.decoder.spectra(output).waves.sum(dim=2)
+    energy = model.median_spectra(table).waves.sum(dim=2)
     return 0.5 * energy[:, 1, 1:, round(frequency * 1.6)].log().mean(dim=1).numpy()
 
 

@@ -371,6 +371,22 @@ class EvolutionaryCGM(GroundMotionModel):
                 bar.update(len(part))
         return waveforms
 
+    @torch.no_grad()
+    def median_spectra(self, scenario: pd.DataFrame) -> Spectra:
+        """Return the spectra of the ground for scenarios, with the latents at their mean.
+
+        Returns
+        -------
+        Spectra
+            Power spectral density of the noise, (m/s)^2/Hz, and energy spectra of P and S by
+            envelope, (m/s x s)^2: the square root of their sum is the FAS of the wave.
+        """
+        conditions = {key: x.to(self.device) for key, x in self.conditions(scenario).items()}
+        middle, magnitude = self.effects.mean.expand(len(scenario), -1), conditions["plain"][:, 0]
+        output = self.decoder.with_latents(self.decoder(conditions), middle, magnitude)
+        colour = self._colour(self.spectrogram.n_fft).abs().square()
+        return Spectra(*(spectra * colour for spectra in self.decoder.spectra(output)))
+
     def _draw(
         self, conditions: Batch, events: list[tuple[Any, ...]], records: list[tuple[Any, ...]]
     ) -> NDArray[np.float32]:
