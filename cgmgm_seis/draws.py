@@ -1,18 +1,22 @@
 """Many realizations of many records, reduced to ground-motion measures chunk by chunk."""
 
+import os
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.datasets.seismograms import N_SAMPLES, SAMPLING_RATE, START_OFFSET, simulate_records
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.intensity import pgv, significant_duration, smoothed_fas
+from cgmgm_seis.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.seeding import generator
 
@@ -20,10 +24,12 @@ Floats = NDArray[np.float64]
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
 Draw = Callable[[pd.DataFrame, int, int], NDArray[np.float32]]
 
-FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz
-MEASURES = (*(f"FAS {f:g} Hz" for f in FREQUENCIES), "PGV", "D5-95")
-# Waveforms held at once; their spectra take several times as much.
+# Waveforms drawn at once.
 CHUNK_BYTES = 2**26
+# Waveforms measured at once; their response spectra take many times as much.
+BLOCK_BYTES = 2**22
+# So many waveforms make it worth to start another process.
+WORTH_A_PROCESS = 1000
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Draws:
     Parameters
     ----------
     measures : numpy.ndarray
-        Natural logarithms, shape (record, realization, component, measure).
+        Natural logarithms, shape (record, realization, series).
     first : numpy.ndarray
         Waveforms of realization 0, m/s, float32, shape (record, component, sample).
     """
@@ -59,35 +65,35 @@ class Draws:
     first: NDArray[np.float32]
 
 
-def ln_measures(waveforms: NDArray[np.float32], sampling_rate: float) -> Floats:
-    """Return the natural logarithms of the `MEASURES` of velocities in m/s.
-
-    They are the Fourier amplitudes at the `FREQUENCIES`, m/s x s, smoothed over the whole band
-    (Konno & Ohmachi 1998, b = 20), the peak velocity, m/s, and the significant duration, s.
+def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
+    """Return what runs `ln_measures`: as many processes as cores, or one thread for little work.
 
     Parameters
     ----------
-    waveforms : numpy.ndarray
-        Shape (.., sample).
-    sampling_rate : float
-        Hz.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (.., measure).
-
-    Examples
-    --------
-    >>> noise = np.random.default_rng(0).standard_normal((4, 3, 6000))
-    >>> ln_measures(noise, 100.0).shape
-    (4, 3, 6)
+    n_waveforms : int
+        Records times realizations.
+    workers : int, optional
+        Processes; by default as many as cores, if the work is worth them.
     """
-    spectra = smoothed_fas(waveforms, sampling_rate, FREQUENCIES)
-    others = [pgv(waveforms), significant_duration(waveforms, sampling_rate)]
-    with np.errstate(divide="ignore"):
-        logarithms: Floats = np.log(np.concatenate([spectra, np.stack(others, axis=-1)], axis=-1))
-    return logarithms
+    if workers is None:
+        workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS)
+    if workers == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(workers, get_context("spawn"))
+
+
+def measure(pool: Executor, waveforms: NDArray[np.float32], window: Window) -> list[Future[Floats]]:
+    """Start to measure waveforms (record, .., component, sample), block by block."""
+    n_blocks = -(-waveforms.nbytes // BLOCK_BYTES)
+    return [
+        pool.submit(ln_measures, block, window.component_order, window.sampling_rate)
+        for block in np.array_split(waveforms, min(n_blocks, len(waveforms)))
+    ]
+
+
+def gathered(futures: list[Future[Floats]]) -> Floats:
+    """Wait for what `measure` started and join it."""
+    return np.concatenate([future.result() for future in futures])
 
 
 def reduce_draws(
@@ -98,8 +104,12 @@ def reduce_draws(
     seed: int = 0,
     label: str = "Realizations",
     progress: bool = False,
+    pool: Executor | None = None,
+    chunks: Chunks | None = None,
 ) -> Draws:
     """Draw all realizations, a few records at a time, and keep their measures.
+
+    While one chunk is measured the next is drawn.
 
     Parameters
     ----------
@@ -115,31 +125,58 @@ def reduce_draws(
         Name at the progress bar and in errors.
     progress : bool
         Show a progress bar where stderr is a terminal.
+    pool : concurrent.futures.Executor, optional
+        See `measuring_pool`; by default one thread.
+    chunks : Chunks, optional
+        Where finished chunks are looked for and kept; by default nowhere.
 
     Raises
     ------
     CgmgmError
         If a record is silent or holds NaN.
     """
-    n_components = len(window.component_order)
-    measures = np.empty((len(scenario), n_realizations, n_components, len(MEASURES)))
-    first = np.empty((len(scenario), n_components, window.n_samples), np.float32)
+    chunks = chunks or Chunks(None, {})
+    pool = pool or ThreadPoolExecutor(1)
+    first = np.empty((len(scenario), len(window.component_order), window.n_samples), np.float32)
+    measures: list[Floats] = []
+    pending: list[tuple[int, int, list[Future[Floats]]]] = []
     step = max(1, CHUNK_BYTES // (n_realizations * first[0].nbytes))
-    hidden = None if progress else True
-    with tqdm(total=len(scenario), desc=label, unit="rec", disable=hidden) as bar:
+    bar = tqdm(total=len(scenario), desc=label, unit="rec", disable=None if progress else True)
+
+    def finish() -> None:
+        for start, stop, futures in pending:
+            measures.append(gathered(futures))
+            chunks.save(start, stop, measures=measures[-1], first=first[start:stop])
+            bar.update(stop - start)
+        pending.clear()
+
+    with bar:
         for start in range(0, len(scenario), step):
-            part = scenario.iloc[start : start + step].reset_index(drop=True)
+            stop = min(start + step, len(scenario))
+            if found := chunks.load(start, stop):
+                finish()
+                measures.append(found["measures"])
+                first[start:stop] = found["first"]
+                bar.update(stop - start)
+                continue
+            part = scenario.iloc[start:stop].reset_index(drop=True)
             waveforms = draw(part, n_realizations, seed)
-            measures[start : start + step] = ln_measures(waveforms, window.sampling_rate)
-            first[start : start + step] = waveforms[:, 0]
-            bar.update(len(part))
-    bad = ~np.isfinite(measures).all(axis=(2, 3))
+            _check(waveforms, label)
+            first[start:stop] = waveforms[:, 0]
+            finish()
+            pending.append((start, stop, measure(pool, waveforms, window)))
+        finish()
+    return Draws(np.concatenate(measures), first)
+
+
+def _check(waveforms: NDArray[np.float32], label: str) -> None:
+    finite = np.isfinite(waveforms).all(axis=(2, 3))
+    bad = ~finite | (np.ptp(waveforms, axis=3) == 0.0).any(axis=2)
     if bad.any():
         raise CgmgmError(
             f"{bad.sum()} of {bad.size} records of {label} are silent or hold NaN on a component; "
             "every record must move."
         )
-    return Draws(measures, first)
 
 
 def model_draw(model: GroundMotionModel) -> Draw:

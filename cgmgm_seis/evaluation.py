@@ -1,13 +1,16 @@
-"""Models against a data set: tables of bias, scatter, picks and a discriminator's score.
+"""Models against a data set: bias, scatter, calibration, picks, distributions, a discriminator.
 
-The measures and realizations are those of `cgmgm_seis.draws`, the statistics those of
-`cgmgm_seis.residuals`.  On data of the package's own simulator, the simulator is judged like a
-model: what it leaves unexplained, no generator can explain.
+The measures are those of `cgmgm_seis.measures`, realizations are drawn by `cgmgm_seis.draws`,
+statistics are those of `cgmgm_seis.residuals` and `cgmgm_seis.distributions`.  On data of the
+package's own simulator, the simulator is judged like a model: what it leaves unexplained, no
+generator can explain.
 """
 
+import hashlib
+import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,37 +20,35 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
-from cgmgm_seis.datasets.windows import open_dataset, read_records
 from cgmgm_seis.discriminator import DiscriminativeScore, discriminative_score
 from cgmgm_seis.draws import (
-    MEASURES,
     Draw,
     Window,
     is_simulated,
-    ln_measures,
+    measuring_pool,
     model_draw,
     reduce_draws,
     simulator_draw,
 )
-from cgmgm_seis.errors import CgmgmError, DatasetError
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation_data import (
+    missing_columns,
+    read_split,
+    read_windows,
+)
 from cgmgm_seis.evaluation_tables import (
-    PHASES,
-    RECORDED,
     SIMULATOR,
     Evaluation,
-    discriminator_table,
-    measures_table,
     nested,
-    picks_table,
-    pit_table,
     plain,
-    records_table,
 )
+from cgmgm_seis.judging import GeneratorPicks, Judged
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.picks import load_picker, pick
-from cgmgm_seis.residuals import Comparison, compare
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.pick_tables import RECORDED
+from cgmgm_seis.pretrained import load_model
+from cgmgm_seis.provenance import trained_on
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +65,22 @@ def evaluate(
     n_classifiers: int = 5,
     max_records: int | None = None,
     skip_bad: bool = False,
+    tsne: bool = False,
+    gmms: bool = True,
+    workers: int | None = None,
+    chunk_folder: Path | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Compare realizations of models with the records of a data set.
+
+    What the data set cannot give is left out, and said in the result's "not_available".
 
     Parameters
     ----------
     models : mapping
         Name to model; all of one window (components, rate, start, length).
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s.
+        Data set in m/s; without magnitudes or places only its picks are measured.
     split : str
         Split to read, with events unseen in training; without a ``split`` column all is read.
     n_realizations : int
@@ -88,6 +95,15 @@ def evaluate(
         Draw whole events until the next one would exceed this number of records.
     skip_bad : bool
         Leave out records with NaN or constant components.
+    tsne : bool
+        Project the log spectrograms with t-SNE too.
+    gmms : bool
+        Fit ground-motion models to the training split and put them beside the generators.
+    workers : int, optional
+        Processes that measure realizations; by default as many as cores, if there is much to do.
+    chunk_folder : pathlib.Path, optional
+        Keep finished chunks of realizations here, and use those of an interrupted run with the
+        same weights, records, seed and number of realizations.  The caller removes it.
     progress : bool
         Show progress bars where stderr is a terminal.
 
@@ -96,145 +112,174 @@ def evaluate(
     DatasetError
         If the data set cannot be used or the split is empty.
     CgmgmError
-        If the models' windows differ, a model draws silence or NaN, or there are fewer than two
-        realizations.
+        If the models' windows differ, a model draws silence or NaN, has a reserved name, or
+        there are fewer than two realizations.
     """
     if n_realizations < 2:
         raise CgmgmError(f"{n_realizations} realization(s) have no scatter; 2 or more have.")
+    if reserved := {RECORDED, SIMULATOR} & set(models):
+        raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
     window = _common_window(models)
+    settings = {
+        "window": asdict(window),
+        "n_realizations": n_realizations,
+        "seed": seed,
+        "picker": str(picker),
+    }
+    picks = GeneratorPicks(picker, window, progress)
+    if missing := missing_columns(dataset):
+        return _picks_alone(models, dataset, split, max_records, missing, settings, picks)
     waveforms, scenario = read_split(
         dataset, window, split, seed, max_records, skip_bad=skip_bad, progress=progress
     )
-    events = scenario["source_id"].astype(str)
-    if n_classifiers and events.nunique() < 2:
-        logger.warning("No discriminative score: 1 event has no halves.")
-        n_classifiers = 0
     draws: dict[str, Draw] = {name: model_draw(model) for name, model in models.items()}
     for name, model in models.items():
         _say_extrapolation(name, model, scenario)
     if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
         draws[SIMULATOR] = simulator
 
-    recorded = ln_measures(waveforms, window.sampling_rate)
-    picks = _Picks(picker, window, progress)
+    judged = Judged(waveforms, scenario, window, seed, tsne)
     picks.add(RECORDED, waveforms)
-    comparisons: dict[str, Comparison] = {}
-    scores: dict[str, DiscriminativeScore] = {}
-    for name, draw in draws.items():
-        drawn = reduce_draws(draw, scenario, window, n_realizations, seed, name, progress)
-        comparisons[name] = compare(
-            recorded, drawn.measures, events, window.component_order, MEASURES, seed
-        )
-        picks.add(name, drawn.first)
-        if n_classifiers:
-            scores[name] = discriminative_score(
-                waveforms, drawn.first, events, seed, n_classifiers, progress
+    n_classifiers = judged.classifiers(n_classifiers)
+    records_sha256 = _sha256(waveforms, scenario)
+    with measuring_pool(len(scenario) * n_realizations, workers) as pool:
+        judged.measure_records(pool)
+        for name, draw in draws.items():
+            identity = {**settings, "records": records_sha256, "model": _state(models.get(name))}
+            drawn = reduce_draws(
+                draw,
+                scenario,
+                window,
+                n_realizations,
+                seed,
+                name,
+                progress,
+                pool,
+                Chunks(chunk_folder, identity),
             )
+            judged.add(name, drawn.measures, drawn.first)
+            picks.add(name, drawn.first)
+            if n_classifiers:
+                judged.scores[name] = discriminative_score(
+                    waveforms, drawn.first, judged.events, seed, n_classifiers, progress
+                )
+    tables = {**judged.tables(), **picks.tables(scenario)}
+    if gmms:
+        tables["ground_motion_models"] = judged.beside_gmms(dataset)
+    return _evaluation(
+        models, list(draws), dataset, split, scenario, settings, tables, judged, picks.missing
+    )
 
-    tables = {
-        "measures": measures_table(comparisons),
-        "pit": pit_table(comparisons, window.component_order),
-        "picks": picks_table(picks.found, _onsets(scenario, window)),
-        "discriminator": discriminator_table(scores),
-        "records": records_table(comparisons, recorded, scenario, window.component_order),
+
+def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, GroundMotionModel]:
+    """Load models by the names or paths of their weights, each under a name of its own.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As for `cgmgm_seis.pretrained.load_model`.
+    device : str
+        As there.
+
+    Returns
+    -------
+    dict
+        Name of the weights to model; where two have one name, what was given.
+
+    Raises
+    ------
+    CgmgmError
+        If weights are given twice.
+    WeightsError
+        If weights cannot be loaded.
+
+    Examples
+    --------
+    >>> list(load_generators(["bay_area"], "cpu"))
+    ['bay_area']
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise CgmgmError(f"The weights {twice} are given twice; once is enough.")
+    models = [load_model(name, device) for name in names]
+    short = [model.weights_name for model in models]
+    return {
+        own if short.count(own) == 1 else given: model
+        for given, own, model in zip(names, short, models, strict=True)
+    }
+
+
+# ---- records without a scenario --------------------------------------------------------------
+
+
+def _picks_alone(
+    models: Mapping[str, GroundMotionModel],
+    dataset: WaveformDataset | str | Path,
+    split: str,
+    max_records: int | None,
+    missing: list[str],
+    settings: dict[str, Any],
+    picks: GeneratorPicks,
+) -> Evaluation:
+    """Pick records of which too little is known to generate them."""
+    window = picks.window
+    waveforms, metadata = read_windows(
+        dataset, window.component_order, window.sampling_rate, split, max_records
+    )
+    picks.add(RECORDED, waveforms)
+    without = {"everything but the picks of the records": f"no {', '.join(missing)}"}
+    logger.warning("Only the records' own picks are measured: no %s.", ", ".join(missing))
+    tables = picks.tables(metadata)
+    return _evaluation(
+        models, [], dataset, split, metadata, settings, tables, None, {**without, **picks.missing}
+    )
+
+
+# ---- the result ----------------------------------------------------------------------------
+
+
+def _evaluation(
+    models: Mapping[str, GroundMotionModel],
+    generators: list[str],
+    dataset: WaveformDataset | str | Path,
+    split: str,
+    scenario: pd.DataFrame,
+    settings: Mapping[str, Any],
+    tables: dict[str, pd.DataFrame],
+    judged: Judged | None,
+    missing: Mapping[str, str],
+) -> Evaluation:
+    tables = {name: table for name, table in tables.items() if len(table)}
+    empty = pd.DataFrame()
+    keys = {
+        "measures": ["component", "measure"],
+        "pit": ["component", "measure"],
+        "picks": ["phase"],
     }
     metrics = {
         "dataset": {
             "name": _name(dataset),
             "split": split if "split" in scenario else "all records",
             "records": len(scenario),
-            "events": int(events.nunique()),
+            "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
+            "simulated": is_simulated(scenario),
         },
-        "window": asdict(window),
-        "n_realizations": n_realizations,
-        "seed": seed,
-        "picker": str(picker) if picks.found else None,
-        RECORDED: {"picks": nested(tables["picks"], RECORDED, ["phase"])},
+        **settings,
+        "models": {name: _identity(model) for name, model in models.items()},
+        "not_available": {**(judged.missing if judged else {}), **missing},
+        RECORDED: {"picks": nested(tables.get("picks", empty), RECORDED, ["phase"])},
+        "variance_shares": getattr(judged, "variance_shares", None),
         "generators": {
             name: {
                 "model": _identity(models.get(name)),
-                "measures": nested(tables["measures"], name, ["component", "measure"]),
-                "pit": nested(tables["pit"], name, ["component", "measure"]),
-                "picks": nested(tables["picks"], name, ["phase"]),
-                "discriminator": _score(scores.get(name)),
+                **{key: nested(tables.get(key, empty), name, by) for key, by in keys.items()},
+                "discriminator": _score(judged.scores.get(name)) if judged else None,
+                "frechet_distance": _frechet(tables.get("distributions", empty), name),
             }
-            for name in draws
+            for name in generators
         },
     }
-    return Evaluation(plain(metrics), {name: table for name, table in tables.items() if len(table)})
-
-
-def read_split(
-    dataset: WaveformDataset | str | Path,
-    window: Window,
-    split: str = "test",
-    seed: int = 0,
-    max_records: int | None = None,
-    skip_bad: bool = False,
-    progress: bool = False,
-) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Read one split of a data set, or some of its events; parameters as in `evaluate`.
-
-    Returns
-    -------
-    waveforms : numpy.ndarray
-        Velocity in m/s, float32, shape (record, component, sample).
-    scenario : pandas.DataFrame
-        Scenario table, see `cgmgm_seis.datasets.windows.read_records`.
-    """
-    view = open_dataset(dataset, window.sampling_rate, window.component_order)
-    metadata = view.metadata
-    wanted = np.ones(len(metadata), bool)
-    if "split" in metadata:
-        wanted = metadata["split"].to_numpy() == split
-        if not wanted.any():
-            known = ", ".join(sorted(map(str, metadata["split"].unique())))
-            raise DatasetError(f"The data set has no split '{split}'; it has {known}.")
-    else:
-        logger.warning(
-            "The data set has no column 'split': all %d records are used, also those a model "
-            "may have been trained on.",
-            len(metadata),
-        )
-    if max_records is not None:
-        wanted &= _some_events(metadata["source_id"].astype(str), wanted, max_records, seed)
-    view.filter(wanted)
-    return read_records(
-        view,
-        window.sampling_rate,
-        window.component_order,
-        window.start_offset_s,
-        window.n_samples,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
-
-
-# ---- what is measured ----------------------------------------------------------------------
-
-
-class _Picks:
-    """PhaseNet's picks by generator; after a warning none."""
-
-    def __init__(self, name_or_path: str | Path, window: Window, progress: bool) -> None:
-        self.window, self.progress = window, progress
-        self.found: dict[str, pd.DataFrame] = {}
-        self.picker: Any = None
-        try:
-            self.picker = load_picker(name_or_path)
-        except CgmgmError as error:
-            logger.warning("No picks: %s", error)
-
-    def add(self, name: str, waveforms: NDArray[np.float32]) -> None:
-        """Pick one realization of every record."""
-        if self.picker is None:
-            return
-        rate, order = self.window.sampling_rate, self.window.component_order
-        try:
-            self.found[name] = pick(self.picker, waveforms, rate, order, progress=self.progress)
-        except CgmgmError as error:
-            logger.warning("No picks: %s", error)
-            self.picker = None
+    return Evaluation(plain(metrics), tables, scenario, judged.highlights if judged else {})
 
 
 def _common_window(models: Mapping[str, GroundMotionModel]) -> Window:
@@ -256,33 +301,6 @@ def _say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFra
             logger.warning("%s: %s", name, message)
 
 
-def _some_events(
-    events: pd.Series, wanted: NDArray[np.bool_], max_records: int, seed: int
-) -> NDArray[np.bool_]:
-    """Return the records of events drawn one after the other, as long as they fit."""
-    sizes = events[wanted].value_counts().sort_index()
-    sizes = sizes.iloc[generator(seed, "events").permutation(len(sizes))]
-    fitting = sizes.cumsum() <= max_records
-    if not fitting.iloc[0]:
-        raise DatasetError(
-            f"At most {max_records} record(s) are wanted, but the first event drawn has "
-            f"{sizes.iloc[0]}; whole events are read."
-        )
-    chosen: NDArray[np.bool_] = events.isin(sizes.index[fitting]).to_numpy()
-    return chosen
-
-
-def _onsets(scenario: pd.DataFrame, window: Window) -> dict[str, Floats] | None:
-    """Return the true P and S onsets, s after the records' start, where the data set has them."""
-    columns = {phase: f"trace_{phase}_arrival_sample" for phase in PHASES}
-    if any(column not in scenario for column in columns.values()):
-        return None
-    return {
-        phase: scenario[column].to_numpy(float) / window.sampling_rate
-        for phase, column in columns.items()
-    }
-
-
 def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
     """Return what tells a model's weights from all others; None for the simulator."""
     if model is None:
@@ -292,13 +310,44 @@ def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
         "weights": model.weights_name,
         "version": model.weights_version,
         "sha256": model.weights_sha256,
+        "trained_on": trained_on(model.card),
+        "label": model.weights_docstring or "",
     }
+
+
+def _state(model: GroundMotionModel | None) -> dict[str, Any] | None:
+    """Return what a model's realizations depend on: its arguments and parameters."""
+    if model is None:
+        return None
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode() + tensor.detach().cpu().numpy().tobytes())
+    arguments = json.loads(json.dumps(model.get_model_args(), default=str))
+    return {
+        "class": type(model).__name__,
+        "arguments": arguments,
+        "file": model.weights_sha256,
+        "parameters": digest.hexdigest(),
+    }
+
+
+def _sha256(waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> str:
+    digest = hashlib.sha256(scenario.to_csv(index=False).encode())
+    for record in waveforms:
+        digest.update(record.tobytes())
+    return digest.hexdigest()
 
 
 def _score(score: DiscriminativeScore | None) -> dict[str, Any] | None:
     if score is None:
         return None
-    return {"mean": score.mean, "spread": score.spread, **asdict(score)}
+    found = {"mean": score.mean, "spread": score.spread, "p_value": score.p_value}
+    return {**found, **asdict(score)}
+
+
+def _frechet(table: pd.DataFrame, name: str) -> float | None:
+    own = table[table["generator"] == name] if len(table) else table
+    return float(own["frechet_distance"].iloc[0]) if len(own) else None
 
 
 def _name(dataset: WaveformDataset | str | Path) -> str:

@@ -1,10 +1,8 @@
-"""What an evaluation found: its tables, as text, as nested numbers and as files."""
+"""What an evaluation found: its tables, as text and as nested numbers."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.discriminator import DiscriminativeScore
-from cgmgm_seis.draws import MEASURES
-from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
-from cgmgm_seis.provenance import versions
+from cgmgm_seis.highlights import Highlights
+from cgmgm_seis.measures import FREQUENCIES, main_series, main_spectrum
 from cgmgm_seis.residuals import Comparison
 
 Floats = NDArray[np.float64]
 
-RECORDED, SIMULATOR = "recorded", "simulator itself"
-PHASES = ("p", "s")
+SIMULATOR = "simulator itself"
 PIT_EDGES = np.linspace(0.0, 1.0, 11)
-METRICS_FILE = "metrics.json"
+# Tables of single records or of many bins, which are not printed.
+CODES = ["source_id", "station_network_code", "station_code"]
 
 
 @dataclass(frozen=True)
@@ -32,88 +29,55 @@ class Evaluation:
     Parameters
     ----------
     metrics : dict
-        All numbers but those of single records, nested, JSON-ready; NaN is None.
+        All numbers but those of single records and bins, nested, JSON-ready; NaN is None.
     tables : dict
-        "measures", "pit", "picks", "discriminator" and "records", each a DataFrame; those that
-        could not be measured are missing.
+        Name to DataFrame; those that could not be made are missing, and "not_available" of the
+        metrics says why.
+    scenario : pandas.DataFrame
+        The records that were used.
+    highlights : dict
+        Waveforms and envelopes of the records and of every generator, for the figures.
     """
 
     metrics: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+    scenario: pd.DataFrame
+    highlights: dict[str, Highlights] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the tables to read; those of single records and of the PIT are left out."""
+        """Return the tables to read; those of single records and of bins are left out."""
         m = self.metrics
         parts = [
             f"{m['dataset']['name']}, split {m['dataset']['split']}: "
-            f"{m['dataset']['records']} records of {m['dataset']['events']} events, "
+            f"{m['dataset']['records']} records of {m['dataset']['events'] or 'unknown'} events, "
             f"{m['n_realizations']} realizations, seed {m['seed']}"
         ]
-        for name, table in self.tables["measures"].groupby("generator", sort=False):
-            model = m["generators"][name]["model"]
-            made_by = f" ({model['class']}, version {model['version']})" if model else ""
-            parts.append(f"{name}{made_by}: natural logarithms\n{text(table, ['generator'])}")
-        if "picks" in self.tables:
-            parts.append(f"PhaseNet picks\n{text(self.tables['picks'])}")
-        for name, found in m["generators"].items():
-            if score := found["discriminator"]:
-                parts.append(
-                    f"Discriminative score |accuracy - 0.5| of {name}: {score['mean']:.3f} "
-                    f"+- {score['spread']:.3f} ({len(score['accuracies'])} seeds; "
-                    f"guessing gives {score['chance']:.3f})"
-                )
+        if "measures" in self.tables:
+            table = self.tables["measures"]
+            names = pd.MultiIndex.from_frame(table[["component", "measure"]])
+            table = table[names.isin(main_series(names))]
+            for name, own in table.groupby("generator", sort=False):
+                model = m["generators"][name]["model"]
+                made_by = f" ({model['class']}, version {model['version']})" if model else ""
+                parts.append(f"{name}{made_by}: natural logarithms\n{text(own, ['generator'])}")
+        for key, title in PRINTED.items():
+            if key in self.tables:
+                parts.append(f"{title}\n{text(self.tables[key])}")
+        parts += [f"Not available: {key}: {why}" for key, why in m["not_available"].items()]
         return "\n\n".join(parts)
 
 
-def write_evaluation(
-    folder: str | Path,
-    evaluation: Evaluation,
-    command: Sequence[str] = (),
-    overwrite: bool = False,
-) -> list[tuple[Path, str]]:
-    """Write an evaluation to a new folder, which appears complete or not at all.
-
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        The folder to make.
-    evaluation : Evaluation
-        What `evaluate` returned.
-    command : sequence of str
-        Command line, program first, for the provenance.
-    overwrite : bool
-        Replace an existing folder that holds a provenance file.
-
-    Returns
-    -------
-    list of (pathlib.Path, str)
-        Files written and what they hold, one line each.
-
-    Raises
-    ------
-    OutputError
-        If the folder exists or cannot be written.
-    """
-    folder = Path(folder)
-    made_by = {
-        "about": "A comparison of generated with recorded seismograms.",
-        "command": list(command),
-        "versions": versions(),
-    }
-    written = {METRICS_FILE: "all numbers, by generator", PROVENANCE_FILE: "command and versions"}
-    with complete_folder(folder, overwrite) as temporary:
-        for name, content in ((METRICS_FILE, evaluation.metrics), (PROVENANCE_FILE, made_by)):
-            text = json.dumps(content, indent=1, allow_nan=False)
-            (temporary / name).write_text(text + "\n")
-        for name, table in evaluation.tables.items():
-            table.to_csv(temporary / f"{name}.csv", index=False)
-            written[f"{name}.csv"] = f"table of {len(table)} rows"
-    return [(folder / name, description) for name, description in written.items()]
+PRINTED = {
+    "ground_motion_models": "Generators beside ground-motion models, natural logarithms",
+    "picks": "PhaseNet picks",
+    "discriminator": "Discriminator: |accuracy - 0.5|, smaller is better",
+    "distributions": "Frechet distance of log spectrograms, ln units a cell",
+}
 
 
 def measures_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Stack the comparisons; beside every sigma stands the simulator's, where there is one."""
-    table = _stacked({name: found.table for name, found in comparisons.items()})
+    table = stacked({name: found.table for name, found in comparisons.items()})
     if SIMULATOR in comparisons:
         floor = comparisons[SIMULATOR].table[["component", "measure", "sigma"]]
         floor = floor.rename(columns={"sigma": "simulator_sigma"})
@@ -122,85 +86,100 @@ def measures_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     return table
 
 
-def pit_table(comparisons: Mapping[str, Comparison], components: str) -> pd.DataFrame:
+def pit_table(comparisons: Mapping[str, Comparison], names: pd.MultiIndex) -> pd.DataFrame:
     """Return the share of records in every tenth of the PIT."""
+    labels = [f"{low:.1f}-{high:.1f}" for low, high in pairwise(PIT_EDGES)]
     tables = {}
-    names = [f"{low:.1f}-{high:.1f}" for low, high in pairwise(PIT_EDGES)]
     for name, found in comparisons.items():
-        series = found.pit.reshape(len(found.pit), -1).T
-        shares = [np.histogram(values, PIT_EDGES)[0] / len(values) for values in series]
-        tables[name] = pd.DataFrame(shares, _grid(components), names).reset_index()
-    return _stacked(tables)
+        shares = [np.histogram(values, PIT_EDGES)[0] / len(values) for values in found.pit.T]
+        tables[name] = pd.DataFrame(shares, names, labels).reset_index()
+    return stacked(tables)
 
 
 def records_table(
     comparisons: Mapping[str, Comparison],
     recorded: Floats,
     scenario: pd.DataFrame,
-    components: str,
+    names: pd.MultiIndex,
 ) -> pd.DataFrame:
-    """Return the values of every record, component and measure."""
-    grid = _grid(components).to_frame(index=False)
-    columns = ["source_id", "station_network_code", "station_code"]
-    n_series = len(grid)
+    """Return the values of every record and main series."""
+    chosen = main_series(names)
+    places = names.get_indexer(chosen)
+    columns = scenario[[*CODES, "source_magnitude", "path_hyp_distance_km"]]
+    repeated = columns.loc[columns.index.repeat(len(chosen))].reset_index(drop=True)
+    grid = chosen.to_frame(index=False)
+    grids = pd.concat([grid] * len(scenario), ignore_index=True)
     tables = {
-        name: pd.concat(
-            [
-                scenario.loc[np.repeat(scenario.index, n_series), columns].reset_index(drop=True),
-                pd.concat([grid] * len(scenario), ignore_index=True),
-            ],
-            axis=1,
-        ).assign(
-            ln_recorded=recorded.ravel(), ln_median=found.median.ravel(), pit=found.pit.ravel()
+        name: pd.concat([repeated, grids], axis=1).assign(
+            ln_recorded=recorded[:, places].ravel(),
+            ln_median=found.median[:, places].ravel(),
+            pit=found.pit[:, places].ravel(),
         )
         for name, found in comparisons.items()
     }
-    return _stacked(tables)
+    return stacked(tables)
 
 
-def picks_table(
-    picks: Mapping[str, pd.DataFrame], onsets: Mapping[str, Floats] | None
+def places_table(
+    comparisons: Mapping[str, Comparison],
+    recorded: Floats,
+    scenario: pd.DataFrame,
+    names: pd.MultiIndex,
 ) -> pd.DataFrame:
-    """Return how often each phase is picked, and how far from the onset, or the record's pick."""
-    rows = []
-    for name, found in picks.items():
-        for phase in PHASES:
-            times = found[f"{phase}_s"].to_numpy(float)
-            reference = onsets[phase] if onsets else picks[RECORDED][f"{phase}_s"]
-            delays = times - reference
-            delays = delays[np.isfinite(delays)]
-            if not onsets and name == RECORDED:
-                delays = delays[:0]
-            rows.append(
-                {
-                    "generator": name,
-                    "phase": phase.upper(),
-                    "picked": np.isfinite(times).mean(),
-                    "reference": "true onset" if onsets else "recorded pick",
-                    "compared": len(delays),
-                    "median_s": np.median(delays) if len(delays) else np.nan,
-                    "p90_s": np.percentile(np.abs(delays), 90) if len(delays) else np.nan,
-                }
-            )
-    return pd.DataFrame(rows)
+    """Return the bias of every station and event at the four frequencies of the main spectrum.
+
+    Columns: "kind" (station or event), "name", "latitude_deg", "longitude_deg", "records",
+    "component", "measure" and "bias", the mean of median - recorded.
+    """
+    component, spectrum = main_spectrum(names)
+    chosen = [(component, f"{spectrum} {f:g} Hz") for f in FREQUENCIES]
+    stations = scenario["station_network_code"] + "." + scenario["station_code"].astype(str)
+    grouped = {
+        "station": (stations, "station_latitude_deg", "station_longitude_deg"),
+        "event": (scenario["source_id"].astype(str), "source_latitude_deg", "source_longitude_deg"),
+    }
+    tables: dict[str, pd.DataFrame] = {}
+    for generator, found in comparisons.items():
+        parts = []
+        for kind, (labels, latitude, longitude) in grouped.items():
+            for series in (series for series in chosen if series in names):
+                place = names.get_loc(series)
+                values = pd.DataFrame(
+                    {
+                        "latitude_deg": scenario[latitude].to_numpy(),
+                        "longitude_deg": scenario[longitude].to_numpy(),
+                        "bias": found.median[:, place] - recorded[:, place],
+                    }
+                )
+                groups = values.groupby(labels.to_numpy())
+                part = groups.mean().assign(records=groups.size(), kind=kind)
+                part = part.assign(component=series[0], measure=series[1])
+                parts.append(part.rename_axis("name").reset_index())
+        tables[generator] = pd.concat(parts, ignore_index=True)
+    return stacked(tables)
 
 
 def discriminator_table(scores: Mapping[str, DiscriminativeScore]) -> pd.DataFrame:
-    """Return the accuracy of every classifier."""
+    """Return the score of every generator: mean, spread, what guessing gives, and p-value."""
     rows = [
-        {"generator": name, "classifier": number, "accuracy": accuracy}
+        {
+            "generator": name,
+            "score": score.mean,
+            "spread": score.spread,
+            "guessing": score.chance,
+            "p_value": score.p_value,
+            "classifiers": len(score.accuracies),
+        }
         for name, score in scores.items()
-        for number, accuracy in enumerate(score.accuracies)
     ]
     return pd.DataFrame(rows)
 
 
-def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join the tables of the generators; their names are the first column."""
+    if not any(len(table) for table in tables.values()):
+        return pd.DataFrame()
     return pd.concat(tables, names=["generator"]).reset_index("generator").reset_index(drop=True)
-
-
-def _grid(components: str) -> pd.MultiIndex:
-    return pd.MultiIndex.from_product([list(components), MEASURES], names=["component", "measure"])
 
 
 def nested(table: pd.DataFrame, name: str, keys: list[str]) -> dict[str, Any] | None:

@@ -1,16 +1,18 @@
 """Residuals of records against a generator: bias, scatter, calibration, tau and phi.
 
-Everything is a logarithm; a set of records is an array (record, component, measure), a set of
-realizations (record, realization, component, measure).
+Everything is a logarithm; a set of records is an array (record, series), a set of realizations
+(record, realization, series).  A series is a measure of a component.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
+from cgmgm_seis.distributions import crps
 from cgmgm_seis.seeding import generator
 
 Floats = NDArray[np.float64]
@@ -18,6 +20,15 @@ Floats = NDArray[np.float64]
 BAND = (0.16, 0.84)
 # Logarithms closer than this are equal: the same waveform rounds differently in another batch.
 TIE = 1e-9
+# Bins of residuals: column of the scenario and edges, magnitudes and km; records a bin, at least.
+BINS = {
+    "magnitude": (
+        "source_magnitude",
+        (-1.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 8.0),
+    ),
+    "distance": ("path_hyp_distance_km", (0.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 250.0)),
+}
+FEWEST = 10
 # The largest share of tau^2 in tau^2 + phi^2 that is looked for.
 _MOST_BETWEEN = 1.0 - 1e-9
 
@@ -95,24 +106,26 @@ class Comparison:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a component and measure, see `compare`.
+        One row a series, see `compare`.
     median : numpy.ndarray
-        Of the realizations, shape (record, component, measure).
+        Of the realizations, shape (record, series).
     pit : numpy.ndarray
         Probability integral transform of the records, 0 to 1, of the same shape.
+    bins : pandas.DataFrame
+        One row a series and bin of magnitude or distance, see `binned`.
     """
 
     table: pd.DataFrame
     median: Floats
     pit: Floats
+    bins: pd.DataFrame
 
 
 def compare(
     recorded: Floats,
     generated: Floats,
-    events: ArrayLike,
-    components: str,
-    measures: tuple[str, ...],
+    scenario: pd.DataFrame,
+    names: pd.MultiIndex,
     seed: int = 0,
 ) -> Comparison:
     """Compare the realizations of a generator with the records.
@@ -124,16 +137,14 @@ def compare(
     Parameters
     ----------
     recorded : numpy.ndarray
-        Natural logarithms, shape (record, component, measure).
+        Natural logarithms, shape (record, series).
     generated : numpy.ndarray
-        Natural logarithms, shape (record, realization, component, measure), two or more
-        realizations; those of the same number belong together, also between records of an event.
-    events : array_like
-        The event of every record, shape (record,).
-    components : str
-        Names of the components.
-    measures : tuple of str
-        Names of the measures.
+        Natural logarithms, shape (record, realization, series), two or more realizations; those
+        of the same number belong together, also between records of an event.
+    scenario : pandas.DataFrame
+        Scenario table of the records: event, magnitude and distance of each.
+    names : pandas.MultiIndex
+        Component and measure of the series.
     seed : int
         Of the ranks of the PIT.
 
@@ -142,10 +153,11 @@ def compare(
     Comparison
         The table's columns: "bias" (mean of generated - recorded), "median_bias" (mean of
         median - recorded), "sigma" (standard deviation of recorded - median), "coverage" (share
-        of records in the band of the realizations' quantiles `BAND`), "tau_recorded",
-        "phi_recorded", "tau_generated" and "phi_generated".
-
+        of records in the band of the realizations' quantiles `BAND`), "crps" (mean of
+        `cgmgm_seis.distributions.crps`), "tau_recorded", "phi_recorded", "tau_generated" and
+        "phi_generated".
     """
+    events = scenario["source_id"].astype(str)
     median = np.median(generated, axis=1)
     others = np.median(generated[:, 1:], axis=1)
     # With Weibull's plotting positions a record of the realizations' own law lies in the band with
@@ -156,16 +168,63 @@ def compare(
         "median_bias": (median - recorded).mean(axis=0),
         "sigma": (recorded - median).std(axis=0),
         "coverage": ((recorded >= low - TIE) & (recorded <= high + TIE)).mean(axis=0),
+        "crps": crps(recorded, generated).mean(axis=0),
     }
     for name, values in (("recorded", recorded), ("generated", generated[:, 0])):
-        residuals = (values - others).reshape(len(values), -1)
-        splits = [mixed_effects(series, events) for series in residuals.T]
-        shape = recorded.shape[1:]
-        columns[f"tau_{name}"] = np.array([split.tau for split in splits]).reshape(shape)
-        columns[f"phi_{name}"] = np.array([split.phi for split in splits]).reshape(shape)
-    index = pd.MultiIndex.from_product([list(components), measures], names=["component", "measure"])
-    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
-    return Comparison(table.reset_index(), median, pit(recorded, generated, seed))
+        splits = [mixed_effects(values, events) for values in (values - others).T]
+        columns[f"tau_{name}"] = np.array([split.tau for split in splits])
+        columns[f"phi_{name}"] = np.array([split.phi for split in splits])
+    table = pd.DataFrame(columns, index=names).reset_index()
+    bins = binned(median - recorded, scenario, names)
+    return Comparison(table, median, pit(recorded, generated, seed), bins)
+
+
+def binned(residuals: Floats, scenario: pd.DataFrame, names: pd.MultiIndex) -> pd.DataFrame:
+    """Return the statistics of residuals in bins of magnitude and of hypocentral distance.
+
+    Parameters
+    ----------
+    residuals : numpy.ndarray
+        Median - recorded, shape (record, series).
+    scenario : pandas.DataFrame
+        Scenario table of the records.
+    names : pandas.MultiIndex
+        Component and measure of the series.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns "by" (magnitude or distance), "low", "high" and "mean" of the bin, "records",
+        "component", "measure", "bias", "sigma", "tau" and "phi"; bins with fewer than `FEWEST`
+        records are left out.
+    """
+    events = scenario["source_id"].astype(str).to_numpy()
+    tables = []
+    for by, (name, edges) in BINS.items():
+        values = scenario[name].to_numpy(float)
+        place = np.digitize(values, edges)
+        for number, (low, high) in enumerate(pairwise(edges), start=1):
+            inside = place == number
+            if inside.sum() < FEWEST:
+                continue
+            own = residuals[inside]
+            splits = [mixed_effects(column, events[inside]) for column in own.T]
+            table = pd.DataFrame(
+                {
+                    "by": by,
+                    "low": low,
+                    "high": high,
+                    "mean": values[inside].mean(),
+                    "records": int(inside.sum()),
+                    "bias": own.mean(axis=0),
+                    "sigma": own.std(axis=0),
+                    "tau": [split.tau for split in splits],
+                    "phi": [split.phi for split in splits],
+                },
+                index=names,
+            )
+            tables.append(table.reset_index())
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def pit(recorded: Floats, generated: Floats, seed: int = 0) -> Floats:

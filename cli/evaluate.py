@@ -45,6 +45,17 @@ from cgmgm_seis_cli.parameters import show_messages
     default=5,
     help="Networks of the discriminative score; 0 leaves it out.",
 )
+@click.option("--tsne", is_flag=True, help="Draw log spectrograms with t-SNE too (scikit-learn).")
+@click.option(
+    "--gmms/--no-gmms",
+    default=True,
+    help="Fit ground-motion models to the split train, to stand beside the generators.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that measure.  [default: one a core, if worth it]",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of all that is drawn.")
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
@@ -62,6 +73,9 @@ def evaluate(
     max_records: int | None,
     picker: str,
     n_classifiers: int,
+    tsne: bool,
+    gmms: bool,
+    workers: int | None,
     seed: int,
     device: str,
     skip_bad: bool,
@@ -70,19 +84,24 @@ def evaluate(
 ) -> None:
     """Compare generators with the records of DATASET, a folder in SeisBench format.
 
-    Bias, scatter and calibration of Fourier amplitudes, peak velocity and duration, PhaseNet's
-    picks, and how well a network tells generated from recorded.  On the package's own simulated
-    data the simulator itself stands beside the generators: none can explain more.
+    Bias, scatter and calibration of Fourier and response spectra, peaks, energy and duration,
+    PhaseNet's picks, how well a network tells generated from recorded, and ground-motion models
+    on the same records, with figures in one page, report.html.  On the package's own simulated
+    data the simulator itself stands beside the generators: none can explain more.  A killed run
+    goes on where it was: finished realizations are kept in a hidden folder beside --out.
     """
+    import shutil
+
     from cgmgm_seis.evaluation import evaluate as evaluate_models
-    from cgmgm_seis.evaluation_tables import write_evaluation
+    from cgmgm_seis.evaluation import load_generators
     from cgmgm_seis.outputs import check_folder
-    from cgmgm_seis.pretrained import load_model
+    from cgmgm_seis.report import write_evaluation
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
+    chunk_folder = out.absolute().with_name(f".{out.absolute().name}.chunks")
     evaluation = evaluate_models(
-        {name: load_model(name, device) for name in names},
+        load_generators(names, device),
         dataset,
         split=split,
         n_realizations=n_realizations,
@@ -91,10 +110,15 @@ def evaluate(
         n_classifiers=n_classifiers,
         max_records=max_records,
         skip_bad=skip_bad,
+        tsne=tsne,
+        gmms=gmms,
+        workers=workers,
+        chunk_folder=chunk_folder,
         progress=verbosity != -1,
     )
     command = ctx.meta.get("command", [])
     written = write_evaluation(out, evaluation, command=command, overwrite=overwrite)
+    shutil.rmtree(chunk_folder, ignore_errors=True)
     click.echo(str(evaluation))
     click.echo()
     for path, description in written:

@@ -10,7 +10,7 @@ from cgmgm_seis_cli.main import main
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = ("-n", "2", "--max-records", "16", "--classifiers", "0", "--device", "cpu")
+QUICK = ("-n", "2", "--max-records", "16", "--classifiers", "0", "--device", "cpu", "--no-gmms")
 NO_PICKER = ("--picker", "nowhere/picker")
 
 
@@ -19,6 +19,11 @@ def catalogue(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "catalogue"
     simulate(40, 5, folder, workers=1, progress=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    monkeypatch.setattr("cgmgm_seis.figure_parts.DPI", 40)
 
 
 @pytest.fixture
@@ -42,18 +47,46 @@ def test_a_table_is_printed_and_a_folder_written(catalogue, tiny_weights, run, t
     arguments = (catalogue, "--weights", tiny_weights, *QUICK, *NO_PICKER, "--out", "report")
     result = run(*arguments)
     assert result.exit_code == 0, result.output
-    assert f"{tiny_weights} (CGMGM, version 1)" in result.stdout
+    assert "tiny (CGMGM, version 1)" in result.stdout
     assert "simulator itself" in result.stdout
     assert "tau_recorded" in result.stdout
     assert "report/metrics.json" in result.stdout
     assert "Warning: No picks" in result.stderr
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert metrics["dataset"]["records"] <= 16
-    assert set(metrics["generators"]) == {str(tiny_weights), "simulator itself"}
+    assert set(metrics["generators"]) == {"tiny", "simulator itself"}
     made_by = json.loads((tmp_path / "report" / "provenance.json").read_text())
     assert made_by["command"][:2] == ["cgmgm-seis", "evaluate"]
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "nothing: simulated" in page
+    assert "--no-gmms" in page
+    # What a killed run would go on from is gone.
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
     refused(run(*arguments), 1, "report exists already; --overwrite")
+
+
+def test_what_a_killed_run_finished_is_kept_and_used(
+    catalogue, tiny_weights, run, tmp_path, monkeypatch
+):
+    arguments = (catalogue, "--weights", tiny_weights, *QUICK, *NO_PICKER, "--out", "report")
+
+    def full(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cgmgm_seis.report.render", full)
+        assert run(*arguments).exit_code != 0
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == ".report.chunks"
+    assert {path.suffix for path in folder.iterdir()} == {".chunk"}
+    # Nothing is left to draw.
+    with monkeypatch.context() as patch:
+        patch.setattr("cgmgm_seis.models.cgmgm.CGMGM.sample", full)
+        patch.setattr("cgmgm_seis.draws.simulate_records", full)
+        result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
 def test_nothing_is_read_where_nothing_may_be_written(tiny_weights, run, tmp_path):
@@ -75,3 +108,4 @@ def test_help_says_what_is_compared(run):
     assert result.exit_code == 0
     assert "--max-records" in result.stdout
     assert "simulator itself stands beside" in " ".join(result.stdout.split())
+    assert "--tsne" in result.stdout

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cgmgm_seis.discriminator import discriminative_score, half_of_events
+from cgmgm_seis.discriminator import _p_value, discriminative_score, half_of_events
 from cgmgm_seis.errors import CgmgmError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -31,6 +31,7 @@ def test_copies_cannot_be_told():
     records = bursts(0)
     score = discriminative_score(records, records.copy(), EVENTS, n_seeds=2)
     assert score.accuracies == (0.5, 0.5)
+    assert score.p_value == 1.0
     assert (score.mean, score.spread) == (0.0, 0.0)
 
 
@@ -46,6 +47,7 @@ def test_draws_of_one_law_cannot_be_told():
     assert len(score.accuracies) == 5
     assert score.chance == pytest.approx(0.4 / np.sqrt(2 * 160), rel=0.02)
     assert score.mean < 3.0 * score.chance
+    assert score.p_value > 0.05
 
 
 @pytest.mark.parametrize("change", ["late", "backwards", "silent before"])
@@ -55,7 +57,26 @@ def test_other_shapes_are_told(change):
         "backwards": bursts(1)[..., ::-1].copy(),
         "silent before": np.where(np.arange(512) < 200, np.float32(1e-6), bursts(1)),
     }[change]
-    assert discriminative_score(bursts(0), generated, EVENTS, n_seeds=2).mean > 0.45
+    score = discriminative_score(bursts(0), generated, EVENTS, n_seeds=2)
+    assert score.mean > 0.45
+    assert score.p_value < 0.001
+
+
+def test_the_p_value_is_uniform_for_guesses_that_agree_within_events():
+    rng = np.random.default_rng(0)
+    events = np.repeat([f"e{i}" for i in range(25)], 6)
+    # All records of an event are right or wrong together.
+    guesses = (rng.random((200, 25)) < 0.5).repeat(6, axis=1).astype(float)
+    p_values = [_p_value(right, events, 0, number) for number, right in enumerate(guesses)]
+    # 25 coins have 26 outcomes, so the p-values come in steps; each is at least the level.
+    assert np.mean(np.array(p_values) <= 0.1) == pytest.approx(0.08, abs=0.06)
+    assert np.mean(np.array(p_values) <= 0.5) == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_p_value_of_always_right_is_the_share_of_one_exchange():
+    events = np.repeat([f"e{i}" for i in range(6)], 4)
+    p_value = _p_value(np.ones(len(events)), events, 0, 0)
+    assert p_value == pytest.approx(1.0 / 2**6, rel=0.3)
 
 
 def test_a_seed_repeats_and_leaves_torch_alone():

@@ -3,13 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kstest
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from cgmgm_seis.residuals import compare, mixed_effects, pit
+from cgmgm_seis.residuals import binned, compare, mixed_effects, pit
 
-MEASURES = ("a", "b")
+NAMES = pd.MultiIndex.from_product([list("ZNE"), ["a", "b"]], names=["component", "measure"])
 STATISTICS = ["bias", "median_bias", "sigma"]
 SPLITS = ["tau_recorded", "phi_recorded", "tau_generated", "phi_generated"]
 
@@ -71,21 +72,28 @@ def test_inseparable_terms_are_nan(events):
 
 
 def an_ensemble(scale=1.0, n_realizations=20, n_events=400, per_event=10, seed=0):
-    """Records, and realizations of the same law with its scatter times `scale`."""
+    """Records, realizations of the same law with its scatter times `scale`, and a scenario."""
     rng = np.random.default_rng(seed)
     events = np.repeat(np.arange(n_events), per_event)
-    shape = (n_realizations + 1, 3, len(MEASURES))
+    shape = (n_realizations + 1, len(NAMES))
     terms = 0.4 * rng.standard_normal((n_events, *shape))[events]
     values = terms + 0.5 * rng.standard_normal((len(events), *shape))
-    median = rng.standard_normal((len(events), 3, len(MEASURES)))
+    median = rng.standard_normal((len(events), len(NAMES)))
     recorded, generated = values[:, 0] + median, scale * values[:, 1:] + median[:, None]
-    return recorded, generated, events
+    scenario = pd.DataFrame(
+        {
+            "source_id": events,
+            "source_magnitude": rng.uniform(1.0, 4.0, n_events)[events],
+            "path_hyp_distance_km": rng.uniform(1.0, 100.0, len(events)),
+        }
+    )
+    return recorded, generated, scenario
 
 
 @pytest.mark.parametrize("n_realizations", [20, 24])
 def test_a_generator_that_is_right_is_calibrated(n_realizations):
-    recorded, generated, events = an_ensemble(n_realizations=n_realizations)
-    found = compare(recorded, generated, events, "ZNE", MEASURES)
+    recorded, generated, scenario = an_ensemble(n_realizations=n_realizations)
+    found = compare(recorded, generated, scenario, NAMES)
     assert len(found.table) == 6
     assert found.table["coverage"].mean() == pytest.approx(0.68, abs=0.015)
     assert np.abs(found.table[["bias", "median_bias"]].to_numpy()).max() < 0.1
@@ -95,7 +103,7 @@ def test_a_generator_that_is_right_is_calibrated(n_realizations):
 
 @pytest.mark.parametrize("n_realizations", [4, 20])
 def test_tau_and_phi_agree_where_the_generator_is_right(n_realizations):
-    table = compare(*an_ensemble(n_realizations=n_realizations), "ZNE", MEASURES).table
+    table = compare(*an_ensemble(n_realizations=n_realizations), NAMES).table
     # The median of the other realizations scatters as well; it adds to the sum of both variances,
     # though not to each in proportion.
     medians = np.random.default_rng(0).standard_normal((100_000, n_realizations - 1))
@@ -108,8 +116,8 @@ def test_tau_and_phi_agree_where_the_generator_is_right(n_realizations):
 
 
 def test_a_generator_with_half_the_scatter_is_found_out():
-    recorded, generated, events = an_ensemble(scale=0.5)
-    found = compare(recorded, generated, events, "ZNE", MEASURES)
+    recorded, generated, scenario = an_ensemble(scale=0.5)
+    found = compare(recorded, generated, scenario, NAMES)
     assert (found.table["coverage"] < 0.45).all()
     ratio = found.table["tau_generated"] / found.table["tau_recorded"]
     assert ratio.mean() == pytest.approx(0.5, abs=0.06)
@@ -118,18 +126,18 @@ def test_a_generator_with_half_the_scatter_is_found_out():
 
 
 def test_copies_of_the_records_leave_nothing():
-    recorded, generated, events = an_ensemble(n_events=20)
+    recorded, generated, scenario = an_ensemble(n_events=20)
     generated[:] = recorded[:, None] + 1e-13 * generated
-    table = compare(recorded, generated, events, "ZNE", MEASURES).table
+    table = compare(recorded, generated, scenario, NAMES).table
     assert np.abs(table[STATISTICS + SPLITS].to_numpy()).max() < 1e-9
     assert (table["coverage"] == 1.0).all()
     assert pit(recorded, generated).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_factor_is_a_bias():
-    recorded, generated, events = an_ensemble(n_events=20)
+    recorded, generated, scenario = an_ensemble(n_events=20)
     generated[:] = recorded[:, None] + 0.3
-    table = compare(recorded, generated, events, "ZNE", MEASURES).table
+    table = compare(recorded, generated, scenario, NAMES).table
     np.testing.assert_allclose(table["bias"], 0.3)
     np.testing.assert_allclose(table["median_bias"], 0.3)
     assert np.abs(table[["sigma", *SPLITS]].to_numpy()).max() < 1e-9
@@ -138,9 +146,54 @@ def test_a_factor_is_a_bias():
 
 
 def test_rows_name_their_component_and_measure():
-    recorded, generated, events = an_ensemble(n_events=20)
+    recorded, generated, scenario = an_ensemble(n_events=20)
     generated[:] = recorded[:, None]
-    generated[:, :, 2, 1] += 1.0
-    table = compare(recorded, generated, events, "ZNE", MEASURES).table
+    generated[:, :, 5] += 1.0
+    table = compare(recorded, generated, scenario, NAMES).table
     changed = table[table["bias"].abs() > 0.5]
     assert changed[["component", "measure"]].to_numpy().tolist() == [["E", "b"]]
+
+
+def test_crps_prefers_the_right_scatter():
+    right, narrow = (compare(*an_ensemble(scale=scale), NAMES).table for scale in (1.0, 0.3))
+    assert right["crps"].mean() == pytest.approx(np.hypot(0.4, 0.5) / np.sqrt(np.pi), rel=0.05)
+    assert (narrow["crps"] > right["crps"]).all()
+
+
+def test_a_trend_shows_in_its_bins():
+    rng = np.random.default_rng(0)
+    events = np.repeat(np.arange(600), 10)
+    magnitude, distance = rng.uniform(1.0, 4.0, 600)[events], rng.uniform(0.0, 60.0, len(events))
+    scenario = pd.DataFrame(
+        {"source_id": events, "source_magnitude": magnitude, "path_hyp_distance_km": distance}
+    )
+    terms = 0.4 * rng.standard_normal(600)[events]
+    residuals = 0.5 * magnitude + terms + 0.3 * rng.standard_normal(len(events))
+    table = binned(residuals[:, None], scenario, NAMES[:1])
+    by_magnitude = table[table["by"] == "magnitude"]
+    assert by_magnitude["records"].sum() == len(events)
+    # A hundred events a bin: three standard errors of their mean, steps of 0.25.
+    np.testing.assert_allclose(by_magnitude["bias"], 0.5 * by_magnitude["mean"], atol=0.13)
+    assert by_magnitude["bias"].is_monotonic_increasing
+    assert by_magnitude["phi"].mean() == pytest.approx(0.3, rel=0.05)
+    assert by_magnitude["tau"].mean() == pytest.approx(0.4, rel=0.1)
+    first = table[(table["by"] == "distance") & (table["low"] == 10.0)].iloc[0]
+    inside = (distance >= 10.0) & (distance < 20.0)
+    assert first["records"] == inside.sum()
+    assert first["bias"] == pytest.approx(residuals[inside].mean())
+    assert first["sigma"] == pytest.approx(residuals[inside].std())
+
+
+def test_bins_of_few_records_are_left_out():
+    scenario = pd.DataFrame(
+        {
+            "source_id": np.arange(12),
+            "source_magnitude": [2.2] * 11 + [4.2],
+            "path_hyp_distance_km": np.linspace(11.0, 19.0, 12),
+        }
+    )
+    table = binned(np.zeros((12, 1)), scenario, NAMES[:1])
+    assert table[["by", "low", "records"]].to_numpy().tolist() == [
+        ["magnitude", 2.0, 11],
+        ["distance", 10.0, 12],
+    ]

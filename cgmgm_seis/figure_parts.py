@@ -1,0 +1,80 @@
+"""What the figures of an evaluation share: colours, panels, titles, axes and legends."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cgmgm_seis.evaluation_tables import SIMULATOR
+from cgmgm_seis.pick_tables import RECORDED
+from cgmgm_seis.plots import RECORDED as RECORDED_COLOUR
+
+MODEL_COLOURS = ("#c1440e", "#2274a5", "#3a8f5c", "#b8860b", "#5f6b7a", "#a0522d")
+SIMULATOR_COLOUR = "#8e5ba6"
+DPI = 130
+BIN_NAMES = {"distance": "Hypocentral distance (km)", "magnitude": "Magnitude"}
+
+
+def colours(generators: Sequence[str]) -> dict[str, str]:
+    """Return the colour of every generator; the simulator is purple, the records are black."""
+    models = [name for name in generators if name not in (SIMULATOR, RECORDED)]
+    fixed = {SIMULATOR: SIMULATOR_COLOUR, RECORDED: RECORDED_COLOUR}
+    cycle = {name: MODEL_COLOURS[k % len(MODEL_COLOURS)] for k, name in enumerate(models)}
+    return {name: fixed.get(name) or cycle[name] for name in generators}
+
+
+def new_panels(
+    rows: int, columns: int, size: tuple[float, float], **shared: Any
+) -> tuple[Figure, NDArray[np.object_]]:
+    """Return a figure and its panels, without what carries no information."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, **shared)
+    for axes in panels.ravel():
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(which="both", labelsize=8)
+        axes.set_axisbelow(True)
+        axes.xaxis.label.set_fontsize(9)
+        axes.yaxis.label.set_fontsize(9)
+    return figure, panels
+
+
+def title(axes: Axes, text: str) -> None:
+    """Put a title above a panel."""
+    axes.set_title(text, fontsize=10)
+
+
+def legend(figure: Figure, *panels: Axes) -> None:
+    """Put one legend of all generators below the figure."""
+    found: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside lower center",
+            ncols=min(len(found), 4),
+            frameon=False,
+            fontsize=9,
+        )
+
+
+def bin_axis(axes: Axes, by: str) -> None:
+    """Label an axis of distance, logarithmic, or magnitude."""
+    axes.set_xlabel(BIN_NAMES[by])
+    if by == "distance":
+        axes.set_xscale("log")
+        ticks = (5, 10, 20, 30, 50, 100, 200)
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.autoscale(axis="x")
+
+
+def short(name: str) -> str:
+    """Return the end of a long name."""
+    return name if len(name) <= 24 else f"..{name[-22:]}"

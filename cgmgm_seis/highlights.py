@@ -1,0 +1,121 @@
+"""Records worth looking at: best, median and worst of a generator, one event, mean envelopes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.fft import irfft, rfft, rfftfreq
+from scipy.signal.windows import tukey
+
+Floats = NDArray[np.float64]
+
+ENVELOPE_BANDS = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0))  # Hz
+ENVELOPE_STEP_S = 0.5
+TAPER_S = 1.5
+N_DISTANCES = 3
+SECTION_RECORDS = 24
+BLOCK_RECORDS = 64
+
+
+@dataclass(frozen=True)
+class Highlights:
+    """What figures of waveforms show of one generator, or of the records.
+
+    Parameters
+    ----------
+    waveforms : dict
+        Row of the scenario to waveforms (component, sample), m/s.
+    envelopes : numpy.ndarray
+        See `envelopes`.
+    """
+
+    waveforms: dict[int, NDArray[np.float32]]
+    envelopes: Floats
+
+
+def ranked(recorded: Floats, generated: Floats, places: NDArray[np.intp]) -> dict[str, int]:
+    """Return the rows whose spectrum is nearest, in the middle and farthest.
+
+    Parameters
+    ----------
+    recorded, generated : numpy.ndarray
+        Natural logarithms of one realization, shape (record, series).
+    places : numpy.ndarray
+        Series of the spectrum.
+
+    Returns
+    -------
+    dict
+        "best", "median" and "worst" to the row, by the rms of the residuals over the spectrum.
+
+    Examples
+    --------
+    >>> ranked(np.zeros((3, 1)), np.array([[0.5], [-0.1], [2.0]]), np.array([0]))
+    {'best': 1, 'median': 0, 'worst': 2}
+    """
+    rms = np.sqrt(((generated - recorded)[:, places] ** 2).mean(axis=1))
+    order = np.argsort(rms, kind="stable")
+    places_in_order = {"best": 0, "median": (len(order) - 1) // 2, "worst": -1}
+    return {role: int(order[place]) for role, place in places_in_order.items()}
+
+
+def section_rows(scenario: pd.DataFrame) -> list[int]:
+    """Return rows of the event with most records, one a station, by distance.
+
+    At most `SECTION_RECORDS`, spread over the distances.
+    """
+    event = scenario["source_id"].astype(str).value_counts().sort_index(kind="stable").idxmax()
+    own = scenario[scenario["source_id"].astype(str) == event].sort_values("path_hyp_distance_km")
+    own = own.drop_duplicates(["station_network_code", "station_code"])
+    places = np.linspace(0, len(own) - 1, min(len(own), SECTION_RECORDS)).round().astype(int)
+    return [int(row) for row in own.index[places]]
+
+
+def distance_thirds(scenario: pd.DataFrame) -> tuple[NDArray[np.intp], Floats]:
+    """Return the third by distance of every record, and the edges of the thirds, km."""
+    distances = scenario["path_hyp_distance_km"].to_numpy(float)
+    edges = np.quantile(distances, np.linspace(0.0, 1.0, N_DISTANCES + 1))
+    return np.clip(np.searchsorted(edges[1:-1], distances, side="right"), 0, N_DISTANCES - 1), edges
+
+
+def envelopes(
+    waveforms: NDArray[np.float32], sampling_rate: float, groups: NDArray[np.intp]
+) -> Floats:
+    """Return the mean log envelope of groups of records in frequency bands.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        m/s, shape (record, component, sample).
+    sampling_rate : float
+        Hz.
+    groups : numpy.ndarray
+        Group of every record, 0 to `N_DISTANCES` - 1, shape (record,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Mean over the records of ln of the rms in `ENVELOPE_BANDS` over all components and
+        `ENVELOPE_STEP_S`, shape (group, band, time); NaN for an empty group.
+    """
+    n_samples = waveforms.shape[-1]
+    width = round(ENVELOPE_STEP_S * sampling_rate)
+    n_times = n_samples // width
+    frequencies = rfftfreq(n_samples, 1.0 / sampling_rate)
+    # The ends, where a step would fill every band, are tapered, and left out in figures.
+    taper = tukey(n_samples, 2.0 * TAPER_S * sampling_rate / n_samples)
+    sums = np.zeros((N_DISTANCES, len(ENVELOPE_BANDS), n_times))
+    for first in range(0, len(waveforms), BLOCK_RECORDS):
+        block = slice(first, first + BLOCK_RECORDS)
+        spectra = rfft(waveforms[block] * taper)
+        for number, (low, high) in enumerate(ENVELOPE_BANDS):
+            inside = (frequencies >= low) & (frequencies < high)
+            filtered = irfft(spectra * inside, n_samples)[..., : n_times * width]
+            power = (filtered**2).mean(axis=1).reshape(-1, n_times, width).mean(axis=-1)
+            logarithms = 0.5 * np.log(np.maximum(power, np.finfo(float).tiny))
+            np.add.at(sums[:, number], groups[block], logarithms)
+    counts = np.bincount(groups, minlength=N_DISTANCES)
+    with np.errstate(invalid="ignore"):
+        means: Floats = sums / counts[:, None, None]
+    return means

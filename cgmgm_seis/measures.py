@@ -1,0 +1,161 @@
+"""The measures of an evaluation: spectra, peaks, energy and duration of every component.
+
+A *series* is one measure of one component; "H" stands for both horizontals together, whatever
+their orientation (EAS, RotD50).
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.intensity import (
+    acceleration,
+    arias_intensity,
+    cav,
+    eas,
+    pga,
+    pgv,
+    significant_duration,
+    smoothed_fas,
+)
+from cgmgm_seis.response import rotd50, rotd50_psa
+
+Floats = NDArray[np.float64]
+
+FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
+SPECTRUM = tuple(sorted({*FREQUENCIES, *np.geomspace(0.5, 25.0, 18).round(2).tolist()}))  # Hz
+PERIODS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # s
+PEAKS = ("PGA", "PGV", "Arias", "CAV", "D5-75", "D5-95")
+BOTH = "H"
+
+
+def series(component_order: str, sampling_rate: float) -> pd.MultiIndex:
+    """Name the series of records, in the order of `ln_measures`.
+
+    Parameters
+    ----------
+    component_order : str
+        For example "ZNE".
+    sampling_rate : float
+        Hz; frequencies above Nyquist and periods below 5 samples are left out.
+
+    Returns
+    -------
+    pandas.MultiIndex
+        Levels "component" and "measure".
+
+    Examples
+    --------
+    >>> names = series("ZNE", 100.0)
+    >>> names[names.get_loc(("H", "RotD50 PGV"))]
+    ('H', 'RotD50 PGV')
+    """
+    frequencies, periods = _resolved(sampling_rate)
+    spectrum = [f"{f:g} Hz" for f in frequencies]
+    names = [
+        (component, measure)
+        for component in component_order
+        for measure in (*(f"FAS {f}" for f in spectrum), *PEAKS)
+    ]
+    if horizontals(component_order):
+        names += [(BOTH, f"EAS {f}") for f in spectrum]
+        names += [(BOTH, f"RotD50 {peak}") for peak in ("PGA", "PGV")]
+        names += [(BOTH, f"RotD50 PSA {period:g} s") for period in periods]
+    return pd.MultiIndex.from_tuples(names, names=["component", "measure"])
+
+
+def horizontals(component_order: str) -> list[int]:
+    """Return the places of the two horizontals, or an empty list where there are not two."""
+    found = [place for place, component in enumerate(component_order) if component != "Z"]
+    return found if len(found) == 2 else []
+
+
+def main_series(names: pd.MultiIndex) -> pd.MultiIndex:
+    """Return the series worth a row in a printed table."""
+    keep = {f"{kind} {f:g} Hz" for kind in ("FAS", "EAS") for f in FREQUENCIES}
+    keep |= {"PGV", "D5-95", "RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.1 s", "RotD50 PSA 1 s"}
+    return names[names.get_level_values("measure").isin(list(keep))]
+
+
+def main_spectrum(names: pd.MultiIndex) -> tuple[str, str]:
+    """Return the component and kind of spectrum that stand for all: EAS, or the FAS of one."""
+    if BOTH in names.get_level_values("component"):
+        return BOTH, "EAS"
+    return str(names[-1][0]), "FAS"
+
+
+def spectral_columns(
+    names: pd.MultiIndex, component: str, kind: str
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the frequencies (Hz) of a component's spectrum, and the places of its series."""
+    places = [
+        place
+        for place, (own, measure) in enumerate(names)
+        if own == component and measure.startswith(f"{kind} ")
+    ]
+    frequencies = [float(str(names[place][1]).split()[1]) for place in places]
+    return np.array(frequencies), np.array(places, dtype=np.intp)
+
+
+def ln_measures(
+    waveforms: NDArray[np.float32], component_order: str, sampling_rate: float
+) -> Floats:
+    """Return the natural logarithms of all measures of velocities in m/s.
+
+    Of every component: the Fourier amplitudes at `SPECTRUM`, m/s x s, smoothed over the whole
+    band (Konno & Ohmachi 1998, b = 20), `PEAKS`: PGA, m/s2, PGV, m/s, Arias intensity, m/s,
+    cumulative absolute velocity, m/s, and significant durations, s, at least one sample.  Of both
+    horizontals: the EAS and the RotD50 of PGA, PGV and the 5 % damped PSA, m/s2, at `PERIODS`.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        Shape (.., component, sample).
+    component_order : str
+        The components.
+    sampling_rate : float
+        Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (.., series), named by `series`; minus infinity where a component is silent.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((2, 3, 1000))
+    >>> ln_measures(noise, "ZNE", 100.0).shape[-1] == len(series("ZNE", 100.0))
+    True
+    """
+    x = np.asarray(waveforms)
+    frequencies, periods = _resolved(sampling_rate)
+    peaks = [
+        pga(x, sampling_rate),
+        pgv(x),
+        arias_intensity(x, sampling_rate),
+        cav(x, sampling_rate),
+        *(
+            np.maximum(significant_duration(x, sampling_rate, high=high), 1.0 / sampling_rate)
+            for high in (0.75, 0.95)
+        ),
+    ]
+    spectra = smoothed_fas(x, sampling_rate, frequencies)
+    each = np.concatenate([spectra, np.stack(peaks, axis=-1)], axis=-1)
+    values = [each.reshape(*x.shape[:-2], -1)]
+    if pair := horizontals(component_order):
+        both = x[..., pair, :]
+        values += [
+            eas(both, sampling_rate, frequencies),
+            np.stack([rotd50(acceleration(both, sampling_rate)), rotd50(both)], axis=-1),
+            rotd50_psa(both, sampling_rate, periods),
+        ]
+    with np.errstate(divide="ignore"):
+        logarithms: Floats = np.log(np.concatenate(values, axis=-1))
+    return logarithms
+
+
+def _resolved(sampling_rate: float) -> tuple[list[float], list[float]]:
+    """Return the frequencies and periods that a sampling rate resolves."""
+    frequencies = [f for f in SPECTRUM if f <= 0.5 * sampling_rate]
+    # Response spectra need five samples a period; a little less for rounding.
+    return frequencies, [t for t in PERIODS if t * sampling_rate >= 4.999]

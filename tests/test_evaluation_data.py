@@ -1,0 +1,103 @@
+"""Reading the records to judge by: one split, whole events, windows without a scenario."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from seisbench.data import WaveformDataset
+
+from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.datasets.windows import read_records
+from cgmgm_seis.draws import Window
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.evaluation_data import calibrated, missing_columns, read_split, read_windows
+
+WINDOW = Window("ZNE", 100.0, -5.0, 6000)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    """Folder of a simulated data set; its test split has 4 events or more."""
+    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
+    simulate(60, 5, folder, workers=1, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records(catalogue):
+    return read_split(catalogue, WINDOW)
+
+
+def test_only_the_split_is_read(catalogue, records):
+    waveforms, scenario = records
+    everything, table = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    test = (table["split"] == "test").to_numpy()
+    np.testing.assert_array_equal(waveforms, everything[test])
+    assert scenario["trace_name"].tolist() == table["trace_name"][test].tolist()
+
+
+def test_a_missing_split_is_refused(catalogue):
+    with pytest.raises(DatasetError, match="no split 'valid'; it has dev, test, train"):
+        read_split(catalogue, WINDOW, "valid")
+
+
+def test_without_splits_everything_is_read_and_said(catalogue, caplog):
+    dataset = WaveformDataset(catalogue)
+    n_records = len(dataset)
+    del dataset.metadata["split"]
+    waveforms, _ = read_split(dataset, WINDOW)
+    assert len(waveforms) == n_records
+    assert f"no column 'split': all {n_records} records" in caplog.text
+
+
+def test_some_events_are_read_whole(catalogue, records):
+    _, scenario = records
+    sizes = scenario["source_id"].value_counts()
+    limit = len(scenario) - 1
+    chosen = set()
+    for seed in range(8):
+        _, part = read_split(catalogue, WINDOW, seed=seed, max_records=limit)
+        counts = part["source_id"].value_counts()
+        assert len(part) <= limit
+        assert (counts == sizes[counts.index]).all()
+        _, again = read_split(catalogue, WINDOW, seed=seed, max_records=limit)
+        assert again["trace_name"].tolist() == part["trace_name"].tolist()
+        chosen.add(tuple(sorted(counts.index)))
+    assert len(chosen) > 1
+
+
+def test_an_event_that_does_not_fit_is_refused(catalogue, records):
+    smallest = records[1]["source_id"].value_counts().min()
+    with pytest.raises(DatasetError, match="whole events are read"):
+        read_split(catalogue, WINDOW, max_records=smallest - 1)
+
+
+def test_what_a_scenario_lacks_is_named(catalogue):
+    assert missing_columns(catalogue) == []
+    dataset = WaveformDataset(catalogue)
+    for column in ("source_magnitude", "source_id"):
+        del dataset.metadata[column]
+    assert missing_columns(dataset) == ["source_id", "source_magnitude"]
+    with pytest.raises(DatasetError, match="not a readable SeisBench data set"):
+        missing_columns("nowhere")
+
+
+def test_windows_are_read_without_a_scenario(catalogue):
+    waveforms, metadata = read_windows(catalogue, "ZNE", 100.0, "test", max_records=5)
+    dataset = WaveformDataset(catalogue, component_order="ZNE")
+    test = np.flatnonzero(dataset.metadata["split"] == "test")[:5]
+    for record, row in zip(waveforms, test, strict=True):
+        np.testing.assert_array_equal(record, dataset.get_waveforms(int(row)))
+    assert metadata["trace_name"].tolist() == dataset["trace_name"].to_numpy()[test].tolist()
+
+
+def test_windows_lacking_components_are_zero_there(catalogue):
+    waveforms, _ = read_windows(catalogue, "ZH", 100.0, "test", max_records=2)
+    assert (waveforms[:, 1] == 0.0).all()
+    assert np.ptp(waveforms[:, 0]) > 0.0
+
+
+@pytest.mark.parametrize("flag", [True, "True", 1, "1.0"])
+def test_flagged_amplitudes_are_not_trusted(flag):
+    table = pd.DataFrame({"trace_units_approximate": [flag, False, None, "False"]})
+    assert calibrated(table).tolist() == [False, True, True, True]
+    assert calibrated(pd.DataFrame(index=range(3))).all()

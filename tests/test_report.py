@@ -1,0 +1,165 @@
+"""The report: one file, everything explained, what is missing said, figures of the right data."""
+
+import json
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.draws import Window, simulator_draw
+from cgmgm_seis.errors import OutputError
+from cgmgm_seis.evaluation import evaluate
+from cgmgm_seis.evaluation_plots import plot_pit, plot_spectral_residuals
+from cgmgm_seis.evaluation_tables import SIMULATOR
+from cgmgm_seis.figure_parts import colours
+from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.report import render, sections, write_evaluation
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Redraw(CGMGM):
+    """Draws as the simulator does, a factor louder."""
+
+    def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
+        return 1.5 * simulator_draw(Window.of(self))(scenario, n_realizations, seed + 1)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
+    simulate(60, 5, folder, workers=1, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgmgm_seis.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
+        patch.setattr("cgmgm_seis.discriminator.STEPS", 5)
+        patch.setattr("cgmgm_seis.discriminator.EPOCHS", 1)
+        patch.setattr("cgmgm_seis.judging.load_picker", lambda name: name)
+        patch.setattr("cgmgm_seis.judging.pick", picks)
+        return evaluate({"<loud>": Redraw()}, folder, n_realizations=3, n_classifiers=1, gmms=False)
+
+
+def picks(picker, waveforms, rate, order, progress=False):
+    p = np.random.default_rng(0).normal(10.0, 0.1, len(waveforms))
+    return pd.DataFrame({"p_s": p, "s_s": p + 5.0, "p_probability": 0.9, "s_probability": 0.5})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def coarse():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgmgm_seis.figure_parts.DPI", 30)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rendered(found):
+    return render(found, ["cgmgm-seis", "evaluate", "--weights", "<loud>"])
+
+
+class Page(HTMLParser):
+    """Collects what would be fetched, the figures and the tags that are open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.sources, self.captions, self.figures, self.open = [], 0, 0, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.sources += [values[key] for key in ("src", "href") if key in values]
+        self.figures += tag == "figure"
+        self.captions += tag == "figcaption"
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_no_other_file(rendered):
+    text, images = rendered
+    page = Page(text)
+    assert page.open == []
+    assert all(source.startswith("data:") for source in page.sources)
+    assert not re.search(r"https?://|<script|@import|url\(", text)
+    assert page.captions == page.figures >= 14
+    embedded = [s.split(",")[1] for s in page.sources if s.startswith("data:image")]
+    assert [b64decode(data) for data in embedded] == list(images.values())
+    assert all(image.startswith(b"\x89PNG") for image in images.values())
+
+
+def test_every_item_has_a_sentence_and_a_name_of_its_own(found):
+    items = [item for _, own in sections(found) for item in own]
+    assert all(len(item.sentence) > 60 and item.sentence.endswith(".") for item in items)
+    names = [item.name for item in items]
+    assert len(set(names)) == len(names)
+    assert {"spectral_residuals", "pit", "maps", "sections", "envelopes", "panels_0"} <= set(names)
+
+
+def test_names_are_escaped_and_training_data_named(rendered):
+    text, _ = rendered
+    assert "&lt;loud&gt;" in text
+    assert "<loud>" not in text
+    assert "unknown: the weights have no card" in text
+    assert "The data set itself is simulated" in text
+
+
+def test_what_is_missing_is_said(found):
+    bare = type(found)(
+        {**found.metrics, "not_available": {"picks": "no <weights>"}}, {}, found.scenario
+    )
+    text, images = render(bare)
+    assert "<b>picks</b>: not available: no &lt;weights&gt;" in text
+    assert images == {}
+
+
+def test_the_folder_holds_everything(found, rendered, tmp_path, monkeypatch):
+    monkeypatch.setattr("cgmgm_seis.report.render", lambda *args: rendered)
+    folder = tmp_path / "report"
+    written = write_evaluation(folder, found, ["cgmgm-seis", "evaluate"])
+    tables = [f"{name}.csv" for name in found.tables]
+    names = ["metrics.json", "provenance.json", "report.html", "figures", *tables]
+    assert sorted(path.name for path, _ in written) == sorted(names)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert json.loads((folder / "metrics.json").read_text()) == found.metrics
+    for name, table in found.tables.items():
+        pd.testing.assert_frame_equal(
+            pd.read_csv(folder / f"{name}.csv", dtype={"station_code": str}),
+            table,
+            check_dtype=False,
+        )
+    made_by = json.loads((folder / "provenance.json").read_text())
+    assert made_by["command"] == ["cgmgm-seis", "evaluate"]
+    with pytest.raises(OutputError, match="exists already"):
+        write_evaluation(folder, found)
+
+
+# ---- figures -------------------------------------------------------------------------------
+
+
+def test_spectral_lines_are_those_of_the_table(found):
+    table = found.tables["measures"]
+    bias, sigma, tau, _ = plot_spectral_residuals(table).axes
+    own = table[(table["generator"] == "<loud>") & table["measure"].str.startswith("EAS ")]
+    drawn = {line.get_label(): line for line in bias.lines}["<loud>"]
+    np.testing.assert_array_equal(drawn.get_xdata(), [0.5, 2.0, 5.0, 10.0, 15.0])
+    np.testing.assert_array_equal(drawn.get_ydata(), own["median_bias"])
+    np.testing.assert_array_equal(sigma.lines[0].get_ydata(), own["sigma"])
+    styles = [line.get_linestyle() for line in tau.lines[:2]]
+    assert styles == ["-", "--"]
+    np.testing.assert_array_equal(tau.lines[1].get_ydata(), own["tau_generated"])
+
+
+def test_pit_histograms_are_densities(found):
+    for axes in plot_pit(found.tables["pit"]).axes:
+        values, edges, _ = axes.patches[0].get_data()
+        assert (values * np.diff(edges)).sum() == pytest.approx(1.0)
+
+
+def test_a_generator_keeps_its_colour():
+    palette = colours(["a", SIMULATOR, "b", "recorded"])
+    assert len(set(palette.values())) == 4
+    assert colours(["recorded", "a", "b"])["b"] == palette["b"]
