@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from make_weights import PHASENET, label, recorded_metrics, simulated_metrics
+from make_weights import PHASENET, label, recorded_metrics, rounded, simulated_metrics
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from obspy import Stream, UTCDateTime
@@ -23,10 +23,13 @@ from scipy.spatial import Delaunay
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
 from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.spectra import ln_spectrum
+from cgmgm_seis.datasets.windows import read_records
+from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.models.cgmgm import CGMGM
 from cgmgm_seis.models.evolutionary import EvolutionaryCGM
 from cgmgm_seis.picks import load_picker
 from cgmgm_seis.plots import plot_comparison, plot_record_section
+from cgmgm_seis.residuals import mixed_effects
 from cgmgm_seis.scenario import from_event_and_inventory, from_points
 from cgmgm_seis.stations import bay_area_stations
 from cgmgm_seis.training import TrainingConfig, train
@@ -47,6 +50,8 @@ STATION, COMPONENT = "BRIB", "E"
 # Sources of the maps of learned terms; the first one's paths are shown.
 SOURCES = ((37.5, -122.4), (38.0, -122.0), (37.4, -121.8), (37.9, -122.5), (37.7, -122.0))
 MAP_FREQUENCY = 5.0  # Hz
+MEASURED_HZ = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0)
+DRAWS, SCATTER_RECORDS = 10, 4000
 
 
 def main(work: Path, shared: Path) -> None:
@@ -70,11 +75,14 @@ def main(work: Path, shared: Path) -> None:
     if not path.with_suffix(".pt").exists():
         path = train(model, catalogue, work / "run", config, resume=True)
     model = EvolutionaryCGM.load(path)
+    calibration = calibrate(model, catalogue)
     phasenet = load_picker(shared / PHASENET)
     card = model.card
     card["trained_on"] = "simulated records"
     card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
     card["assumptions"] = ASSUMPTIONS
+    card["bias_taken_off_on_dev"] = calibration
+    card["scatter"] = scatter(model, catalogue)
     card["test_split"] = simulated_metrics(model, catalogue, phasenet)
     card["pleasant_hill"] = recorded_metrics(model, card, shared, phasenet, figures, NAME)
     model.save(EvolutionaryCGM.bundled_path() / NAME, DOCSTRING, VERSION, card)
@@ -82,6 +90,55 @@ def main(work: Path, shared: Path) -> None:
     draw_record_section(model, card, figures)
     draw_comparison(model, shared, figures)
     draw_maps(model, figures)
+
+
+def calibrate(model: EvolutionaryCGM, catalogue: Path) -> dict[str, Any]:
+    """Take the mean error of ln FAS of each component off the levels of the waves, on dev."""
+    recorded, scenario = read_part(catalogue, "dev")
+    bias = (draw(model, scenario).mean(axis=0) - recorded).mean(axis=0)
+    bins = np.arange(model.spectrogram.n_bins) * model.sampling_rate / model.spectrogram.n_fft
+    offset = np.stack([np.interp(bins, MEASURED_HZ, row) for row in bias])
+    model.decoder.wave_level -= 2.0 * torch.as_tensor(offset, dtype=torch.float32)
+    taken = {f"ln FAS {c}": rounded(row) for c, row in zip("ZNE", bias, strict=True)}
+    return {"at (Hz)": list(MEASURED_HZ), **taken}
+
+
+def scatter(model: EvolutionaryCGM, catalogue: Path) -> dict[str, Any]:
+    """Compare tau and phi of the training records with those of generated ones in their place."""
+    recorded, scenario = read_part(catalogue, "train", SCATTER_RECORDS)
+    drawn = draw(model, scenario)
+    median = np.median(drawn[1:], axis=0)
+    table: dict[str, Any] = {"records": len(scenario), "at (Hz)": list(MEASURED_HZ)}
+    for name, values in (("training records", recorded), ("generated", drawn[0])):
+        for k, component in enumerate("ZNE"):
+            splits = [
+                mixed_effects(series, scenario["source_id"]) for series in (values - median)[:, k].T
+            ]
+            table[f"tau {component}, {name}"] = rounded([split.tau for split in splits])
+            table[f"phi {component}, {name}"] = rounded([split.phi for split in splits])
+    return table
+
+
+def read_part(
+    catalogue: Path, split: str, n_records: int | None = None
+) -> tuple[NDArray[np.float64], pd.DataFrame]:
+    """Return ln FAS (record, component, frequency) and scenario of the first records of a split."""
+    waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    rows = np.flatnonzero(scenario["split"] == split)[:n_records]
+    return ln_fas_at(waveforms[rows]), scenario.iloc[rows].reset_index(drop=True)
+
+
+def draw(model: EvolutionaryCGM, scenario: pd.DataFrame) -> NDArray[np.float64]:
+    """Return ln FAS of several realizations, one after the other for the memory's sake."""
+    seeds = range(SEED, SEED + DRAWS)
+    return np.stack(
+        [ln_fas_at(model.sample(scenario, seed=seed, extrapolate=True)[:, 0]) for seed in seeds]
+    )
+
+
+def ln_fas_at(records: NDArray[Any]) -> NDArray[np.float64]:
+    """Return ln of the smoothed FAS (m/s x s)."""
+    return np.log(smoothed_fas(records, 100.0, MEASURED_HZ))
 
 
 def draw_record_section(model: EvolutionaryCGM, card: dict[str, Any], figures: Path) -> None:
