@@ -245,7 +245,7 @@ class EvolutionaryCGM(GroundMotionModel):
 
         The likelihood of a spectrogram is that of independent complex Gaussian coefficients,
 
-            sum ln s2 + |X|^2 / s2,
+            sum ln s2 + abs(X)^2 / s2,
 
         times hop / window, for frames overlap; half of it at 0 Hz and Nyquist, which are real.
         The first share of a training does without latents, and without delays to the 1-D times.
