@@ -81,6 +81,12 @@ def phasenet():
 
 
 @pytest.fixture(scope="session")
+def tiny_ranges():
+    """Ranges of untrained models."""
+    return TINY_RANGES
+
+
+@pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory):
     """Path (without suffix) of saved weights of an untrained CGMGM that samples fast."""
     import torch

@@ -18,24 +18,14 @@ from cgmgm_seis.training import Trainer, TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RANGES = {
-    "source_magnitude": [1.0, 5.0],
-    "source_latitude_deg": [36.5, 39.0],
-    "source_longitude_deg": [-123.5, -121.0],
-    "source_depth_km": [0.0, 20.0],
-    "station_latitude_deg": [36.5, 39.0],
-    "station_longitude_deg": [-123.5, -121.0],
-    "path_ep_distance_km": [0.0, 60.0],
-    "path_hyp_distance_km": [0.0, 70.0],
-}
 STATIONS = [(37.9 - 0.05 * i, -122.1 - 0.05 * i) for i in range(5)]
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(tiny_ranges):
     """Untrained, with random outputs of a plausible level."""
     torch.manual_seed(0)
-    model = EvolutionaryCGM(ranges=RANGES, centre=[37.8, -122.2])
+    model = EvolutionaryCGM(ranges=tiny_ranges, centre=[37.8, -122.2])
     model.waves = 0.05 * torch.randn_like(model.waves)
     model.decoder.noise_level += -34.0
     model.decoder.wave_level += -27.0

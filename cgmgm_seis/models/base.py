@@ -7,7 +7,7 @@ import tempfile
 import warnings
 import zipfile
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,10 +20,11 @@ from obspy import Stream
 from packaging.version import parse
 from seisbench.models.base import SeisBenchModel
 from torch import Tensor
+from tqdm import tqdm
 
 from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.conditions import RANGE_COLUMNS, check_ranges, training_ranges
-from cgmgm_seis.errors import CgmgmError, WeightsError
+from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.streams import to_stream
 
@@ -131,6 +132,40 @@ class GroundMotionModel(SeisBenchModel):
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the mean loss per record of a batch of features as "loss", and its parts."""
+
+    # ---- what their `sample` shares ---------------------------------------------------------
+
+    def _checked(
+        self, scenario: pd.DataFrame, n_realizations: int, extrapolate: bool
+    ) -> pd.DataFrame:
+        """Return the checked scenario, or say what cannot be drawn."""
+        if n_realizations < 1:
+            raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
+        scenario = check_scenario(scenario)
+        self.check_ranges(scenario, extrapolate)
+        return scenario
+
+    def _in_batches(
+        self,
+        n_records: int,
+        n_realizations: int,
+        batch_size: int,
+        progress: bool,
+        draw: Callable[[list[tuple[int, int]]], NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        """Fill (record, realization, component, sample) by drawing some (row, realization)."""
+        pairs = [(row, k) for row in range(n_records) for k in range(n_realizations)]
+        shape = (n_records, n_realizations, len(self.component_order), self.n_samples)
+        waveforms = np.empty(shape, dtype=np.float32)
+        flat = waveforms.reshape(-1, *shape[2:])
+        with tqdm(total=len(pairs), desc="Records", unit="rec", disable=not progress) as bar:
+            for start in range(0, len(pairs), batch_size):
+                part = pairs[start : start + batch_size]
+                flat[start : start + batch_size] = draw(part)
+                bar.update(len(part))
+        return waveforms
+
+    # ---- training --------------------------------------------------------------------------
 
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
         """Take ranges (and a subclass's scaling) from the records of the training split."""

@@ -9,13 +9,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from cgmgm_seis.conditions import condition_columns, scaled_conditions
-from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.networks import LatentPrior, SequenceEncoder, decode, mlp
-from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator, record_keys
 from cgmgm_seis.spectrogram import Spectrogram
 
@@ -252,10 +249,7 @@ class CGMGM(GroundMotionModel):
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """Draw records; see `GroundMotionModel.sample`."""
-        if n_realizations < 1:
-            raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
-        scenario = check_scenario(scenario)
-        self.check_ranges(scenario, extrapolate)
+        scenario = self._checked(scenario, n_realizations, extrapolate)
         network = self._sampling_network()
         conditions = scaled_conditions(scenario, self.condition_set, self.ranges)
         keys = record_keys(scenario)
@@ -264,23 +258,17 @@ class CGMGM(GroundMotionModel):
         )
         onsets = (first_arrival - self.start_offset_s) * self.sampling_rate
 
-        pairs = [(row, k) for row in range(len(scenario)) for k in range(n_realizations)]
-        shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
-        waveforms = np.empty(shape, dtype=np.float32)
-        flat = waveforms.reshape(-1, *shape[2:])
+        def draw(pairs: list[tuple[int, int]]) -> NDArray[np.float32]:
+            rows = [row for row, _ in pairs]
+            return self._draw(
+                network,
+                torch.as_tensor(conditions[rows]).to(self.device),
+                torch.as_tensor(onsets[rows]).to(self.device, torch.float32),
+                [(seed, *keys[row], k) for row, k in pairs],
+            )
+
         step = batch_size or DEFAULT_BATCH_SIZE
-        with tqdm(total=len(pairs), desc="Records", unit="rec", disable=not progress) as bar:
-            for start in range(0, len(pairs), step):
-                part = pairs[start : start + step]
-                rows = [row for row, _ in part]
-                flat[start : start + step] = self._draw(
-                    network,
-                    torch.as_tensor(conditions[rows]).to(self.device),
-                    torch.as_tensor(onsets[rows]).to(self.device, torch.float32),
-                    [(seed, *keys[row], k) for row, k in part],
-                )
-                bar.update(len(part))
-        return waveforms
+        return self._in_batches(len(scenario), n_realizations, step, progress, draw)
 
     def _sampling_network(self) -> _SamplingNetwork:
         """Return a copy of the networks that sampling needs, in double precision.

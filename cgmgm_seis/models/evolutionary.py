@@ -10,14 +10,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import solve_toeplitz
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.evolution import Evolution
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
-from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator, record_keys
 from cgmgm_seis.spatial import random_waves, scenario_features, station_spacing_km
 from cgmgm_seis.spectrogram import Spectrogram
@@ -349,27 +346,18 @@ class EvolutionaryCGM(GroundMotionModel):
 
         Records of one source share its event term, in every realization another one.
         """
-        if n_realizations < 1:
-            raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
-        scenario = check_scenario(scenario)
-        self.check_ranges(scenario, extrapolate)
+        scenario = self._checked(scenario, n_realizations, extrapolate)
         keys = record_keys(scenario)
         conditions = self.conditions(scenario)
-        pairs = [(row, k) for row in range(len(scenario)) for k in range(n_realizations)]
-        shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
-        waveforms = np.empty(shape, dtype=np.float32)
-        flat = waveforms.reshape(-1, *shape[2:])
+
+        def draw(pairs: list[tuple[int, int]]) -> NDArray[np.float32]:
+            rows = [row for row, _ in pairs]
+            batch = {key: values[rows].to(self.device) for key, values in conditions.items()}
+            events = [(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in pairs]
+            return self._draw(batch, events, [(seed, *keys[row], k) for row, k in pairs])
+
         step = batch_size or DEFAULT_BATCH_SIZE
-        with tqdm(total=len(pairs), desc="Records", unit="rec", disable=not progress) as bar:
-            for start in range(0, len(pairs), step):
-                part = pairs[start : start + step]
-                rows = [row for row, _ in part]
-                batch = {key: values[rows].to(self.device) for key, values in conditions.items()}
-                events = [(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in part]
-                records = [(seed, *keys[row], k) for row, k in part]
-                flat[start : start + step] = self._draw(batch, events, records)
-                bar.update(len(part))
-        return waveforms
+        return self._in_batches(len(scenario), n_realizations, step, progress, draw)
 
     @torch.no_grad()
     def median_spectra(self, scenario: pd.DataFrame) -> Spectra:
