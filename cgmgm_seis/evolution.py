@@ -100,6 +100,7 @@ class Evolution(nn.Module):
         self.pulses = tuple(pulses)
         self.coda = tuple(coda)
         self.n_bins = n_fft // 2 + 1
+        self.finest = _OVERSAMPLING * n_fft
         self.n_envelopes = len(self.pulses) + len(self.coda)
         slowest = max(envelope.decay_s for envelope in self.pulses)
         self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
@@ -113,7 +114,7 @@ class Evolution(nn.Module):
         self.noise_response = sampling_rate * float(np.sum(window**2))
         halves = np.arange(_OVERSAMPLING * n_samples, dtype=np.float64) + 0.5
         steps: Floats = halves / (_OVERSAMPLING * sampling_rate)
-        responses, scales, leakages = [], [], [self._leakage(window)]
+        responses, scales, leakages = [], [], []
         envelopes = [(envelope, False) for envelope in self.pulses]
         envelopes += [(envelope, True) for envelope in self.coda]
         for envelope, framed in envelopes:
@@ -125,7 +126,10 @@ class Evolution(nn.Module):
         self.responses = self._table(np.stack(responses, axis=1), "responses")
         self.leakages = self._table(np.stack(leakages), "leakages")
         self.scales = self._table(np.array(scales), "scales")
-        self.noise_bins = self._table(self._interpolation(self.n_draw), "noise_bins")
+        self.window = self._table(window, "window")
+        self.noise_kernel = self._table(self._kernel(_autocorrelation(window, n_fft)), "kernel")
+        self.noise_shape: Tensor
+        self.register_buffer("noise_shape", torch.ones(self.finest // 2 + 1))
         self.pulse_bins = self._table(self._interpolation(self.n_pulse), "pulse_bins")
         self.sine = self._table(sine, "sine")
 
@@ -136,11 +140,39 @@ class Evolution(nn.Module):
 
         Modulation and windows smear a spectrum over frequency; this is the mean over the frames.
         """
-        return torch.einsum("...kcf,kgf->...kcg", spectra, self.leakages[1:])
+        return torch.einsum("...kcf,kgf->...kcg", spectra, self.leakages)
 
     def leaked_noise(self, spectra: Tensor) -> Tensor:
         """Return the noise's PSD, shape (.., bin), as the spectrogram's window sees it."""
-        return spectra @ self.leakages[0].T
+        lines = self.noise_density(torch.eye(self.n_bins).to(spectra), self.finest)
+        return spectra @ (lines @ self.noise_kernel)
+
+    def noise_density(self, spectra: Tensor, n: int) -> Tensor:
+        """Return the noise's PSD, given at the bins, at the n/2 + 1 frequencies of an rfft.
+
+        Between the bins it is linear times `noise_shape`, the finer shape that all records share:
+        the steep fall of recordings below 1 Hz takes place within a bin.
+        """
+        size, leading = n // 2 + 1, spectra.shape[:-1]
+        lines = nn.functional.interpolate(
+            spectra.reshape(1, -1, self.n_bins), size, mode="linear", align_corners=True
+        )
+        shape = nn.functional.interpolate(
+            self.noise_shape[None, None], size, mode="linear", align_corners=True
+        )
+        return (lines * shape).reshape(*leading, size)
+
+    def fit_noise_shape(self, noise: Floats) -> None:
+        """Take `noise_shape` from recorded noise (record, component, sample).
+
+        The geometric mean of the records' spectra, so that none is louder than the others.
+        """
+        window = np.hanning(noise.shape[-1] + 1)[:-1]
+        powers = np.abs(np.fft.rfft(noise * window, self.finest)) ** 2
+        mean = np.exp(np.log(powers + 1e-30 * powers.max()).mean(axis=(0, 1)))
+        seen = mean @ self.noise_kernel.cpu().numpy()
+        lines = np.interp(np.arange(len(mean)) / _OVERSAMPLING, np.arange(self.n_bins), seen)
+        self.noise_shape = torch.as_tensor(mean / lines).to(self.noise_shape)
 
     def response(self, delay_s: Tensor) -> Tensor:
         """Return the weight (.., envelope) of leaked D_k in a frame centred `delay_s` after onset.
@@ -184,7 +216,7 @@ class Evolution(nn.Module):
         Parameters
         ----------
         noise : torch.Tensor
-            PSD of the noise, (record, component, bin).
+            PSD of the noise, (record, component, bin), before the colour.
         waves : torch.Tensor
             D_k of P and S, (record, wave, envelope, component, bin).
         onsets_s : torch.Tensor
@@ -193,7 +225,7 @@ class Evolution(nn.Module):
             What `numbers` returns.
         colour : torch.Tensor
             Frequency response (n_draw/2 + 1,) of a causal filter, at most a window long, that the
-            waves pass after their modulation: it makes hard onsets as smooth as the ground does.
+            records pass: it makes hard onsets as smooth as the ground does.
 
         Returns
         -------
@@ -208,14 +240,15 @@ class Evolution(nn.Module):
         records = nn.functional.pad(records.sum(dim=1), (0, self.n_pulse))
         steps = torch.arange(self.n_pulse, device=onsets_s.device)
         first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
-        delays = (first / rate - onsets_s)[..., None] + steps / rate
+        # Rounding may put the first sample a hair before the onset.
+        delays = (first / rate - onsets_s).clamp_min(0.0)[..., None] + steps / rate
         pulses = self._pulses(waves[:, :, :n_pulses], delays, brief)
         for wave in range(pulses.shape[1]):
             places = (first[:, wave, None].long() + steps)[:, None]
             records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
-        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * colour
-        spectra = spectra + _gaussian(noise @ self.noise_bins, steady, rate)
-        return torch.fft.irfft(spectra, self.n_draw)[..., : self.n_samples]
+        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw)
+        spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
+        return torch.fft.irfft(spectra * colour, self.n_draw)[..., : self.n_samples]
 
     def _pulses(self, spectra: Tensor, delays: Tensor, numbers: Tensor) -> Tensor:
         """Return the pulses (record, wave, component, sample) at delays (record, wave, sample)."""
@@ -279,30 +312,35 @@ class Evolution(nn.Module):
         seen = np.convolve(energy, (window**2)[::-1])[: self.n_samples]
         return np.concatenate([[0.0, 0.0], self.sampling_rate * seen])
 
-    def _leakage(
-        self, window: Floats, amplitude: Floats | None = None, frame: Floats | None = None
-    ) -> Floats:
+    def _leakage(self, window: Floats, amplitude: Floats, frame: Floats | None) -> Floats:
         """Return the weights (bin, bin) of D_k's bins in the bins of the spectrogram.
 
         The mean over all frames: the Fourier transform of the product of the autocorrelations of
         the window, of the modulation and, where the process is drawn in frames, of their window.
-        Processes drawn otherwise have spectra linear between bins.
+        Pulses have spectra linear between bins.
         """
-        n = self.n_fft
-        correlation = _autocorrelation(window, n)
-        for other in (amplitude, frame):
-            if other is not None:
-                correlation = correlation * _autocorrelation(other, n)
-        fine = _OVERSAMPLING if frame is None else 1
-        # The kernel on the whole circle of frequencies, `fine` a bin.
-        circle = np.arange(n * fine) / fine
-        phases = 2.0 * np.pi * np.outer(circle, np.arange(n)) / n
-        kernel = (2.0 * np.cos(phases) @ correlation - correlation[0]) / (n * fine)
-        places = np.arange(0, self.n_bins * fine, fine)[:, None] - np.arange(n * fine)
-        # Fold the circle to the bins, linear in between.
-        distance = np.minimum(circle, n - circle)
-        hats = np.maximum(0.0, 1.0 - np.abs(distance[:, None] - np.arange(self.n_bins)))
-        return np.asarray(kernel[places % (n * fine)] @ hats)
+        correlation = _autocorrelation(window, self.n_fft) * _autocorrelation(amplitude, self.n_fft)
+        if frame is not None:
+            kernel = self._kernel(correlation * _autocorrelation(frame, self.n_fft), fine=1)
+            return np.asarray(kernel.T)
+        kernel = self._kernel(correlation)
+        places = np.arange(len(kernel)) / _OVERSAMPLING
+        hats = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(self.n_bins)))
+        return np.asarray(kernel.T @ hats)
+
+    def _kernel(self, correlation: Floats, fine: int = _OVERSAMPLING) -> Floats:
+        """Return what a window sees of a spectrum: weights (frequency, bin), `fine` a bin.
+
+        The Fourier transform of the window's `correlation`, folded at 0 Hz and Nyquist.
+        """
+        n = self.n_fft * fine
+        phases = 2.0 * np.pi * np.outer(np.arange(n), np.arange(self.n_fft)) / n
+        kernel = (2.0 * np.cos(phases) @ correlation - correlation[0]) / n
+        places = np.arange(n // 2 + 1)[:, None]
+        bins = np.arange(0, n // 2 + 1, fine)
+        folded = kernel[(places - bins) % n] + kernel[(places + bins) % n]
+        folded[[0, -1]] *= 0.5
+        return np.asarray(folded)
 
     def _interpolation(self, n: int) -> Floats:
         """Return the matrix (bin, frequency) from bins to the n/2 + 1 frequencies of an rfft."""

@@ -96,7 +96,7 @@ def calibrate(model: EvolutionaryCGM, catalogue: Path) -> dict[str, Any]:
     """Take the mean error of ln FAS of each component off the levels of the waves, on dev."""
     recorded, scenario = read_part(catalogue, "dev")
     bias = (draw(model, scenario).mean(axis=0) - recorded).mean(axis=0)
-    bins = np.arange(model.spectrogram.n_bins) * model.sampling_rate / model.spectrogram.n_fft
+    bins = np.arange(model.evolution.n_bins) * model.sampling_rate / model.evolution.n_fft
     offset = np.stack([np.interp(bins, MEASURED_HZ, row) for row in bias])
     model.decoder.wave_level -= 2.0 * torch.as_tensor(offset, dtype=torch.float32)
     taken = {f"ln FAS {c}": rounded(row) for c, row in zip("ZNE", bias, strict=True)}
@@ -220,7 +220,7 @@ def true_ln_s(table: pd.DataFrame) -> NDArray[np.float64]:
 def ln_s(model: EvolutionaryCGM, table: pd.DataFrame) -> NDArray[np.float64]:
     """Return the model's ln FAS of S on a horizontal component, its latents at their mean."""
     waves = model.median_spectra(table).waves.sum(dim=2)
-    index = round(MAP_FREQUENCY * model.spectrogram.n_fft / model.sampling_rate)
+    index = round(MAP_FREQUENCY * model.evolution.n_fft / model.sampling_rate)
     return 0.5 * waves[:, 1, 1:, index].log().mean(dim=1).double().numpy()
 
 

@@ -79,3 +79,12 @@ def test_batches_of_one_event_leave_the_moments_alone():
     effects.follow(torch.ones(4, 2), torch.ones(4, 2), torch.zeros(4, dtype=torch.long))
     assert torch.equal(effects.mean, torch.zeros(2))
     assert torch.equal(effects.within, torch.eye(2))
+
+
+def test_the_spread_is_that_of_all_draws():
+    """Exactly: the matrix times its transpose is the sum of both covariances."""
+    effects = RandomEffects(2)
+    effects.between = torch.tensor(BETWEEN, dtype=torch.float32)
+    effects.within = torch.tensor(WITHIN, dtype=torch.float32)
+    spread = effects.spread()
+    assert (spread @ spread.T).numpy() == pytest.approx(BETWEEN + WITHIN, abs=1e-5)

@@ -16,13 +16,17 @@ from cgmgm_seis.picks import pick
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-BEFORE_P, N_SAMPLES, RATE = 1200, 6000, 100.0
+BEFORE_P, NOISE, N_SAMPLES, RATE = 1200, 1080, 6000, 100.0
 STEPS, LEARNING_RATE = 300, 0.1
+N_DRAWS = 2
 
 
 @pytest.fixture(scope="module")
 def windows(norcal_windows):
-    """60 s from 12 s before P on, scaled to 1, and the analysts' P and S in seconds."""
+    """60 s from 12 s before P on, scaled to 1, and the analysts' P and S in seconds.
+
+    Of the windows with both picks and motion on all three components.
+    """
     dataset = WaveformDataset(norcal_windows, component_order="ZNE")
     columns = ["trace_p_arrival_sample", "trace_s_arrival_sample"]
     rows = np.flatnonzero(dataset.metadata[columns].notna().all(axis=1))
@@ -34,6 +38,8 @@ def windows(norcal_windows):
             for row, start in zip(rows, first, strict=True)
         ]
     )
+    alive = (records.std(axis=-1) > 0.0).all(axis=1)
+    records, picks, first = records[alive], picks[alive], first[alive]
     records = records - records.mean(axis=-1, keepdims=True)
     records = records / records.std(axis=(1, 2), keepdims=True)
     return records.astype(np.float32), (picks - first[:, None]) / RATE
@@ -45,8 +51,9 @@ def fitted(records, onsets):
     A weak prior keeps neighbouring frequencies alike.
     """
     model = EvolutionaryCGM()
-    decoder, shape = model.decoder, (3, model.spectrogram.n_bins)
+    decoder, shape = model.decoder, (3, model.evolution.n_bins)
     model.whitening = _whitening(model.powers(records).sum(dim=1).unflatten(1, shape)).float()
+    model.evolution.fit_noise_shape(model._whitened(records)[:, :, :NOISE].double().numpy())
     powers = model.powers(records)
     density = (powers / model.evolution.noise_response).mean(dim=1)
     level = torch.log(density + 1e-12).mean(dim=0).reshape(shape)
@@ -71,32 +78,32 @@ def fitted(records, onsets):
 
 
 def test_redrawn_records_keep_their_onsets(windows, phasenet):
-    """Of the windows where PhaseNet finds both phases near the analysts' picks."""
+    """As many phases are picked near the analysts' as in the records, within 0.03 or more."""
     records, onsets = windows
     recorded = pick(phasenet, records)[["p_s", "s_s"]].to_numpy()
-    found = (np.abs(recorded - onsets) < 0.5).all(axis=1)
-    records, onsets, recorded = records[found], onsets[found], recorded[found]
-    assert len(records) > 60
     times = torch.as_tensor(onsets, dtype=torch.float32)
     model, spectra = fitted(records, times)
     evolution = model.evolution
-    shares, shifts = [], []
-    for seed in range(2):
+    redrawn = []
+    for seed in range(N_DRAWS):
         generators = [np.random.default_rng([seed, i]) for i in range(len(records))]
         with torch.no_grad():
             drawn = evolution.draw(
-                spectra.noise * model._colour(evolution.n_fft).abs().square(),
+                spectra.noise,
                 spectra.waves,
                 times,
                 evolution.numbers(generators, 3),
                 model._colour(evolution.n_draw),
             )
-        redrawn = pick(phasenet, drawn.numpy())[["p_s", "s_s"]].to_numpy()
-        near = np.abs(redrawn - onsets) < 0.5
-        shares.append(np.isfinite(redrawn).mean(axis=0))
-        shifts.append(np.mean(redrawn - recorded, axis=0, where=near))
-    share, shift = np.mean(shares, axis=0), np.mean(shifts, axis=0)
-    print(f"picked: P {share[0]:.3f}, S {share[1]:.3f}; shift P {shift[0]:.3f}, S {shift[1]:.3f} s")
-    assert share[0] > 0.97
-    assert share[1] > 0.93
+        redrawn.append(pick(phasenet, drawn.numpy())[["p_s", "s_s"]].to_numpy())
+    found = np.abs(recorded - onsets) < 0.5
+    again = np.abs(np.stack(redrawn) - onsets) < 0.5
+    shift = np.mean(np.stack(redrawn) - recorded, axis=(0, 1), where=again & found)
+    share, wanted = again.mean(axis=(0, 1)), found.mean(axis=0)
+    print(
+        f"recorded: P {wanted[0]:.3f}, S {wanted[1]:.3f}; redrawn: P {share[0]:.3f}, "
+        f"S {share[1]:.3f}, {shift[0]:.3f} and {shift[1]:.3f} s later"
+    )
+    assert len(records) == 66
+    assert (share > wanted - 0.035).all()
     assert (np.abs(shift) < 0.05).all()

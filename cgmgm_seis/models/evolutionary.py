@@ -17,7 +17,6 @@ from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
 from cgmgm_seis.seeding import generator, record_keys
 from cgmgm_seis.spatial import random_waves, scenario_features, station_spacing_km
-from cgmgm_seis.spectrogram import Spectrogram
 
 CITATION = (
     "EvolutionaryCGM of cgmgm-seis; after Ren et al., Learning Physics for Unveiling Hidden "
@@ -44,12 +43,17 @@ PERIODS = (
 # Those of P end so long before S, half a window, s.
 BEFORE_S = 0.8
 N_BANDS = 12
+# Noise is taken until so long before P of the 1-D table, s.
+MARGIN_S = 1.0
 # Below this ratio to what is expected, the encoder hears silence.
 LEAST_RATIO = 1e-3
 ENCODER_WIDTH = 192
 LOG_VARIANCES = (-10.0, 3.0)
 # Shares of the training before the latents, and then the delays, are learned.
 LATENTS_FROM, DELAYS_FROM = 0.05, 0.1
+# What latents do to the ln energy of a wave is, a priori, a random walk over frequency with steps
+# of this size: where noise hides the wave, it goes on as beside it.
+LOADING_STEP = 0.02
 
 
 class EvolutionaryCGM(GroundMotionModel):
@@ -85,8 +89,8 @@ class EvolutionaryCGM(GroundMotionModel):
     Examples
     --------
     >>> model = EvolutionaryCGM(component_order="Z")
-    >>> model.spectrogram.n_bins, model.spectrogram.n_frames
-    (81, 151)
+    >>> model.evolution.n_bins
+    81
     """
 
     training_defaults: ClassVar[Mapping[str, Any]] = {
@@ -117,9 +121,9 @@ class EvolutionaryCGM(GroundMotionModel):
         self.feature_length = feature_length
         self.centre = list(centre)
         self.n_training_records = n_training_records
-        self.spectrogram = Spectrogram(self.n_samples, n_fft, n_fft // 4)
+        self.hop = n_fft // 4
         self.evolution = Evolution(self.n_samples, self.sampling_rate, n_fft)
-        n_bins, n_components = self.spectrogram.n_bins, len(component_order)
+        n_bins, n_components = self.evolution.n_bins, len(component_order)
         self.waves: Tensor
         self.whitening: Tensor
         self.bands: Tensor
@@ -148,7 +152,7 @@ class EvolutionaryCGM(GroundMotionModel):
             "width": self.width,
             "n_waves": self.n_waves,
             "feature_length": self.feature_length,
-            "n_fft": self.spectrogram.n_fft,
+            "n_fft": self.evolution.n_fft,
             "centre": self.centre,
             "n_training_records": self.n_training_records,
         }
@@ -163,14 +167,26 @@ class EvolutionaryCGM(GroundMotionModel):
         self.centre = [round(degrees, 3) for degrees in places.mean()]
         length = self.feature_length * station_spacing_km(scenario, self.centre)
         self.waves = torch.as_tensor(random_waves(self.n_waves, length)).to(self.waves)
-        some = waveforms[:: -(-len(waveforms) // NORMALISATION_RECORDS)]
-        n_bins = self.spectrogram.n_bins
+        step = -(-len(waveforms) // NORMALISATION_RECORDS)
+        some = waveforms[::step]
+        n_bins = self.evolution.n_bins
         energies = self.powers(some).sum(dim=1).unflatten(1, (-1, n_bins))
         self.whitening = _whitening(energies).to(self.whitening)
+        self._fit_noise_shape(some, scenario[::step])
         powers = self.powers(some).unflatten(2, (-1, n_bins)) / self.evolution.noise_response
-        seconds = self.spectrogram.hop / self.sampling_rate
+        seconds = self.hop / self.sampling_rate
         self.decoder.noise_level = powers.flatten(0, 1).median(dim=0).values.log()
         self.decoder.wave_level = (powers.sum(dim=1) * seconds).log().mean(dim=0)
+
+    def _fit_noise_shape(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
+        """Take the fine shape of the noise's spectrum from what comes before P."""
+        until_p = self.conditions(scenario)["times"][:, 0].numpy() - self.start_offset_s - MARGIN_S
+        lengths = (until_p * self.sampling_rate).astype(int) - WHITENING_ORDER
+        # As long as half of the records have it, or the longest that resolves all of the shape.
+        length = min(int(np.median(lengths)), self.evolution.finest)
+        if length > self.evolution.n_fft:
+            noise = self._whitened(waveforms[lengths >= length])[:, :, :length]
+            self.evolution.fit_noise_shape(noise.double().cpu().numpy())
 
     def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
         """Return conditions and whitened spectrograms of records (record, component, sample).
@@ -228,12 +244,19 @@ class EvolutionaryCGM(GroundMotionModel):
         The spectrum of ground motion spans many orders of magnitude; whitened, what leaks
         through the window from one frequency to another is no matter (Blackman & Tukey 1958).
         """
+        frames = self._whitened(waveforms).unfold(-1, self.evolution.n_fft, self.hop)
+        spectra = torch.fft.rfft(frames * self.evolution.window)
+        return torch.view_as_real(spectra).square().sum(dim=-1).transpose(1, 2).flatten(2)
+
+    def _whitened(self, waveforms: NDArray[np.float32]) -> Tensor:
+        """Return whitened records without the first samples, for which the filter lacks a past.
+
+        A record cut out of the ground's motion starts with a step, which would be taken for noise.
+        """
         records = torch.as_tensor(np.ascontiguousarray(waveforms, dtype=np.float32))
-        padded = nn.functional.pad(records.flatten(0, 1)[:, None], (WHITENING_ORDER, 0))
         kernel = self.whitening.flip(0)[None, None].to(records.device)
-        whitened = nn.functional.conv1d(padded, kernel).reshape(records.shape)
-        spectra = torch.view_as_real(self.spectrogram.transform(whitened))
-        return spectra.square().sum(dim=-1).permute(0, 3, 1, 2).flatten(2)
+        whitened = nn.functional.conv1d(records.flatten(0, 1)[:, None], kernel)
+        return whitened.unflatten(0, records.shape[:2])[:, :, 0]
 
     # ---- training --------------------------------------------------------------------------
 
@@ -271,9 +294,9 @@ class EvolutionaryCGM(GroundMotionModel):
         expected = torch.baddbmm(*self._means(spectra, onsets))
         terms = torch.log(expected) + batch["powers"] / expected
         n_components = len(self.component_order)
-        weights = terms.new_ones(n_components, self.spectrogram.n_bins)
+        weights = terms.new_ones(n_components, self.evolution.n_bins)
         weights[:, 0] = weights[:, -1] = 0.5
-        weights *= self.spectrogram.hop / self.spectrogram.n_fft
+        weights *= self.hop / self.evolution.n_fft
         # A constant that keeps the sum small enough for single precision.
         weights = weights.flatten()
         level = self.decoder.noise_level.flatten() + math.log(self.evolution.noise_response)
@@ -281,6 +304,9 @@ class EvolutionaryCGM(GroundMotionModel):
         likelihood = (terms.sum(dim=1) @ weights).mean() - level
         # Standard normal weights are a Gaussian process, with the scales of the decoder.
         penalty = 0.5 * self.decoder.delay.weight.square().sum() / self.n_training_records
+        if self.training_progress >= LATENTS_FROM:
+            steps = self.decoder.loading_steps(self.effects.spread())
+            penalty = penalty + 0.5 * steps / LOADING_STEP**2 / self.n_training_records
         return {
             "loss": likelihood + divergence + penalty,
             "likelihood": likelihood,
@@ -305,8 +331,9 @@ class EvolutionaryCGM(GroundMotionModel):
 
     def _centres(self) -> Tensor:
         """Return the centres of the frames, s after the record's start."""
-        frames = torch.arange(self.spectrogram.n_frames, device=self.device)
-        return frames * (self.spectrogram.hop / self.sampling_rate)
+        n_fft, first = self.evolution.n_fft, WHITENING_ORDER
+        starts = torch.arange(first, self.n_samples - n_fft + 1, self.hop, device=self.device)
+        return (starts + n_fft // 2) / self.sampling_rate
 
     def _heard(self, batch: Batch, spectra: Spectra, onsets: Tensor) -> Tensor:
         """Return the encoder's input: ln of recorded over expected power, by period and band.
@@ -372,8 +399,10 @@ class EvolutionaryCGM(GroundMotionModel):
         conditions = {key: x.to(self.device) for key, x in self.conditions(scenario).items()}
         middle, magnitude = self.effects.mean.expand(len(scenario), -1), conditions["plain"][:, 0]
         output = self.decoder.with_latents(self.decoder(conditions), middle, magnitude)
-        colour = self._colour(self.spectrogram.n_fft).abs().square()
-        return Spectra(*(spectra * colour for spectra in self.decoder.spectra(output)))
+        noise, waves = self.decoder.spectra(output)
+        n_fft = self.evolution.n_fft
+        colour = self._colour(n_fft).abs().square()
+        return Spectra(self.evolution.noise_density(noise, n_fft) * colour, waves * colour)
 
     def _draw(
         self, conditions: Batch, events: list[tuple[Any, ...]], records: list[tuple[Any, ...]]
@@ -389,9 +418,8 @@ class EvolutionaryCGM(GroundMotionModel):
         spectra = self.decoder.spectra(output)
         onsets = conditions["times"] + self.decoder.delays(conditions) - self.start_offset_s
         evolution, n_components = self.evolution, len(self.component_order)
-        noise = spectra.noise * self._colour(evolution.n_fft).abs().square()
         drawn = evolution.draw(
-            noise,
+            spectra.noise,
             spectra.waves,
             onsets,
             evolution.numbers(generators, n_components),

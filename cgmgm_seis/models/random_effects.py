@@ -97,6 +97,11 @@ class RandomEffects(nn.Module):
         standard = event * between.sqrt() + record
         return self.mean + torch.linalg.solve(transform, standard.T).T
 
+    def spread(self) -> Tensor:
+        """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""
+        transform, between = self._standardisation()
+        return torch.linalg.inv(transform) * torch.sqrt(1.0 + between)
+
     def _standardisation(self) -> tuple[Tensor, Tensor]:
         """Return what makes the covariance within events 1 and that between them diagonal.
 

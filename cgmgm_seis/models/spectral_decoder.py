@@ -139,6 +139,18 @@ class SpectralDecoder(nn.Module):
         """
         return output + self.loadings(torch.cat([latents, latents * magnitude[:, None]], dim=1))
 
+    def loading_steps(self, spread: Tensor) -> Tensor:
+        """Return the mean squared step of the waves' ln energies from node to node, by latents.
+
+        Summed over waves, components and nodes; the mean of a small, middle and large magnitude.
+        Latents are the matrix `spread` (latent, latent) times standard normal numbers.
+        """
+        energies = slice(self.sizes[0], self.sizes[0] + self.sizes[1])
+        constant, slope = self.loadings.weight[energies].chunk(2, dim=1)
+        loadings = torch.stack([constant - slope, constant, constant + slope])
+        steps = loadings.unflatten(1, (2 * self.n_components, -1)).diff(dim=2)
+        return (OUTPUT_SCALE * steps @ spread).square().sum() / len(loadings)
+
     def spectra(self, output: Tensor) -> Spectra:
         """Return the spectra for outputs of `forward` or `with_latents`."""
         noise, energy, share = (OUTPUT_SCALE * output).split(self.sizes, dim=1)
