@@ -92,16 +92,14 @@ def evaluate(
     """
     import shutil
 
-    from cgmgm_seis.evaluation import evaluate as evaluate_models
-    from cgmgm_seis.evaluation import load_generators
+    import cgmgm_seis.evaluation as library
     from cgmgm_seis.outputs import check_folder
-    from cgmgm_seis.report import write_evaluation
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
     chunk_folder = out.absolute().with_name(f".{out.absolute().name}.chunks")
-    evaluation = evaluate_models(
-        load_generators(names, device),
+    evaluation = library.evaluate(
+        library.load_generators(names, device),
         dataset,
         split=split,
         n_realizations=n_realizations,
@@ -117,7 +115,7 @@ def evaluate(
         progress=verbosity != -1,
     )
     command = ctx.meta.get("command", [])
-    written = write_evaluation(out, evaluation, command=command, overwrite=overwrite)
+    written = library.write_evaluation(out, evaluation, command=command, overwrite=overwrite)
     shutil.rmtree(chunk_folder, ignore_errors=True)
     click.echo(str(evaluation))
     click.echo()

@@ -23,7 +23,7 @@ def catalogue(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr("cgmgm_seis.figure_parts.DPI", 40)
+    monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_a_killed_run_finished_is_kept_and_used(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("cgmgm_seis.report.render", full)
+        patch.setattr("cgmgm_seis.evaluation.report.render", full)
         assert run(*arguments).exit_code != 0
     (folder,) = tmp_path.iterdir()
     assert folder.name == ".report.chunks"
@@ -83,7 +83,7 @@ def test_what_a_killed_run_finished_is_kept_and_used(
     # Nothing is left to draw.
     with monkeypatch.context() as patch:
         patch.setattr("cgmgm_seis.models.cgmgm.CGMGM.sample", full)
-        patch.setattr("cgmgm_seis.draws.simulate_records", full)
+        patch.setattr("cgmgm_seis.evaluation.draws.simulate_records", full)
         result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert [path.name for path in tmp_path.iterdir()] == ["report"]

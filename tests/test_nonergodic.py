@@ -13,12 +13,12 @@ from cgmgm_seis.datasets.fields import true_fields
 from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.datasets.spectra import PATH_LENGTH, PATH_T_STAR, Q_EXPONENT
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.residuals import mixed_effects
 from cgmgm_seis.gaussian_fields import SineBasis, path_mean_variance
 from cgmgm_seis.gmm import ErgodicGMM
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.mixed_model import MixedModel
 from cgmgm_seis.nonergodic import NonErgodicFAS
-from cgmgm_seis.residuals import mixed_effects
 from cgmgm_seis.scenario import from_points
 
 FREQUENCIES = (5.0, 10.0)

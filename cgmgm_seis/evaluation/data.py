@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, open_dataset, read_records
-from cgmgm_seis.draws import Window
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.seeding import generator
 
 logger = logging.getLogger(__name__)

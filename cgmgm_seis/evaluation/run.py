@@ -1,9 +1,8 @@
 """Models against a data set: bias, scatter, calibration, picks, distributions, a discriminator.
 
-The measures are those of `cgmgm_seis.measures`, realizations are drawn by `cgmgm_seis.draws`,
-statistics are those of `cgmgm_seis.residuals` and `cgmgm_seis.distributions`.  On data of the
-package's own simulator, the simulator is judged like a model: what it leaves unexplained, no
-generator can explain.
+The modules beside this one hold the parts: `measures` of waveforms, `draws` of realizations,
+statistics in `residuals` and `distributions`.  On data of the package's own simulator, the
+simulator is judged like a model: what it leaves unexplained, no generator can explain.
 """
 
 import hashlib
@@ -22,8 +21,14 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
-from cgmgm_seis.discriminator import DiscriminativeScore, discriminative_score
-from cgmgm_seis.draws import (
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.data import (
+    missing_columns,
+    read_split,
+    read_windows,
+)
+from cgmgm_seis.evaluation.discriminator import DiscriminativeScore, discriminative_score
+from cgmgm_seis.evaluation.draws import (
     Draw,
     Window,
     is_simulated,
@@ -32,21 +37,15 @@ from cgmgm_seis.draws import (
     reduce_draws,
     simulator_draw,
 )
-from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation_data import (
-    missing_columns,
-    read_split,
-    read_windows,
-)
-from cgmgm_seis.evaluation_tables import (
+from cgmgm_seis.evaluation.judging import GeneratorPicks, Judged
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import (
     SIMULATOR,
     Evaluation,
     nested,
     plain,
 )
-from cgmgm_seis.judging import GeneratorPicks, Judged
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.pick_tables import RECORDED
 from cgmgm_seis.pretrained import load_model
 from cgmgm_seis.provenance import trained_on
 

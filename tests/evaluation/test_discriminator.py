@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cgmgm_seis.discriminator import _p_value, discriminative_score, half_of_events
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.discriminator import _p_value, discriminative_score, half_of_events
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -15,7 +15,7 @@ EVENTS = np.repeat([f"event{i}" for i in range(40)], 8)
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
     """Records of 512 samples need fewer steps than those of a minute."""
-    monkeypatch.setattr("cgmgm_seis.discriminator.STEPS", 100)
+    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 100)
 
 
 def bursts(seed, onset=200, level=1.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cgmgm_seis.highlights import (
+from cgmgm_seis.evaluation.highlights import (
     ENVELOPE_BANDS,
     N_DISTANCES,
     SECTION_RECORDS,

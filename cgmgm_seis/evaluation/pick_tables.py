@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.residuals import BINS, FEWEST
+from cgmgm_seis.evaluation.residuals import BINS, FEWEST
 
 Floats = NDArray[np.float64]
 

@@ -10,18 +10,16 @@ import pytest
 import torch
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis import draws, judging
 from cgmgm_seis.datasets.seismograms import simulate_records
 from cgmgm_seis.datasets.simulated import simulate
-from cgmgm_seis.draws import Window, model_draw, reduce_draws, simulator_draw
 from cgmgm_seis.errors import CgmgmError, OutputError
-from cgmgm_seis.evaluation import evaluate, load_generators
-from cgmgm_seis.evaluation_data import read_split
-from cgmgm_seis.evaluation_tables import SIMULATOR
-from cgmgm_seis.measures import ln_measures, series
+from cgmgm_seis.evaluation import draws, evaluate, judging, load_generators, write_evaluation
+from cgmgm_seis.evaluation.data import read_split
+from cgmgm_seis.evaluation.draws import Window, model_draw, reduce_draws, simulator_draw
+from cgmgm_seis.evaluation.measures import ln_measures, series
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.pick_tables import RECORDED
-from cgmgm_seis.report import write_evaluation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,14 +32,14 @@ QUICK = {"n_realizations": 3, "n_classifiers": 0, "picker": "/nowhere/picker", "
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """How well the discriminator learns is tested elsewhere, so are the figures and all series."""
-    monkeypatch.setattr("cgmgm_seis.figure_parts.DPI", 40)
-    monkeypatch.setattr("cgmgm_seis.discriminator.STEPS", 20)
-    monkeypatch.setattr("cgmgm_seis.discriminator.EPOCHS", 1)
-    monkeypatch.setattr("cgmgm_seis.distributions.EXCHANGES", 9)
+    monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
+    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 20)
+    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+    monkeypatch.setattr("cgmgm_seis.evaluation.distributions.EXCHANGES", 9)
     for module in ("residuals", "pick_tables"):
-        monkeypatch.setattr(f"cgmgm_seis.{module}.FEWEST", 2)
-    monkeypatch.setattr("cgmgm_seis.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
-    monkeypatch.setattr("cgmgm_seis.measures.PERIODS", (0.5, 1.0))
+        monkeypatch.setattr(f"cgmgm_seis.evaluation.{module}.FEWEST", 2)
+    monkeypatch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
+    monkeypatch.setattr("cgmgm_seis.evaluation.measures.PERIODS", (0.5, 1.0))
 
 
 @pytest.fixture(scope="module")

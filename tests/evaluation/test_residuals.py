@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kstest
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from cgmgm_seis.residuals import binned, compare, mixed_effects, pit
+from cgmgm_seis.evaluation.residuals import binned, compare, mixed_effects, pit
 
 NAMES = pd.MultiIndex.from_product([list("ZNE"), ["a", "b"]], names=["component", "measure"])
 STATISTICS = ["bias", "median_bias", "sigma"]

@@ -10,16 +10,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from cgmgm_seis.draws import Window
-from cgmgm_seis.figure_parts import colours, legend, new_panels, short, title
-from cgmgm_seis.highlights import (
+from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation.figures import colours, legend, new_panels, short, title
+from cgmgm_seis.evaluation.highlights import (
     ENVELOPE_BANDS,
     ENVELOPE_STEP_S,
     TAPER_S,
     Highlights,
     distance_thirds,
 )
-from cgmgm_seis.pick_tables import RECORDED
+from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.plots import COMPONENT_NAMES
 
 # Seconds shown before the origin time, and after the S wave of the 1-D Earth (distance / speed).

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-from cgmgm_seis.distributions import crps
+from cgmgm_seis.evaluation.distributions import crps
 from cgmgm_seis.seeding import generator
 
 Floats = NDArray[np.float64]
@@ -154,8 +154,8 @@ def compare(
         The table's columns: "bias" (mean of generated - recorded), "median_bias" (mean of
         median - recorded), "sigma" (standard deviation of recorded - median), "coverage" (share
         of records in the band of the realizations' quantiles `BAND`), "crps" (mean of
-        `cgmgm_seis.distributions.crps`), "tau_recorded", "phi_recorded", "tau_generated" and
-        "phi_generated".
+        `cgmgm_seis.evaluation.distributions.crps`), "tau_recorded", "phi_recorded",
+        "tau_generated" and "phi_generated".
     """
     events = scenario["source_id"].astype(str)
     median = np.median(generated, axis=1)

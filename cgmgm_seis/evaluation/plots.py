@@ -12,10 +12,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from cgmgm_seis.evaluation_tables import PIT_EDGES
-from cgmgm_seis.figure_parts import BIN_NAMES, bin_axis, colours, legend, new_panels, short, title
-from cgmgm_seis.measures import FREQUENCIES, main_spectrum
-from cgmgm_seis.pick_tables import DIFFERENCE, PHASES, RECORDED
+from cgmgm_seis.evaluation.figures import (
+    BIN_NAMES,
+    bin_axis,
+    colours,
+    legend,
+    new_panels,
+    short,
+    title,
+)
+from cgmgm_seis.evaluation.measures import FREQUENCIES, main_spectrum
+from cgmgm_seis.evaluation.pick_tables import DIFFERENCE, PHASES, RECORDED
+from cgmgm_seis.evaluation.tables import PIT_EDGES
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.discriminator import DiscriminativeScore
-from cgmgm_seis.highlights import Highlights
-from cgmgm_seis.measures import FREQUENCIES, main_series, main_spectrum
-from cgmgm_seis.residuals import Comparison
+from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
+from cgmgm_seis.evaluation.highlights import Highlights
+from cgmgm_seis.evaluation.measures import FREQUENCIES, main_series, main_spectrum
+from cgmgm_seis.evaluation.residuals import Comparison
 
 Floats = NDArray[np.float64]
 

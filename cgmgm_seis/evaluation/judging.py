@@ -10,18 +10,33 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.discriminator import DiscriminativeScore
-from cgmgm_seis.distributions import (
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
+from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
+from cgmgm_seis.evaluation.distributions import (
     frechet_distance,
     frechet_test,
     log_spectrogram,
     principal_components,
     t_sne,
 )
-from cgmgm_seis.draws import Window, gathered, measure
-from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation_data import APPROXIMATE, calibrated
-from cgmgm_seis.evaluation_tables import (
+from cgmgm_seis.evaluation.draws import Window, gathered, measure
+from cgmgm_seis.evaluation.gmm_table import (
+    compared_component,
+    fitted_models,
+    ground_motion_models_table,
+)
+from cgmgm_seis.evaluation.highlights import (
+    Highlights,
+    distance_thirds,
+    envelopes,
+    ranked,
+    section_rows,
+)
+from cgmgm_seis.evaluation.measures import FREQUENCIES, main_spectrum, series, spectral_columns
+from cgmgm_seis.evaluation.pick_tables import RECORDED, pick_records, picks_by_bin, picks_table
+from cgmgm_seis.evaluation.residuals import Comparison, compare
+from cgmgm_seis.evaluation.tables import (
     discriminator_table,
     measures_table,
     pit_table,
@@ -29,12 +44,7 @@ from cgmgm_seis.evaluation_tables import (
     records_table,
     stacked,
 )
-from cgmgm_seis.gmm_table import compared_component, fitted_models, ground_motion_models_table
-from cgmgm_seis.highlights import Highlights, distance_thirds, envelopes, ranked, section_rows
-from cgmgm_seis.measures import FREQUENCIES, main_spectrum, series, spectral_columns
-from cgmgm_seis.pick_tables import RECORDED, pick_records, picks_by_bin, picks_table
 from cgmgm_seis.picks import load_picker, pick
-from cgmgm_seis.residuals import Comparison, compare
 
 logger = logging.getLogger(__name__)
 

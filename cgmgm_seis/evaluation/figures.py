@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cgmgm_seis.evaluation_tables import SIMULATOR
-from cgmgm_seis.pick_tables import RECORDED
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.plots import RECORDED as RECORDED_COLOUR
 
 MODEL_COLOURS = ("#c1440e", "#2274a5", "#3a8f5c", "#b8860b", "#5f6b7a", "#a0522d")

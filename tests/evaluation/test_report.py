@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from cgmgm_seis.datasets.simulated import simulate
-from cgmgm_seis.draws import Window, simulator_draw
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.evaluation import evaluate
-from cgmgm_seis.evaluation_plots import plot_pit, plot_spectral_residuals
-from cgmgm_seis.evaluation_tables import SIMULATOR
-from cgmgm_seis.figure_parts import colours
+from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation.figures import colours
+from cgmgm_seis.evaluation.plots import plot_pit, plot_spectral_residuals
+from cgmgm_seis.evaluation.report import render, sections, write_evaluation
+from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.report import render, sections, write_evaluation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,11 +34,11 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "catalogue"
     simulate(60, 5, folder, workers=1, progress=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgmgm_seis.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
-        patch.setattr("cgmgm_seis.discriminator.STEPS", 5)
-        patch.setattr("cgmgm_seis.discriminator.EPOCHS", 1)
-        patch.setattr("cgmgm_seis.judging.load_picker", lambda name: name)
-        patch.setattr("cgmgm_seis.judging.pick", picks)
+        patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
+        patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
+        patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: name)
+        patch.setattr("cgmgm_seis.evaluation.judging.pick", picks)
         return evaluate({"<loud>": Redraw()}, folder, n_realizations=3, n_classifiers=1, gmms=False)
 
 
@@ -50,7 +50,7 @@ def picks(picker, waveforms, rate, order, progress=False):
 @pytest.fixture(autouse=True, scope="module")
 def coarse():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgmgm_seis.figure_parts.DPI", 30)
+        patch.setattr("cgmgm_seis.evaluation.figures.DPI", 30)
         yield
 
 
@@ -117,7 +117,7 @@ def test_what_is_missing_is_said(found):
 
 
 def test_the_folder_holds_everything(found, rendered, tmp_path, monkeypatch):
-    monkeypatch.setattr("cgmgm_seis.report.render", lambda *args: rendered)
+    monkeypatch.setattr("cgmgm_seis.evaluation.report.render", lambda *args: rendered)
     folder = tmp_path / "report"
     written = write_evaluation(folder, found, ["cgmgm-seis", "evaluate"])
     tables = [f"{name}.csv" for name in found.tables]

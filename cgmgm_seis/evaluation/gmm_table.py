@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import open_dataset, read_records
-from cgmgm_seis.draws import Window
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation_data import calibrated
+from cgmgm_seis.evaluation.data import calibrated
+from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.gmm import ErgodicGMM, FASModel
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.nonergodic import NonErgodicFAS

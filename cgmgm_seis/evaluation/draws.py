@@ -16,7 +16,7 @@ from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.datasets.seismograms import N_SAMPLES, SAMPLING_RATE, START_OFFSET, simulate_records
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.measures import ln_measures
+from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.seeding import generator
 

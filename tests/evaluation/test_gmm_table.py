@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis import gmm_table
 from cgmgm_seis.datasets.simulated import simulate
-from cgmgm_seis.draws import Window
-from cgmgm_seis.gmm import ErgodicFAS, ErgodicGMM
-from cgmgm_seis.gmm_table import (
+from cgmgm_seis.evaluation import gmm_table
+from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation.gmm_table import (
     NON_ERGODIC,
     PUBLISHED,
     REFITTED,
@@ -19,6 +18,7 @@ from cgmgm_seis.gmm_table import (
     fitted_models,
     ground_motion_models_table,
 )
+from cgmgm_seis.gmm import ErgodicFAS, ErgodicGMM
 from cgmgm_seis.intensity import smoothed_fas
 
 WINDOW = Window("ZNE", 100.0, -5.0, 6000)

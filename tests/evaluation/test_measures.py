@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgmgm_seis import intensity, response
-from cgmgm_seis.measures import (
+from cgmgm_seis.evaluation.measures import (
     FREQUENCIES,
     PERIODS,
     SPECTRUM,

@@ -7,9 +7,9 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.windows import read_records
-from cgmgm_seis.draws import Window
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.evaluation_data import calibrated, missing_columns, read_split, read_windows
+from cgmgm_seis.evaluation.data import calibrated, missing_columns, read_split, read_windows
+from cgmgm_seis.evaluation.draws import Window
 
 WINDOW = Window("ZNE", 100.0, -5.0, 6000)
 

@@ -8,7 +8,8 @@ from scipy.linalg import sqrtm
 from scipy.stats import kstest, norm
 from sklearn.decomposition import PCA
 
-from cgmgm_seis.distributions import (
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.distributions import (
     BAND_EDGES,
     N_WINDOWS,
     crps,
@@ -18,7 +19,6 @@ from cgmgm_seis.distributions import (
     principal_components,
     t_sne,
 )
-from cgmgm_seis.errors import CgmgmError
 
 RNG = np.random.default_rng
 

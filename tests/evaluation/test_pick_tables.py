@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cgmgm_seis.pick_tables import RECORDED, pick_records, picks_by_bin, picks_table
+from cgmgm_seis.evaluation.pick_tables import RECORDED, pick_records, picks_by_bin, picks_table
 
 N = 40
 

@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cgmgm_seis.draws import Window
-from cgmgm_seis.evaluation_plots import (
+from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation.highlights import section_rows
+from cgmgm_seis.evaluation.measures import main_series
+from cgmgm_seis.evaluation.plots import (
     plot_intensity_measures,
     plot_maps,
     plot_picks,
@@ -24,12 +26,10 @@ from cgmgm_seis.evaluation_plots import (
     plot_scatter_by_bin,
     plot_spectral_residuals,
 )
-from cgmgm_seis.evaluation_tables import Evaluation
-from cgmgm_seis.highlights import section_rows
-from cgmgm_seis.measures import main_series
+from cgmgm_seis.evaluation.tables import Evaluation
+from cgmgm_seis.evaluation.waveform_plots import plot_envelopes, plot_panels, plot_sections
 from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.provenance import versions
-from cgmgm_seis.waveform_plots import plot_envelopes, plot_panels, plot_sections
 
 METRICS_FILE, REPORT_FILE, FIGURES_FOLDER = "metrics.json", "report.html", "figures"
 
