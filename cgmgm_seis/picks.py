@@ -10,12 +10,13 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 import seisbench
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from obspy import Stream, Trace, UTCDateTime
 from packaging.version import parse
 from seisbench.models import PhaseNet
 from tqdm import tqdm
 
+from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import DatasetError, WeightsError
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
@@ -106,6 +107,7 @@ def pick(
     threshold: float = 0.3,
     batch_size: int = 64,
     progress: bool = False,
+    chunks: Chunks | None = None,
 ) -> pd.DataFrame:
     """Pick P and S on records: the time of the largest probability of each.
 
@@ -129,6 +131,8 @@ def pick(
         Windows in one call of the network; affects memory and speed only.
     progress : bool
         Show a progress bar where stderr is a terminal.
+    chunks : Chunks, optional
+        Where finished chunks of records are looked for and kept; by default nowhere.
 
     Returns
     -------
@@ -149,26 +153,36 @@ def pick(
     """
     records = np.asarray(waveforms)
     _check(picker, records, sampling_rate, component_order)
-    table = np.full((len(records), len(COLUMNS)), np.nan)
-    found = pd.DataFrame(table, columns=list(COLUMNS))
+    chunks = chunks or Chunks(None, {})
+    found = np.empty((len(records), len(COLUMNS)))
     bar = tqdm(total=len(records), desc="Picking", unit="rec", disable=None if progress else True)
     with bar:
         for first in range(0, len(records), CHUNK):
-            chunk = records[first : first + CHUNK]
-            stream = _stream(chunk, first, sampling_rate, component_order)
-            for trace in picker.annotate(stream, copy=False, batch_size=batch_size):
-                phase = trace.stats.channel[-1].lower()
-                if phase in "ps":
-                    best = int(trace.data.argmax())
-                    row = int(trace.stats.station)
-                    found.loc[row, f"{phase}_probability"] = trace.data[best]
-                    if trace.data[best] > threshold:
-                        found.loc[row, f"{phase}_s"] = trace.times(reftime=START)[best]
-            bar.update(len(chunk))
-    return found
+            last = min(first + CHUNK, len(records))
+            if (kept := chunks.load(first, last)) is None:
+                stream = _stream(records[first:last], sampling_rate, component_order)
+                annotations = picker.annotate(stream, copy=False, batch_size=batch_size)
+                kept = {"picks": _picks(annotations, last - first, threshold)}
+                chunks.save(first, last, **kept)
+            found[first:last] = kept["picks"]
+            bar.update(last - first)
+    return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _stream(records: np.ndarray, first: int, sampling_rate: float, component_order: str) -> Stream:
+def _picks(annotations: Stream, n_records: int, threshold: float) -> NDArray[np.float64]:
+    """Return the `COLUMNS` of records named by their number (record, column)."""
+    found = pd.DataFrame(np.nan, index=range(n_records), columns=list(COLUMNS))
+    for trace in annotations:
+        phase = trace.stats.channel[-1].lower()
+        if phase in "ps":
+            best, row = int(trace.data.argmax()), int(trace.stats.station)
+            found.loc[row, f"{phase}_probability"] = trace.data[best]
+            if trace.data[best] > threshold:
+                found.loc[row, f"{phase}_s"] = trace.times(reftime=START)[best]
+    return found.to_numpy()
+
+
+def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> Stream:
     """Return one station a record, named by the record's number."""
     return Stream(
         Trace(
@@ -180,7 +194,7 @@ def _stream(records: np.ndarray, first: int, sampling_rate: float, component_ord
                 "starttime": START,
             },
         )
-        for row, record in enumerate(records, first)
+        for row, record in enumerate(records)
         for component, data in zip(component_order, record, strict=True)
     )
 

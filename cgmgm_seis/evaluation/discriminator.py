@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.seeding import generator
 
@@ -68,6 +69,7 @@ def discriminative_score(
     seed: int = 0,
     n_seeds: int = 5,
     progress: bool = False,
+    chunks: Chunks | None = None,
 ) -> DiscriminativeScore:
     """Train a classifier of recorded and generated waveforms, and test it on other events.
 
@@ -94,6 +96,8 @@ def discriminative_score(
         Number of classifiers.
     progress : bool
         Show a progress bar where stderr is a terminal.
+    chunks : Chunks, optional
+        Where finished classifiers' results are looked for and kept; by default nowhere.
 
     Returns
     -------
@@ -111,12 +115,16 @@ def discriminative_score(
             f"{len(np.unique(names))} event(s) cannot be split into halves; 2 or more can."
         )
     real, fake = prepared(recorded), prepared(generated)
+    chunks = chunks or Chunks(None, {})
     accuracies, p_values, tested = [], [], 0
     hidden = None if progress else True
     for number in tqdm(range(n_seeds), desc="Discriminator", unit="seed", disable=hidden):
         training = half_of_events(names, seed, number)
-        network = _train(torch.cat([real[training], fake[training]]), seed + number)
-        right = _right(network, real[~training], fake[~training])
+        if (kept := chunks.load(number, number + 1)) is None:
+            network = _train(torch.cat([real[training], fake[training]]), seed + number)
+            kept = {"right": _right(network, real[~training], fake[~training])}
+            chunks.save(number, number + 1, **kept)
+        right = kept["right"]
         accuracies.append(float(right.mean()))
         p_values.append(_p_value(right, names[~training], seed, number))
         tested += int((~training).sum())

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,18 @@ def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
         workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS)
     if workers == 1:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, get_context("spawn"))
+    return ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """Let a process of the pool end when the one that started it is killed."""
+
+    def watch() -> None:
+        if (parent := parent_process()) is not None:
+            parent.join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def measure(pool: Executor, waveforms: NDArray[np.float32], window: Window) -> list[Future[Floats]]:

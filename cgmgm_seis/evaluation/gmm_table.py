@@ -15,6 +15,7 @@ from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.gmm import ErgodicGMM, FASModel
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.nonergodic import NonErgodicFAS
+from cgmgm_seis.pygmm_models import BA19
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +23,7 @@ TRAINING_SPLIT = "train"
 PUBLISHED = "ergodic, published"
 REFITTED = "ergodic, fitted to the training split"
 NON_ERGODIC = "non-ergodic, fitted to the training split"
+CALIFORNIA = "BA19, published for California"
 # Records read at once.
 BLOCK_RECORDS = 500
 
@@ -35,12 +37,12 @@ def compared_component(component_order: str) -> str | None:
 def fitted_models(
     dataset: WaveformDataset | str | Path, window: Window, frequencies: tuple[float, ...]
 ) -> dict[str, FASModel]:
-    """Fit the ground-motion models to the training split of a data set.
+    """Fit ground-motion models to the training split of a data set: ergodic and non-ergodic.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s; without a training split only the published model is returned.
+        Data set in m/s.
     window : Window
         What to read of every record; the spectra are of `compared_component`.
     frequencies : tuple of float
@@ -54,14 +56,38 @@ def fitted_models(
     Raises
     ------
     CgmgmError
-        If the training split is too small to fit.
+        If there is no training split, or too small a one to fit to.
     """
     scenario, ln_fas = _training_spectra(dataset, window, frequencies)
-    models: dict[str, FASModel] = {PUBLISHED: ErgodicGMM().fit(scenario, ln_fas, frequencies)}
-    if len(scenario):
-        models[REFITTED] = NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies)
-        models[NON_ERGODIC] = NonErgodicFAS().fit(scenario, ln_fas, frequencies)
-    return models
+    if not len(scenario):
+        raise CgmgmError(f"There is no usable record of split {TRAINING_SPLIT} to fit to.")
+    return {
+        REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
+        NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
+    }
+
+
+def published_models(
+    scenario: pd.DataFrame, spectrum: str, frequencies: tuple[float, ...]
+) -> dict[str, FASModel]:
+    """Return the published models of a kind of spectrum.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table; published models are not fitted to it.
+    spectrum : str
+        "FAS" of one horizontal: the Bay Area's ergodic model; "EAS" of both: BA19 of pyGMM.
+    frequencies : tuple of float
+        Hz.
+
+    Raises
+    ------
+    CgmgmError
+        If pyGMM, the extra ``gmm``, is not installed.
+    """
+    name, model = (PUBLISHED, ErgodicGMM()) if spectrum == "FAS" else (CALIFORNIA, BA19())
+    return {name: model.fit(scenario, np.empty((len(scenario), len(frequencies))), frequencies)}
 
 
 def ground_motion_models_table(
@@ -70,6 +96,7 @@ def ground_motion_models_table(
     recorded: Floats,
     scenario: pd.DataFrame,
     component: str,
+    spectrum: str,
     frequencies: tuple[float, ...],
 ) -> pd.DataFrame:
     """Return bias and sigma of generators and ground-motion models on the same records.
@@ -79,22 +106,22 @@ def ground_motion_models_table(
     medians : mapping
         Generator to the median over its realizations of ln FAS, shape (record, frequency).
     models : mapping
-        Name to a fitted model, see `fitted_models`.
+        Name to a fitted model, see `fitted_models` and `published_models`.
     recorded : numpy.ndarray
         ln FAS of the records, shape (record, frequency).
     scenario : pandas.DataFrame
         Scenario table of the records.
-    component : str
-        What the spectra are of.
+    component, spectrum : str
+        What the spectra are of, and their kind: "FAS" or "EAS".
     frequencies : tuple of float
         Hz.
 
     Returns
     -------
     pandas.DataFrame
-        Columns "generator", "component", "frequency_hz", "bias" (mean of predicted - recorded),
-        "sigma" (standard deviation of the same), "stated_sigma" (what a model says of itself, root
-        mean square) and "extrapolated" (share of the records outside of its data).
+        Columns "generator", "component", "measure", "bias" (mean of predicted - recorded), "sigma"
+        (standard deviation of the same), "stated_sigma" (what a model says of itself, root mean
+        square) and "extrapolated" (share of the records outside of its data).
     """
     rows = []
     predictions = {name: model.predict(scenario) for name, model in models.items()}
@@ -107,7 +134,7 @@ def ground_motion_models_table(
                 {
                     "generator": name,
                     "component": component,
-                    "frequency_hz": frequency,
+                    "measure": f"{spectrum} {frequency:g} Hz",
                     "bias": residuals.mean(),
                     "sigma": residuals.std(),
                     "stated_sigma": np.sqrt((told.sd[:, place] ** 2).mean()) if told else np.nan,

@@ -1,6 +1,7 @@
 """What an evaluation measures of a generator, from its realizations and the records."""
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
@@ -22,9 +24,11 @@ from cgmgm_seis.evaluation.distributions import (
 )
 from cgmgm_seis.evaluation.draws import Window, gathered, measure
 from cgmgm_seis.evaluation.gmm_table import (
+    CALIFORNIA,
     compared_component,
     fitted_models,
     ground_motion_models_table,
+    published_models,
 )
 from cgmgm_seis.evaluation.highlights import (
     Highlights,
@@ -33,7 +37,15 @@ from cgmgm_seis.evaluation.highlights import (
     ranked,
     section_rows,
 )
-from cgmgm_seis.evaluation.measures import FREQUENCIES, main_spectrum, series, spectral_columns
+from cgmgm_seis.evaluation.identity import parameters_sha256
+from cgmgm_seis.evaluation.measures import (
+    BOTH,
+    FREQUENCIES,
+    horizontals,
+    main_spectrum,
+    series,
+    spectral_columns,
+)
 from cgmgm_seis.evaluation.pick_tables import RECORDED, pick_records, picks_by_bin, picks_table
 from cgmgm_seis.evaluation.residuals import Comparison, compare
 from cgmgm_seis.evaluation.tables import (
@@ -44,6 +56,7 @@ from cgmgm_seis.evaluation.tables import (
     records_table,
     stacked,
 )
+from cgmgm_seis.gmm import FASModel
 from cgmgm_seis.picks import load_picker, pick
 
 logger = logging.getLogger(__name__)
@@ -69,6 +82,7 @@ class Judged:
         self.tsne = tsne
         self.events = scenario["source_id"].astype(str)
         self.names = series(window.component_order, window.sampling_rate)
+        self.frequencies = tuple(f for f in FREQUENCIES if f <= 0.5 * window.sampling_rate)
         self.missing: dict[str, str] = {}
         self.trusted = calibrated(scenario)
         self.trusted_scenario = scenario[self.trusted].reset_index(drop=True)
@@ -149,31 +163,47 @@ class Judged:
         }
 
     def beside_gmms(self, dataset: WaveformDataset | str | Path) -> pd.DataFrame:
-        """Return the table of generators and ground-motion models."""
+        """Return the table of generators and ground-motion models, of one horizontal and both."""
         if not self.comparisons:
             return pd.DataFrame()
         component = compared_component(self.window.component_order)
         if component is None:
             self.missing["ground-motion models"] = "they are of horizontals, the models have none"
             return pd.DataFrame()
+        fitted: dict[str, FASModel] = {}
         try:
-            models = fitted_models(dataset, self.window, FREQUENCIES)
+            fitted = fitted_models(dataset, self.window, self.frequencies)
         except CgmgmError as error:
-            logger.warning("No ground-motion models: %s", error)
-            self.missing["ground-motion models"] = str(error)
-            return pd.DataFrame()
-        if len(models) == 1:
-            self.missing["fitted ground-motion models"] = "no split train to fit them to"
-        wanted = [(component, f"FAS {f:g} Hz") for f in FREQUENCIES]
+            self._leave_out("fitted ground-motion models", error)
+        tables = [self._beside(component, "FAS", fitted)]
+        if horizontals(self.window.component_order):
+            try:
+                tables.append(self._beside(BOTH, "EAS", {}))
+            except CgmgmError as error:
+                self._leave_out(CALIFORNIA, error)
+        else:
+            self.missing[CALIFORNIA] = "it is of both horizontals together"
+        return pd.concat(tables, ignore_index=True)
+
+    def _beside(
+        self, component: str, spectrum: str, fitted: Mapping[str, FASModel]
+    ) -> pd.DataFrame:
+        wanted = [(component, f"{spectrum} {f:g} Hz") for f in self.frequencies]
         places = self.names.get_indexer(pd.MultiIndex.from_tuples(wanted))
+        published = published_models(self.trusted_scenario, spectrum, self.frequencies)
         return ground_motion_models_table(
             {name: found.median[:, places] for name, found in self.comparisons.items()},
-            models,
+            {**published, **fitted},
             self.recorded[:, places],
             self.trusted_scenario,
             component,
-            FREQUENCIES,
+            spectrum,
+            self.frequencies,
         )
+
+    def _leave_out(self, what: str, error: CgmgmError) -> None:
+        logger.warning("No %s: %s", what, error)
+        self.missing[what] = str(error)
 
     def _distributions(self) -> dict[str, pd.DataFrame]:
         recorded, others = self.features[RECORDED], dict(self.features)
@@ -216,18 +246,22 @@ class GeneratorPicks:
         self.found: dict[str, pd.DataFrame] = {}
         self.missing: dict[str, str] = {}
         self.picker: Any = None
+        self.sha256 = ""
         try:
             self.picker = load_picker(name_or_path)
+            self.sha256 = parameters_sha256(self.picker)
         except CgmgmError as error:
             self._give_up(error)
 
-    def add(self, name: str, waveforms: NDArray[np.float32]) -> None:
-        """Pick one realization of every record."""
+    def add(self, name: str, waveforms: NDArray[np.float32], chunks: Chunks) -> None:
+        """Pick one realization of every record; finished chunks are looked for and kept."""
         if self.picker is None:
             return
         rate, order = self.window.sampling_rate, self.window.component_order
         try:
-            self.found[name] = pick(self.picker, waveforms, rate, order, progress=self.progress)
+            self.found[name] = pick(
+                self.picker, waveforms, rate, order, progress=self.progress, chunks=chunks
+            )
         except CgmgmError as error:
             self._give_up(error)
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.evaluation.figures import (
     BIN_NAMES,
     bin_axis,
@@ -364,6 +365,7 @@ def plot_maps(places: pd.DataFrame) -> Figure:
                 linewidths=0.4,
             )
             axes.set_aspect(stretch)
+            plot_coastlines(axes)
             title(axes, f"{which}s: {short(name)}")
             axes.xaxis.set_major_locator(MaxNLocator(3))
             axes.yaxis.set_major_locator(MaxNLocator(5))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.highlights import section_rows
-from cgmgm_seis.evaluation.measures import main_series
+from cgmgm_seis.evaluation.measures import BOTH, main_series
 from cgmgm_seis.evaluation.plots import (
     plot_intensity_measures,
     plot_maps,
@@ -156,18 +156,24 @@ def _models(evaluation: Evaluation) -> Iterator[Item]:
     table = evaluation.tables.get("ground_motion_models")
     if table is None:
         return
-    wide = table.pivot_table(
-        index="generator", columns="frequency_hz", values=["bias", "sigma"], sort=False
-    )
-    wide.columns = wide.columns.map(lambda pair: f"{pair[0]} {pair[1]:g} Hz")
-    yield Item(
-        "ground_motion_models",
-        wide.reset_index(),
-        f"Bias (predicted minus recorded) and standard deviation of the residuals of ln FAS, "
-        f"component {table['component'].iloc[0]}, of every model on the same unseen records: both "
-        "are better the nearer to zero, and a generator's prediction is the median of its "
-        "realizations.",
-    )
+    for component in table["component"].unique():
+        own = table[table["component"] == component]
+        wide = own.pivot_table(
+            index="generator", columns="measure", values=["bias", "sigma"], sort=False
+        )
+        wide.columns = wide.columns.map(" ".join)
+        shares = own.groupby("generator")["extrapolated"].first().reindex(wide.index)
+        wide["extrapolated"] = shares.map("{:.0%}".format, na_action="ignore")
+        ends = " (BA19 begins at M 3; Vs30 is 760 m/s everywhere)" if component == BOTH else ""
+        what = "both horizontals together" if component == BOTH else f"component {component}"
+        yield Item(
+            f"ground_motion_models_{component}",
+            wide.reset_index(),
+            f"Spectra of {what}: bias (predicted minus recorded) and standard deviation of the "
+            "residuals, ln units, of every model on the same unseen records; both are better the "
+            "nearer to zero, and a generator's prediction is the median of its realizations. "
+            f"Extrapolated is the share of records outside of a model's own data{ends}.",
+        )
 
 
 def _spectra(evaluation: Evaluation) -> Iterator[Item]:

@@ -5,8 +5,6 @@ statistics in `residuals` and `distributions`.  On data of the package's own sim
 simulator is judged like a model: what it leaves unexplained, no generator can explain.
 """
 
-import hashlib
-import json
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,11 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis import __version__
 from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.errors import CgmgmError
@@ -37,6 +34,7 @@ from cgmgm_seis.evaluation.draws import (
     reduce_draws,
     simulator_draw,
 )
+from cgmgm_seis.evaluation.identity import model_state, records_sha256
 from cgmgm_seis.evaluation.judging import GeneratorPicks, Judged
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import (
@@ -50,8 +48,6 @@ from cgmgm_seis.pretrained import load_model
 from cgmgm_seis.provenance import trained_on
 
 logger = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 def evaluate(
@@ -101,8 +97,9 @@ def evaluate(
     workers : int, optional
         Processes that measure realizations; by default as many as cores, if there is much to do.
     chunk_folder : pathlib.Path, optional
-        Keep finished chunks of realizations here, and use those of an interrupted run with the
-        same weights, records, seed and number of realizations.  The caller removes it.
+        Keep finished chunks of realizations, picks and classifiers here, and use those of an
+        interrupted run with the same weights, records, seed and number of realizations.  The
+        caller removes it.
     progress : bool
         Show progress bars where stderr is a terminal.
 
@@ -119,12 +116,8 @@ def evaluate(
     if reserved := {RECORDED, SIMULATOR} & set(models):
         raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
     window = _common_window(models)
-    settings = {
-        "window": asdict(window),
-        "n_realizations": n_realizations,
-        "seed": seed,
-        "picker": str(picker),
-    }
+    asked = {"window": asdict(window), "n_realizations": n_realizations, "seed": seed}
+    settings = {**asked, "picker": str(picker)}
     picks = GeneratorPicks(picker, window, progress)
     if missing := missing_columns(dataset):
         return _picks_alone(models, dataset, split, max_records, missing, settings, picks)
@@ -137,14 +130,26 @@ def evaluate(
     if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
         draws[SIMULATOR] = simulator
 
+    identity = {
+        **asked,
+        "version": __version__,
+        "records": records_sha256(waveforms, scenario),
+    }
+    states = {name: model_state(model) for name, model in models.items()}
+
+    def chunks(kind: str, name: str) -> Chunks:
+        """Return where finished chunks of a generator, or of the records, are kept."""
+        made_by = {"kind": kind, "generator": name, "model": states.get(name)}
+        if kind == "picks":
+            made_by["picker"] = picks.sha256
+        return Chunks(chunk_folder, {**identity, **made_by})
+
     judged = Judged(waveforms, scenario, window, seed, tsne)
-    picks.add(RECORDED, waveforms)
+    picks.add(RECORDED, waveforms, chunks("picks", RECORDED))
     n_classifiers = judged.classifiers(n_classifiers)
-    records_sha256 = _sha256(waveforms, scenario)
     with measuring_pool(len(scenario) * n_realizations, workers) as pool:
         judged.measure_records(pool)
         for name, draw in draws.items():
-            identity = {**settings, "records": records_sha256, "model": _state(models.get(name))}
             drawn = reduce_draws(
                 draw,
                 scenario,
@@ -154,13 +159,19 @@ def evaluate(
                 name,
                 progress,
                 pool,
-                Chunks(chunk_folder, identity),
+                chunks("realizations", name),
             )
             judged.add(name, drawn.measures, drawn.first)
-            picks.add(name, drawn.first)
+            picks.add(name, drawn.first, chunks("picks", name))
             if n_classifiers:
                 judged.scores[name] = discriminative_score(
-                    waveforms, drawn.first, judged.events, seed, n_classifiers, progress
+                    waveforms,
+                    drawn.first,
+                    judged.events,
+                    seed,
+                    n_classifiers,
+                    progress,
+                    chunks("classifiers", name),
                 )
     tables = {**judged.tables(), **picks.tables(scenario)}
     if gmms:
@@ -225,7 +236,7 @@ def _picks_alone(
     waveforms, metadata = read_windows(
         dataset, window.component_order, window.sampling_rate, split, max_records
     )
-    picks.add(RECORDED, waveforms)
+    picks.add(RECORDED, waveforms, Chunks(None, {}))
     without = {"everything but the picks of the records": f"no {', '.join(missing)}"}
     logger.warning("Only the records' own picks are measured: no %s.", ", ".join(missing))
     tables = picks.tables(metadata)
@@ -278,6 +289,11 @@ def _evaluation(
             for name in generators
         },
     }
+    if "ground_motion_models" in tables:
+        table, by = tables["ground_motion_models"], ["component", "measure"]
+        metrics["ground_motion_models"] = {
+            name: nested(table, name, by) for name in table["generator"].unique()
+        }
     return Evaluation(plain(metrics), tables, scenario, judged.highlights if judged else {})
 
 
@@ -312,29 +328,6 @@ def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
         "trained_on": trained_on(model.card),
         "label": model.weights_docstring or "",
     }
-
-
-def _state(model: GroundMotionModel | None) -> dict[str, Any] | None:
-    """Return what a model's realizations depend on: its arguments and parameters."""
-    if model is None:
-        return None
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode() + tensor.detach().cpu().numpy().tobytes())
-    arguments = json.loads(json.dumps(model.get_model_args(), default=str))
-    return {
-        "class": type(model).__name__,
-        "arguments": arguments,
-        "file": model.weights_sha256,
-        "parameters": digest.hexdigest(),
-    }
-
-
-def _sha256(waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> str:
-    digest = hashlib.sha256(scenario.to_csv(index=False).encode())
-    for record in waveforms:
-        digest.update(record.tobytes())
-    return digest.hexdigest()
 
 
 def _score(score: DiscriminativeScore | None) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.data import calibrated, missing_columns, read_split, read_windows
@@ -15,11 +14,8 @@ WINDOW = Window("ZNE", 100.0, -5.0, 6000)
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory):
-    """Folder of a simulated data set; its test split has 4 events or more."""
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    simulate(60, 5, folder, workers=1, progress=False)
-    return folder
+def catalogue(whole_catalogue):
+    return whole_catalogue
 
 
 @pytest.fixture(scope="module")

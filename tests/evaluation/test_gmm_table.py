@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation import gmm_table
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.gmm_table import (
+    CALIFORNIA,
     NON_ERGODIC,
     PUBLISHED,
     REFITTED,
     compared_component,
     fitted_models,
     ground_motion_models_table,
+    published_models,
 )
 from cgmgm_seis.gmm import ErgodicFAS, ErgodicGMM
 from cgmgm_seis.intensity import smoothed_fas
@@ -46,8 +48,8 @@ def test_bias_and_sigma_are_of_the_residuals(scenario):
     model = ErgodicGMM().fit(scenario, recorded, FREQUENCIES)
     medians = {"perfect": recorded, "loud": recorded + np.log(2.0)}
     table = ground_motion_models_table(
-        medians, {"gmm": model}, recorded, scenario, "E", FREQUENCIES
-    ).set_index(["generator", "frequency_hz"])
+        medians, {"gmm": model}, recorded, scenario, "E", "FAS", FREQUENCIES
+    ).set_index(["generator", "measure"])
     assert len(table) == 6
     np.testing.assert_allclose(table.loc["perfect", ["bias", "sigma"]], 0.0)
     np.testing.assert_allclose(table.loc["loud", "bias"], np.log(2.0))
@@ -56,7 +58,7 @@ def test_bias_and_sigma_are_of_the_residuals(scenario):
     np.testing.assert_allclose(table.loc["gmm", "sigma"], 0.5 * noise.std(axis=0))
     assert table.loc["gmm", "stated_sigma"].tolist() == pytest.approx([0.72, 0.81])
     outside = ((magnitude < 1.09) | (magnitude > 3.99)).mean()
-    assert table.loc[("gmm", 2.0), "extrapolated"] == pytest.approx(outside)
+    assert table.loc[("gmm", "FAS 2 Hz"), "extrapolated"] == pytest.approx(outside)
     assert table.loc["loud", "stated_sigma"].isna().all()
 
 
@@ -67,10 +69,8 @@ def test_the_east_component_is_compared(order, component):
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    simulate(60, 5, folder, workers=1, progress=False)
-    return folder
+def catalogue(whole_catalogue):
+    return whole_catalogue
 
 
 class Recording:
@@ -91,7 +91,7 @@ def test_models_are_fitted_to_the_training_split(catalogue, monkeypatch):
     monkeypatch.setattr(gmm_table, "BLOCK_RECORDS", 100)  # in several blocks
     Recording.fitted = []
     models = fitted_models(catalogue, WINDOW, FREQUENCIES)
-    assert list(models) == [PUBLISHED, REFITTED, NON_ERGODIC]
+    assert list(models) == [REFITTED, NON_ERGODIC]
     (scenario, ln_fas, ergodic), (_, _, spatial) = Recording.fitted
     assert (ergodic, spatial) == ((), ("source",))
     dataset = WaveformDataset(catalogue, component_order="ZNE")
@@ -102,9 +102,23 @@ def test_models_are_fitted_to_the_training_split(catalogue, monkeypatch):
     np.testing.assert_allclose(ln_fas[150], expected, rtol=1e-5)
 
 
-def test_without_a_training_split_the_published_model_stands_alone(catalogue):
+def test_without_a_training_split_nothing_is_fitted(catalogue):
     dataset = WaveformDataset(catalogue, component_order="ZNE")
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
-    assert list(fitted_models(dataset, WINDOW, FREQUENCIES)) == [PUBLISHED]
+    with pytest.raises(CgmgmError, match="no usable record of split train"):
+        fitted_models(dataset, WINDOW, FREQUENCIES)
     del dataset.metadata["split"]
-    assert list(fitted_models(dataset, WINDOW, FREQUENCIES)) == [PUBLISHED]
+    with pytest.raises(CgmgmError, match="no usable record of split train"):
+        fitted_models(dataset, WINDOW, FREQUENCIES)
+
+
+def test_published_models_are_of_one_horizontal_or_both(scenario):
+    (name, model), *_ = published_models(scenario, "FAS", FREQUENCIES).items()
+    assert name == PUBLISHED
+    magnitude, distance, depth = (scenario[c].to_numpy() for c in scenario)
+    expected = ErgodicFAS(10.0).mean(magnitude, distance, depth)
+    np.testing.assert_array_equal(model.predict(scenario).mean[:, 1], expected)
+    pytest.importorskip("pygmm", reason="the extra gmm is not installed")
+    (name, model), *_ = published_models(scenario, "EAS", FREQUENCIES).items()
+    assert name == CALIFORNIA
+    np.testing.assert_array_equal(model.predict(scenario).extrapolated, magnitude < 3.0)

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.draws import Window, simulator_draw
@@ -30,19 +30,18 @@ class Redraw(CGMGM):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    simulate(60, 5, folder, workers=1, progress=False)
+def found(whole_catalogue):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
         patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
         patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
-        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: name)
+        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: torch.nn.Identity())
         patch.setattr("cgmgm_seis.evaluation.judging.pick", picks)
-        return evaluate({"<loud>": Redraw()}, folder, n_realizations=3, n_classifiers=1, gmms=False)
+        settings = {"n_realizations": 3, "n_classifiers": 1, "gmms": False}
+        return evaluate({"<loud>": Redraw()}, whole_catalogue, **settings)
 
 
-def picks(picker, waveforms, rate, order, progress=False):
+def picks(picker, waveforms, *args, **kwargs):
     p = np.random.default_rng(0).normal(10.0, 0.1, len(waveforms))
     return pd.DataFrame({"p_s": p, "s_s": p + 5.0, "p_probability": 0.9, "s_probability": 0.5})
 

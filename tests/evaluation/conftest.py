@@ -1,0 +1,86 @@
+"""Fixtures of the evaluation's tests: one simulated catalogue, a quick picker, small settings."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from obspy import Stream, Trace
+from parrot import CATALOGUE_SEED, WINDOW
+
+from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.evaluation import judging
+from cgmgm_seis.evaluation.data import read_split
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """How well the discriminator learns is tested elsewhere, so are the figures and all series."""
+    monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
+    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 20)
+    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+    monkeypatch.setattr("cgmgm_seis.evaluation.distributions.EXCHANGES", 9)
+    for module in ("residuals", "pick_tables"):
+        monkeypatch.setattr(f"cgmgm_seis.evaluation.{module}.FEWEST", 2)
+    monkeypatch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
+    monkeypatch.setattr("cgmgm_seis.evaluation.measures.PERIODS", (0.5, 1.0))
+
+
+@pytest.fixture(scope="session")
+def whole_catalogue(tmp_path_factory):
+    """Folder of a simulated data set; its test split has 4 events or more."""
+    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
+    metadata = simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)
+    assert metadata.loc[metadata["split"] == "test", "source_id"].nunique() >= 4
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(whole_catalogue, tmp_path_factory):
+    """The same, with at most four records of an event in the test split."""
+    folder = tmp_path_factory.mktemp("thinned") / "catalogue"
+    shutil.copytree(whole_catalogue, folder)
+    metadata = pd.read_csv(folder / "metadata.csv", dtype={"station_code": str})
+    later = metadata.groupby("source_id").cumcount() >= 4
+    metadata.loc[later & (metadata["split"] == "test"), "split"] = "unused"
+    metadata.to_csv(folder / "metadata.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def records(catalogue):
+    return read_split(catalogue, WINDOW)
+
+
+class LoudPicker(torch.nn.Module):
+    """P is the first sample above a tenth of the peak, S the peak; the first record has no S."""
+
+    component_order, sampling_rate, in_samples = "ZNE", 100.0, 3001
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def annotate(self, stream, **_):
+        stations = list(dict.fromkeys(trace.stats.station for trace in stream))
+        self.asked.append(len(stations))
+        annotations = Stream()
+        for station in stations:
+            traces = stream.select(station=station)
+            size = np.abs([trace.data for trace in traces]).max(axis=0)
+            first = int((size > 0.1 * size.max()).argmax())
+            picks = {"P": (first, 0.9), "S": (size.argmax(), 0.8 * (station != "0"))}
+            for phase, (place, probability) in picks.items():
+                data = np.zeros(len(size))
+                data[place] = probability
+                header = {"station": station, "channel": f"XX{phase}", "sampling_rate": 100.0}
+                annotations += Trace(data, header)
+        return annotations
+
+
+@pytest.fixture
+def stub_picker(monkeypatch):
+    picker = LoudPicker()
+    monkeypatch.setattr(judging, "load_picker", lambda name: picker)
+    return picker

@@ -1,0 +1,125 @@
+"""Data that lack something give what they can, and a reason for the rest."""
+
+import sys
+
+import numpy as np
+import pytest
+from parrot import QUICK, Parrot, rows
+from seisbench.data import WaveformDataset
+
+from cgmgm_seis.evaluation import evaluate, write_evaluation
+from cgmgm_seis.evaluation.gmm_table import CALIFORNIA, PUBLISHED
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.models.cgmgm import CGMGM
+
+pytestmark = pytest.mark.usefixtures("one_thread", "quick")
+
+
+def test_approximate_amplitudes_are_left_out_counted_and_named(catalogue, records, stub_picker):
+    dataset = WaveformDataset(catalogue)
+    scenario = records[1]
+    first = scenario["source_id"].iloc[0]
+    flagged = dataset.metadata["source_id"].astype(str) == first
+    dataset.metadata["trace_units_approximate"] = flagged
+    n_flagged = (scenario["source_id"] == first).sum()
+    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    reason = found.metrics["not_available"]["amplitudes of some records"]
+    assert reason.startswith(f"{n_flagged} of {len(scenario)} records are flagged")
+    assert f"{first} {scenario['station_code'].iloc[0]}" in reason
+    assert first not in set(found.tables["records"]["source_id"])
+    assert first in set(found.tables["pick_records"]["source_id"])
+    assert found.metrics["generators"]["a"]["picks"]["P"]["records"] == len(scenario)
+
+
+def test_without_amplitudes_only_picks_and_shapes_are_left(catalogue, records, stub_picker):
+    dataset = WaveformDataset(catalogue)
+    dataset.metadata["trace_units_approximate"] = True
+    settings = QUICK | {"n_classifiers": 1}
+    found = evaluate({"a": Parrot(records)}, dataset, **settings)
+    assert set(found.tables) == {"picks", "picks_by_bin", "pick_records", "discriminator"}
+    assert "amplitudes" in found.metrics["not_available"]
+
+
+@pytest.mark.parametrize("n_records", [1, 4])
+def test_one_event_and_one_record_are_enough_for_something(
+    catalogue, records, n_records, tmp_path, stub_picker
+):
+    dataset = WaveformDataset(catalogue)
+    event = records[1]["source_id"].value_counts().idxmax()
+    chosen = np.flatnonzero(dataset.metadata["source_id"].astype(str) == event)[:n_records]
+    dataset.filter(np.isin(np.arange(len(dataset)), chosen))  # no training split is left
+    settings = QUICK | {"n_classifiers": 1, "gmms": True}
+    found = evaluate({"a": Parrot(records)}, dataset, **settings)
+    assert found.metrics["dataset"]["records"] == n_records
+    assert found.metrics["not_available"]["discriminator"] == "1 event has no halves"
+    assert "ground_motion_models" in found.tables
+    table = rows(found, "a")
+    assert table["tau_recorded"].isna().all()
+    assert (table["bias"].abs() < 1e-9).all()
+    assert len(write_evaluation(tmp_path / "report", found)) > 8
+
+
+def test_one_component_has_no_picks_and_no_pair(catalogue, records):
+    waveforms, scenario = records
+    model = Parrot((waveforms[:, 2:], scenario))
+    model.component_order = "E"
+    found = evaluate({"east": model}, catalogue, **QUICK | {"picker": "original"})
+    assert set(found.tables["measures"]["component"]) == {"E"}
+    assert np.abs(found.tables["measures"].query("generator == 'east'")["bias"]).max() < 1e-9
+    assert "picks" in found.metrics["not_available"]
+
+
+def test_without_pygmm_its_model_is_left_out_with_a_reason(
+    catalogue, records, monkeypatch, tmp_path
+):
+    monkeypatch.setitem(sys.modules, "pygmm", None)
+    dataset = WaveformDataset(catalogue)
+    dataset.filter((dataset.metadata["split"] == "test").to_numpy())
+    found = evaluate({"a": Parrot(records)}, dataset, **QUICK | {"gmms": True})
+    reason = found.metrics["not_available"][CALIFORNIA]
+    assert reason.endswith("pip install 'cgmgm-seis[gmm]' brings it.")
+    assert set(found.tables["ground_motion_models"]["generator"]) == {"a", SIMULATOR, PUBLISHED}
+
+
+def test_published_models_of_both_horizontals_stand_beside(catalogue, records):
+    pytest.importorskip("pygmm", reason="the extra gmm is not installed")
+    dataset = WaveformDataset(catalogue)
+    dataset.filter((dataset.metadata["split"] == "test").to_numpy())
+    found = evaluate({"a": Parrot(records, 2.0)}, dataset, **QUICK | {"gmms": True})
+    numbers = found.metrics["ground_motion_models"]
+    outside = (records[1]["source_magnitude"] < 3.0).mean()
+    assert numbers[CALIFORNIA]["H"]["EAS 5 Hz"]["extrapolated"] == pytest.approx(outside)
+    for component, spectrum in (("E", "FAS"), ("H", "EAS")):
+        own = numbers["a"][component][f"{spectrum} 5 Hz"]
+        assert own["bias"] == pytest.approx(np.log(2.0), abs=1e-6)
+        assert own["sigma"] == pytest.approx(0.0, abs=1e-6)
+    assert set(numbers[PUBLISHED]) == {"E"}
+    assert set(numbers[CALIFORNIA]) == {"H"}
+
+
+def test_windows_without_magnitudes_are_picked_only(norcal_windows, phasenet, tmp_path):
+    found = evaluate({"any": CGMGM()}, norcal_windows, **QUICK | {"picker": "original"})
+    (reason,) = found.metrics["not_available"].values()
+    assert "source_magnitude" in reason
+    assert set(found.tables) == {"picks", "pick_records"}
+    table = found.tables["picks"].set_index("phase")
+    assert (table["picked"] > 0.85).all()
+    assert (table["minus_onset_median_s"].abs() < 0.05).all()
+    assert table.loc["P", "minus_onset_n"] > 130
+    written = [path.name for path, _ in write_evaluation(tmp_path / "report", found)]
+    assert "report.html" in written
+
+
+def test_real_records_give_every_table_but_those_they_cannot(
+    bay_area_records, phasenet, tiny_model
+):
+    settings = QUICK | {"picker": "original", "gmms": True}
+    found = evaluate({"tiny": tiny_model}, bay_area_records, skip_bad=True, **settings)
+    assert {"measures", "picks", "places", "ground_motion_models"} <= set(found.tables)
+    assert "amplitudes of some records" in found.metrics["not_available"]
+    recorded = found.metrics[RECORDED]["picks"]
+    assert recorded["P"]["picked"] > 0.9
+    assert abs(recorded["P"]["minus_onset_median_s"]) < 0.1
+    models = set(found.tables["ground_motion_models"]["generator"])
+    assert {"tiny", PUBLISHED} <= models <= {"tiny", PUBLISHED, CALIFORNIA}

@@ -1,0 +1,118 @@
+"""A whole evaluation: what it draws, refuses, says and writes."""
+
+import logging
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from parrot import QUICK, Parrot
+
+from cgmgm_seis.errors import CgmgmError, OutputError
+from cgmgm_seis.evaluation import draws, evaluate, load_generators, write_evaluation
+from cgmgm_seis.evaluation.draws import Window, model_draw, reduce_draws
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.models.cgmgm import CGMGM
+
+pytestmark = pytest.mark.usefixtures("one_thread", "quick")
+
+
+def test_chunks_do_not_change_what_is_drawn(records, monkeypatch):
+    _, scenario = records
+    window = Window.of(CGMGM())
+    whole = reduce_draws(model_draw(Parrot(records)), scenario, window, 4)
+    record_bytes = 3 * 6000 * 4
+    monkeypatch.setattr(draws, "CHUNK_BYTES", 2 * 4 * record_bytes)
+    model = Parrot(records)
+    parts = reduce_draws(model_draw(model), scenario, window, 4)
+    assert set(model.asked[:-1]) == {2}
+    assert sum(model.asked) == len(scenario)
+    np.testing.assert_allclose(parts.measures, whole.measures, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(parts.first, whole.first)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_generator_that_fails_is_named(catalogue, records, value):
+    broken = Parrot(records)
+    name = next(iter(broken.records))
+    broken.records[name] = broken.records[name].copy()
+    broken.records[name][1] = value
+    with pytest.raises(CgmgmError, match=r"3 of \d+ records of broken are silent or hold NaN"):
+        evaluate({"broken": broken}, catalogue, **QUICK)
+
+
+def test_models_with_other_windows_are_refused(catalogue, records):
+    models = {"a": Parrot(records), "b": CGMGM(component_order="E")}
+    with pytest.raises(CgmgmError, match="2 models have 2 windows"):
+        evaluate(models, catalogue, **QUICK)
+
+
+def test_one_realization_is_refused(catalogue, records):
+    with pytest.raises(CgmgmError, match=r"1 realization\(s\) have no scatter"):
+        evaluate({"a": Parrot(records)}, catalogue, n_realizations=1)
+
+
+def test_extrapolation_is_said_once_a_column(catalogue, records, caplog, recwarn):
+    model = Parrot(records)
+    model.ranges = {"source_magnitude": [0.0, 1.0], "source_depth_km": [-5.0, 50.0]}
+    evaluate({"small": model}, catalogue, **QUICK)
+    said = [record.message for record in caplog.records if "trained range" in record.message]
+    assert len(said) == 1
+    assert said[0].startswith("small: source_magnitude")
+    assert not [found for found in recwarn if "trained range" in str(found.message)]
+
+
+def test_a_failure_leaves_no_folder(catalogue, records, tmp_path, monkeypatch):
+    found = evaluate({"parrot": Parrot(records)}, catalogue, **QUICK)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_evaluation(tmp_path / "report", found)
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_goes_to_a_terminal_only(catalogue, records, capsys):
+    evaluate({"parrot": Parrot(records)}, catalogue, progress=True, **QUICK)
+    assert not sys.stderr.isatty()
+    captured = capsys.readouterr()
+    # Messages may stand there, bars may not.
+    assert captured.out == "" and "it/s]" not in captured.err and "%|" not in captured.err
+
+
+def test_what_was_evaluated_is_named(catalogue, tiny_model, caplog):
+    caplog.set_level(logging.ERROR)
+    settings = QUICK | {"n_realizations": 2, "max_records": 16}
+    metrics = evaluate({"tiny": tiny_model}, catalogue, seed=3, **settings).metrics
+    assert metrics["generators"]["tiny"]["model"] == {
+        "class": "CGMGM",
+        "weights": "tiny",
+        "version": tiny_model.weights_version,
+        "sha256": tiny_model.weights_sha256,
+        "trained_on": "nothing: simulated",
+        "label": "Untrained.",
+    }
+    assert metrics["models"]["tiny"] == metrics["generators"]["tiny"]["model"]
+    assert metrics["dataset"]["name"] == "catalogue"
+    assert metrics["dataset"]["split"] == "test"
+    assert (metrics["seed"], metrics["n_realizations"]) == (3, 2)
+
+
+def test_weights_of_one_name_are_told_apart(tiny_weights, tmp_path):
+    for suffix in (".json", ".pt"):
+        shutil.copy(f"{tiny_weights}{suffix}", tmp_path / f"tiny{suffix}")
+    assert list(load_generators([str(tiny_weights)])) == ["tiny"]
+    names = [str(tiny_weights), str(tmp_path / "tiny")]
+    assert list(load_generators(names)) == names
+    with pytest.raises(CgmgmError, match="are given twice"):
+        load_generators([names[0], names[0]])
+
+
+@pytest.mark.parametrize("name", [RECORDED, SIMULATOR])
+def test_reserved_names_are_refused(catalogue, records, name):
+    with pytest.raises(CgmgmError, match=f"cannot be named {name}"):
+        evaluate({name: Parrot(records)}, catalogue, **QUICK)
