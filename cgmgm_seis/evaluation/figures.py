@@ -1,14 +1,17 @@
-"""What the figures of an evaluation share: colours, panels, titles, axes and legends."""
+"""What the figures of an evaluation share: colours, panels, titles, axes, legends, rows."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from cgmgm_seis.evaluation.measures import main_spectrum
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.plots import RECORDED as RECORDED_COLOUR
@@ -16,6 +19,8 @@ from cgmgm_seis.plots import RECORDED as RECORDED_COLOUR
 MODEL_COLOURS = ("#c1440e", "#2274a5", "#3a8f5c", "#b8860b", "#5f6b7a", "#a0522d")
 SIMULATOR_COLOUR = "#8e5ba6"
 DPI = 130
+# Hz: of figures that show one frequency.
+MAP_FREQUENCY = 5.0
 BIN_NAMES = {"distance": "Hypocentral distance (km)", "magnitude": "Magnitude"}
 
 
@@ -64,6 +69,18 @@ def legend(figure: Figure, *panels: Axes) -> None:
         )
 
 
+def style_legend(axes: Axes, styles: Mapping[str, Literal["-", "--"]]) -> None:
+    """Say in a panel what solid and dashed lines are: label to line style."""
+    lines = [Line2D([], [], color="#555555", linestyle=style) for style in styles.values()]
+    axes.legend(lines, list(styles), frameon=False, fontsize=8)
+
+
+def zero_line(axes: Axes, value: float = 0.0, vertical: bool = False, above: bool = False) -> None:
+    """Draw where a right generator is, below the data or above them."""
+    draw = axes.axvline if vertical else axes.axhline
+    draw(value, color="#2b2b2b", linewidth=0.8, zorder=3 if above else 1)
+
+
 def bin_axis(axes: Axes, by: str) -> None:
     """Label an axis of distance, logarithmic, or magnitude."""
     axes.set_xlabel(BIN_NAMES[by])
@@ -78,3 +95,25 @@ def bin_axis(axes: Axes, by: str) -> None:
 def short(name: str) -> str:
     """Return the end of a long name."""
     return name if len(name) <= 24 else f"..{name[-22:]}"
+
+
+# ---- rows of the tables --------------------------------------------------------------------
+
+
+def main_of(table: pd.DataFrame) -> tuple[str, str]:
+    """Return the component and kind of spectrum that stand for all in a table."""
+    names = pd.MultiIndex.from_frame(table[["component", "measure"]].drop_duplicates())
+    return main_spectrum(names)
+
+
+def generators_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of the generators in a table."""
+    return [str(name) for name in table["generator"].unique()]
+
+
+def bin_rows(
+    bins: pd.DataFrame, generator: str, component: str, measure: str, by: str
+) -> pd.DataFrame:
+    """Return the bins of one series of a generator."""
+    chosen = (bins["generator"] == generator) & (bins["component"] == component)
+    return bins[chosen & (bins["measure"] == measure) & (bins["by"] == by)]

@@ -12,16 +12,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cgmgm_seis.evaluation.distribution_plots import plot_pit, plot_projections
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.highlights import section_rows
+from cgmgm_seis.evaluation.maps import plot_maps
 from cgmgm_seis.evaluation.measures import BOTH, main_series
-from cgmgm_seis.evaluation.plots import (
+from cgmgm_seis.evaluation.pick_plots import plot_picks, plot_picks_by_bin
+from cgmgm_seis.evaluation.residual_plots import (
     plot_intensity_measures,
-    plot_maps,
-    plot_picks,
-    plot_picks_by_bin,
-    plot_pit,
-    plot_projections,
     plot_residuals_by,
     plot_scatter_by_bin,
     plot_spectral_residuals,

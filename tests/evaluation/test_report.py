@@ -12,10 +12,11 @@ import torch
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.evaluation import evaluate
+from cgmgm_seis.evaluation.distribution_plots import plot_pit
 from cgmgm_seis.evaluation.draws import Window, simulator_draw
 from cgmgm_seis.evaluation.figures import colours
-from cgmgm_seis.evaluation.plots import plot_pit, plot_spectral_residuals
 from cgmgm_seis.evaluation.report import render, sections, write_evaluation
+from cgmgm_seis.evaluation.residual_plots import plot_spectral_residuals
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm import CGMGM
 

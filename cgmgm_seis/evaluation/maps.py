@@ -1,0 +1,77 @@
+"""Maps of an evaluation: the bias of every station and every event."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from cgmgm_seis.coastlines import plot_coastlines
+from cgmgm_seis.evaluation.figures import (
+    MAP_FREQUENCY,
+    generators_of,
+    main_of,
+    new_panels,
+    short,
+    title,
+)
+
+Floats = NDArray[np.float64]
+
+
+def plot_maps(places: pd.DataFrame) -> Figure:
+    """Draw the bias of every station and every event on maps.
+
+    Parameters
+    ----------
+    places : pandas.DataFrame
+        Table of an evaluation.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    _, kind = main_of(places)
+    own = places[places["measure"] == f"{kind} {MAP_FREQUENCY:g} Hz"]
+    generators = generators_of(places)
+    kinds = ("station", "event")
+    stretch = 1.0 / np.cos(np.deg2rad(own["latitude_deg"].mean()))
+    shape = np.ptp(own["longitude_deg"]) / max(np.ptp(own["latitude_deg"]) * stretch, 1e-3)
+    width = 4.2 * float(np.clip(shape, 0.6, 2.0))
+    figure, panels = new_panels(
+        len(kinds), len(generators), (width * len(generators) + 3.0, 9.0), sharex=True, sharey=True
+    )
+    limit = max(float(own["bias"].abs().quantile(0.95)), 0.1)
+    norm = TwoSlopeNorm(0.0, -limit, limit)
+    for which, row in zip(kinds, panels, strict=True):
+        for name, axes in zip(generators, row, strict=True):
+            chosen = own[(own["generator"] == name) & (own["kind"] == which)]
+            drawn = axes.scatter(
+                chosen["longitude_deg"],
+                chosen["latitude_deg"],
+                c=chosen["bias"],
+                s=14.0 + 6.0 * np.sqrt(chosen["records"]),
+                marker="^" if which == "station" else "o",
+                cmap="RdBu_r",
+                norm=norm,
+                edgecolors="#2b2b2b",
+                linewidths=0.4,
+            )
+            axes.set_aspect(stretch)
+            axes.spines[["top", "right"]].set_visible(True)
+            plot_coastlines(axes)
+            title(axes, f"{which}s: {short(name)}")
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+        row[0].set_ylabel("Latitude (°)")
+    for axes in panels[-1]:
+        axes.set_xlabel("Longitude (°)")
+    figure.colorbar(
+        drawn,
+        ax=panels,
+        shrink=0.5,
+        extend="both",
+        label=f"Mean ln {kind} at {MAP_FREQUENCY:g} Hz, generated $-$ recorded",
+    )
+    return figure
