@@ -393,6 +393,7 @@ td:first-child,th:first-child{text-align:left;white-space:nowrap}
 .note{background:#fdf3e7;border-left:4px solid #c1440e;padding:.6rem 1rem}
 ul.note{padding-left:2rem}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem;font-size:.85rem}
+@media(max-width:40rem){td:first-child{white-space:normal}}
 @media print{figure,table{break-inside:avoid}.wide{overflow:visible}
 img{min-width:0;max-height:24cm}body{max-width:none;font-size:11pt}}
 """

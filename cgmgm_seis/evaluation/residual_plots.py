@@ -108,9 +108,9 @@ def plot_residuals_by(records: pd.DataFrame, bins: pd.DataFrame, by: str) -> Fig
             axes.scatter(
                 chosen[COLUMNS[by]],
                 residuals[chosen.index],
-                s=5,
+                s=7,
                 color=colour,
-                alpha=0.3,
+                alpha=0.4,
                 linewidths=0,
                 rasterized=True,
             )

@@ -10,8 +10,11 @@ from obspy import Stream, Trace
 from parrot import CATALOGUE_SEED, WINDOW
 
 from cgmgm_seis.datasets.simulated import simulate
-from cgmgm_seis.evaluation import judging
+from cgmgm_seis.evaluation import evaluate, judging
 from cgmgm_seis.evaluation.data import read_split
+from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation.report import render
+from cgmgm_seis.models.cgmgm import CGMGM
 
 
 @pytest.fixture
@@ -84,3 +87,36 @@ def stub_picker(monkeypatch):
     picker = LoudPicker()
     monkeypatch.setattr(judging, "load_picker", lambda name: picker)
     return picker
+
+
+class Redraw(CGMGM):
+    """Draws as the simulator does, a factor louder."""
+
+    def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
+        return 1.5 * simulator_draw(Window.of(self))(scenario, n_realizations, seed + 1)
+
+
+def random_picks(picker, waveforms, *args, **kwargs):
+    p = np.random.default_rng(0).normal(10.0, 0.1, len(waveforms))
+    return pd.DataFrame({"p_s": p, "s_s": p + 5.0, "p_probability": 0.9, "s_probability": 0.5})
+
+
+@pytest.fixture(scope="session")
+def found(whole_catalogue):
+    """An evaluation of a generator named <loud>, with all its tables but ground-motion models'."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
+        patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
+        patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: torch.nn.Identity())
+        patch.setattr("cgmgm_seis.evaluation.judging.pick", random_picks)
+        settings = {"n_realizations": 3, "n_classifiers": 1, "gmms": False}
+        return evaluate({"<loud>": Redraw()}, whole_catalogue, **settings)
+
+
+@pytest.fixture(scope="session")
+def rendered(found):
+    """The report of that evaluation, with coarse figures, and the figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgmgm_seis.evaluation.figures.DPI", 30)
+        return render(found, ["cgmgm-seis", "evaluate", "--weights", "<loud>"])

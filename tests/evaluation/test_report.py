@@ -8,55 +8,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from cgmgm_seis.errors import OutputError
-from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.distribution_plots import plot_pit
-from cgmgm_seis.evaluation.draws import Window, simulator_draw
 from cgmgm_seis.evaluation.figures import colours
 from cgmgm_seis.evaluation.report import render, sections, write_evaluation
 from cgmgm_seis.evaluation.residual_plots import plot_spectral_residuals
 from cgmgm_seis.evaluation.tables import SIMULATOR
-from cgmgm_seis.models.cgmgm import CGMGM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class Redraw(CGMGM):
-    """Draws as the simulator does, a factor louder."""
-
-    def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
-        return 1.5 * simulator_draw(Window.of(self))(scenario, n_realizations, seed + 1)
-
-
-@pytest.fixture(scope="module")
-def found(whole_catalogue):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
-        patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
-        patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
-        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: torch.nn.Identity())
-        patch.setattr("cgmgm_seis.evaluation.judging.pick", picks)
-        settings = {"n_realizations": 3, "n_classifiers": 1, "gmms": False}
-        return evaluate({"<loud>": Redraw()}, whole_catalogue, **settings)
-
-
-def picks(picker, waveforms, *args, **kwargs):
-    p = np.random.default_rng(0).normal(10.0, 0.1, len(waveforms))
-    return pd.DataFrame({"p_s": p, "s_s": p + 5.0, "p_probability": 0.9, "s_probability": 0.5})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def coarse():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgmgm_seis.evaluation.figures.DPI", 30)
-        yield
-
-
-@pytest.fixture(scope="module")
-def rendered(found):
-    return render(found, ["cgmgm-seis", "evaluate", "--weights", "<loud>"])
 
 
 class Page(HTMLParser):
