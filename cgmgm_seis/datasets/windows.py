@@ -109,8 +109,8 @@ def read_records(
     if not kept:
         raise DatasetError(
             f"0 of {len(metadata)} records cover {start_offset_s:g} s to "
-            f"{start_offset_s + n_samples / sampling_rate:g} s after the origin time with the "
-            f"components {component_order}; at least one must."
+            f"{start_offset_s + n_samples / sampling_rate:g} s after the origin time with "
+            f"motion on the components {component_order}; at least one must."
         )
     scenario = _scenario(kept, np.array(starts), sampling_rate)
     scenario = scenario.assign(trace_component_order=component_order, trace_npts=n_samples)

@@ -81,6 +81,26 @@ def missing_columns(dataset: WaveformDataset | str | Path) -> list[str]:
     return [column for column in NEEDED_COLUMNS if column not in metadata]
 
 
+def known_components(dataset: WaveformDataset | str | Path, component_order: str) -> str:
+    """Return those of a model's components that the most complete records have.
+
+    Parameters
+    ----------
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        Data set.
+    component_order : str
+        The model's components.
+
+    Returns
+    -------
+    str
+        In the model's order; all of them if one record has all.
+    """
+    orders = _opened(dataset, component_order).metadata["trace_component_order"].astype(str)
+    known = orders.map(lambda own: "".join(c for c in component_order if c in own)).value_counts()
+    return max(known.index, key=lambda own: (len(own), known[own])) or component_order
+
+
 def read_windows(
     dataset: WaveformDataset | str | Path,
     component_order: str,

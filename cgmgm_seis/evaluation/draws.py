@@ -191,13 +191,18 @@ def _check(waveforms: NDArray[np.float32], label: str) -> None:
         )
 
 
-def model_draw(model: GroundMotionModel) -> Draw:
-    """Return the draws of a model, also outside its trained range and without a word on it."""
+def model_draw(model: GroundMotionModel, window: Window) -> Draw:
+    """Return the draws of a model, also outside its trained range and without a word on it.
+
+    Of its components only those of the window are kept.
+    """
+    order = [model.component_order.index(component) for component in window.component_order]
 
     def draw(scenario: pd.DataFrame, n_realizations: int, seed: int) -> NDArray[np.float32]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExtrapolationWarning)
-            return model.sample(scenario, n_realizations, seed, extrapolate=True)
+            drawn = model.sample(scenario, n_realizations, seed, extrapolate=True)
+        return drawn if len(order) == drawn.shape[2] else drawn[:, :, order]
 
     return draw
 

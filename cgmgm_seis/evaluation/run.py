@@ -8,7 +8,7 @@ simulator is judged like a model: what it leaves unexplained, no generator can e
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import (
+    known_components,
     missing_columns,
     read_split,
     read_windows,
 )
-from cgmgm_seis.evaluation.discriminator import DiscriminativeScore, discriminative_score
+from cgmgm_seis.evaluation.discriminator import discriminative_score
 from cgmgm_seis.evaluation.draws import (
     Draw,
     Window,
@@ -36,16 +37,14 @@ from cgmgm_seis.evaluation.draws import (
 )
 from cgmgm_seis.evaluation.identity import model_state, records_sha256
 from cgmgm_seis.evaluation.judging import GeneratorPicks, Judged
+from cgmgm_seis.evaluation.metrics import evaluation_of
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import (
     SIMULATOR,
     Evaluation,
-    nested,
-    plain,
 )
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.pretrained import load_model
-from cgmgm_seis.provenance import trained_on
 
 logger = logging.getLogger(__name__)
 
@@ -116,22 +115,24 @@ def evaluate(
     if reserved := {RECORDED, SIMULATOR} & set(models):
         raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
     window = _common_window(models)
-    asked = {"window": asdict(window), "n_realizations": n_realizations, "seed": seed}
-    settings = {**asked, "picker": str(picker)}
-    picks = GeneratorPicks(picker, window, progress)
     if missing := missing_columns(dataset):
+        settings = _settings(window, n_realizations, seed, picker)
+        picks = GeneratorPicks(picker, window, progress)
         return _picks_alone(models, dataset, split, max_records, missing, settings, picks)
+    window, left_out = _known_window(window, dataset)
+    settings = _settings(window, n_realizations, seed, picker)
+    picks = GeneratorPicks(picker, window, progress)
     waveforms, scenario = read_split(
         dataset, window, split, seed, max_records, skip_bad=skip_bad, progress=progress
     )
-    draws: dict[str, Draw] = {name: model_draw(model) for name, model in models.items()}
+    draws: dict[str, Draw] = {name: model_draw(model, window) for name, model in models.items()}
     for name, model in models.items():
         _say_extrapolation(name, model, scenario)
     if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
         draws[SIMULATOR] = simulator
 
     identity = {
-        **asked,
+        **{key: value for key, value in settings.items() if key != "picker"},
         "version": __version__,
         "records": records_sha256(waveforms, scenario),
     }
@@ -145,6 +146,7 @@ def evaluate(
         return Chunks(chunk_folder, {**identity, **made_by})
 
     judged = Judged(waveforms, scenario, window, seed, tsne)
+    judged.missing |= left_out
     picks.add(RECORDED, waveforms, chunks("picks", RECORDED))
     n_classifiers = judged.classifiers(n_classifiers)
     with measuring_pool(len(scenario) * n_realizations, workers) as pool:
@@ -176,8 +178,16 @@ def evaluate(
     tables = {**judged.tables(), **picks.tables(scenario)}
     if gmms:
         tables["ground_motion_models"] = judged.beside_gmms(dataset)
-    return _evaluation(
-        models, list(draws), dataset, split, scenario, settings, tables, judged, picks.missing
+    return evaluation_of(
+        models,
+        list(draws),
+        dataset,
+        split,
+        scenario,
+        settings,
+        tables,
+        judged,
+        picks.missing,
     )
 
 
@@ -240,61 +250,31 @@ def _picks_alone(
     without = {"everything but the picks of the records": f"no {', '.join(missing)}"}
     logger.warning("Only the records' own picks are measured: no %s.", ", ".join(missing))
     tables = picks.tables(metadata)
-    return _evaluation(
+    return evaluation_of(
         models, [], dataset, split, metadata, settings, tables, None, {**without, **picks.missing}
     )
 
 
-# ---- the result ----------------------------------------------------------------------------
+def _settings(window: Window, n_realizations: int, seed: int, picker: str | Path) -> dict[str, Any]:
+    return {
+        "window": asdict(window),
+        "n_realizations": n_realizations,
+        "seed": seed,
+        "picker": str(picker),
+    }
 
 
-def _evaluation(
-    models: Mapping[str, GroundMotionModel],
-    generators: list[str],
-    dataset: WaveformDataset | str | Path,
-    split: str,
-    scenario: pd.DataFrame,
-    settings: Mapping[str, Any],
-    tables: dict[str, pd.DataFrame],
-    judged: Judged | None,
-    missing: Mapping[str, str],
-) -> Evaluation:
-    tables = {name: table for name, table in tables.items() if len(table)}
-    empty = pd.DataFrame()
-    keys = {
-        "measures": ["component", "measure"],
-        "pit": ["component", "measure"],
-        "picks": ["phase"],
-    }
-    metrics = {
-        "dataset": {
-            "name": _name(dataset),
-            "split": split if "split" in scenario else "all records",
-            "records": len(scenario),
-            "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
-            "simulated": is_simulated(scenario),
-        },
-        **settings,
-        "models": {name: _identity(model) for name, model in models.items()},
-        "not_available": {**(judged.missing if judged else {}), **missing},
-        RECORDED: {"picks": nested(tables.get("picks", empty), RECORDED, ["phase"])},
-        "variance_shares": getattr(judged, "variance_shares", None),
-        "generators": {
-            name: {
-                "model": _identity(models.get(name)),
-                **{key: nested(tables.get(key, empty), name, by) for key, by in keys.items()},
-                "discriminator": _score(judged.scores.get(name)) if judged else None,
-                "frechet_distance": _frechet(tables.get("distributions", empty), name),
-            }
-            for name in generators
-        },
-    }
-    if "ground_motion_models" in tables:
-        table, by = tables["ground_motion_models"], ["component", "measure"]
-        metrics["ground_motion_models"] = {
-            name: nested(table, name, by) for name in table["generator"].unique()
-        }
-    return Evaluation(plain(metrics), tables, scenario, judged.highlights if judged else {})
+def _known_window(
+    window: Window, dataset: WaveformDataset | str | Path
+) -> tuple[Window, dict[str, str]]:
+    """Return the window with the components that the data set has, and what is missing."""
+    known = known_components(dataset, window.component_order)
+    lacking = ", ".join(c for c in window.component_order if c not in known)
+    if not lacking:
+        return window, {}
+    reason = f"the data set has {', '.join(known)} only"
+    logger.warning("Components %s are not compared: %s.", lacking, reason)
+    return replace(window, component_order=known), {f"components {lacking}": reason}
 
 
 def _common_window(models: Mapping[str, GroundMotionModel]) -> Window:
@@ -314,35 +294,3 @@ def _say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFra
         warnings.simplefilter("ignore", ExtrapolationWarning)
         for message in model.check_ranges(scenario, extrapolate=True):
             logger.warning("%s: %s", name, message)
-
-
-def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
-    """Return what tells a model's weights from all others; None for the simulator."""
-    if model is None:
-        return None
-    return {
-        "class": type(model).__name__,
-        "weights": model.weights_name,
-        "version": model.weights_version,
-        "sha256": model.weights_sha256,
-        "trained_on": trained_on(model.card),
-        "label": model.weights_docstring or "",
-    }
-
-
-def _score(score: DiscriminativeScore | None) -> dict[str, Any] | None:
-    if score is None:
-        return None
-    found = {"mean": score.mean, "spread": score.spread, "p_value": score.p_value}
-    return {**found, **asdict(score)}
-
-
-def _frechet(table: pd.DataFrame, name: str) -> float | None:
-    own = table[table["generator"] == name] if len(table) else table
-    return float(own["frechet_distance"].iloc[0]) if len(own) else None
-
-
-def _name(dataset: WaveformDataset | str | Path) -> str:
-    if isinstance(dataset, (str, Path)):
-        return Path(dataset).absolute().name
-    return str(dataset.name)

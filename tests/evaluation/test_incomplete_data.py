@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from parrot import QUICK, Parrot, rows
-from seisbench.data import WaveformDataset
+from seisbench.data import WaveformDataset, WaveformDataWriter
 
 from cgmgm_seis.evaluation import evaluate, write_evaluation
 from cgmgm_seis.evaluation.gmm_table import CALIFORNIA, PUBLISHED
@@ -68,6 +68,29 @@ def test_one_component_has_no_picks_and_no_pair(catalogue, records):
     assert set(found.tables["measures"]["component"]) == {"E"}
     assert np.abs(found.tables["measures"].query("generator == 'east'")["bias"]).max() < 1e-9
     assert "picks" in found.metrics["not_available"]
+
+
+def test_of_one_recorded_component_a_model_of_three_is_compared_on_it(records, tmp_path):
+    waveforms, scenario = records
+    chosen = scenario.iloc[:4].assign(trace_component_order="E")
+    files = [tmp_path / name for name in ("metadata.csv", "waveforms.hdf5")]
+    with WaveformDataWriter(*files) as writer:
+        writer.data_format = {"dimension_order": "CW", "component_order": "E"}
+        for waveform, (_, row) in zip(waveforms, chosen.iterrows(), strict=False):
+            writer.add_trace({**row, "original_name": row["trace_name"]}, waveform[2:])
+    parrot = Parrot((2.0 * waveforms, scenario))
+    sample, names = parrot.sample, chosen["trace_name"].tolist()
+    parrot.sample = lambda table, *args, **kwargs: sample(
+        table.assign(trace_name=table["original_name"]), *args, **kwargs
+    )
+    found = evaluate({"a": parrot}, tmp_path, **QUICK | {"picker": "original"})
+    assert found.scenario["original_name"].tolist() == names
+    assert found.metrics["not_available"]["components Z, N"] == "the data set has E only"
+    assert found.metrics["window"]["component_order"] == "E"
+    assert set(found.tables["measures"]["component"]) == {"E"}
+    table = rows(found, "a")
+    assert table.loc[("E", "PGV"), "bias"] == pytest.approx(np.log(2.0), abs=1e-6)
+    assert write_evaluation(tmp_path / "report", found)
 
 
 def test_without_pygmm_its_model_is_left_out_with_a_reason(

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.evaluation.contents import sections
 from cgmgm_seis.evaluation.distribution_plots import plot_pit
 from cgmgm_seis.evaluation.figures import colours
-from cgmgm_seis.evaluation.report import render, sections, write_evaluation
+from cgmgm_seis.evaluation.report import render, write_evaluation
 from cgmgm_seis.evaluation.residual_plots import plot_spectral_residuals
 from cgmgm_seis.evaluation.tables import SIMULATOR
 

@@ -22,11 +22,11 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 def test_chunks_do_not_change_what_is_drawn(records, monkeypatch):
     _, scenario = records
     window = Window.of(CGMGM())
-    whole = reduce_draws(model_draw(Parrot(records)), scenario, window, 4)
+    whole = reduce_draws(model_draw(Parrot(records), window), scenario, window, 4)
     record_bytes = 3 * 6000 * 4
     monkeypatch.setattr(draws, "CHUNK_BYTES", 2 * 4 * record_bytes)
     model = Parrot(records)
-    parts = reduce_draws(model_draw(model), scenario, window, 4)
+    parts = reduce_draws(model_draw(model, window), scenario, window, 4)
     assert set(model.asked[:-1]) == {2}
     assert sum(model.asked) == len(scenario)
     np.testing.assert_allclose(parts.measures, whole.measures, rtol=0, atol=1e-9)

@@ -1,0 +1,121 @@
+"""Everything that an evaluation found, as nested numbers beside its tables."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from seisbench.data import WaveformDataset
+
+from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
+from cgmgm_seis.evaluation.draws import is_simulated
+from cgmgm_seis.evaluation.judging import Judged
+from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.provenance import trained_on
+
+
+def evaluation_of(
+    models: Mapping[str, GroundMotionModel],
+    generators: list[str],
+    dataset: WaveformDataset | str | Path,
+    split: str,
+    scenario: pd.DataFrame,
+    settings: Mapping[str, Any],
+    tables: dict[str, pd.DataFrame],
+    judged: Judged | None,
+    missing: Mapping[str, str],
+) -> Evaluation:
+    """Gather what was measured; empty tables are left out.
+
+    Parameters
+    ----------
+    models : mapping
+        Name to model.
+    generators : list of str
+        The models that were compared, and the simulator where it was.
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        The data set, for its name.
+    split : str
+        The split that was asked for.
+    scenario : pandas.DataFrame
+        The records that were used.
+    settings : mapping
+        What was asked for: window, realizations, seed and picker.
+    tables : dict
+        Name to table.
+    judged : Judged, optional
+        Everything but picks; None where only picks were measured.
+    missing : mapping
+        What could not be measured, and why.
+    """
+    tables = {name: table for name, table in tables.items() if len(table)}
+    empty = pd.DataFrame()
+    keys = {
+        "measures": ["component", "measure"],
+        "pit": ["component", "measure"],
+        "picks": ["phase"],
+    }
+    metrics = {
+        "dataset": {
+            "name": _name(dataset),
+            "split": split if "split" in scenario else "all records",
+            "records": len(scenario),
+            "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
+            "simulated": is_simulated(scenario),
+        },
+        **settings,
+        "models": {name: _identity(model) for name, model in models.items()},
+        "not_available": {**(judged.missing if judged else {}), **missing},
+        RECORDED: {"picks": nested(tables.get("picks", empty), RECORDED, ["phase"])},
+        "variance_shares": getattr(judged, "variance_shares", None),
+        "generators": {
+            name: {
+                "model": _identity(models.get(name)),
+                **{key: nested(tables.get(key, empty), name, by) for key, by in keys.items()},
+                "discriminator": _score(judged.scores.get(name)) if judged else None,
+                "frechet_distance": _frechet(tables.get("distributions", empty), name),
+            }
+            for name in generators
+        },
+    }
+    if "ground_motion_models" in tables:
+        table, by = tables["ground_motion_models"], ["component", "measure"]
+        metrics["ground_motion_models"] = {
+            name: nested(table, name, by) for name in table["generator"].unique()
+        }
+    return Evaluation(plain(metrics), tables, scenario, judged.highlights if judged else {})
+
+
+def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
+    """Return what tells a model's weights from all others; None for the simulator."""
+    if model is None:
+        return None
+    return {
+        "class": type(model).__name__,
+        "weights": model.weights_name,
+        "version": model.weights_version,
+        "sha256": model.weights_sha256,
+        "trained_on": trained_on(model.card),
+        "label": model.weights_docstring or "",
+    }
+
+
+def _score(score: DiscriminativeScore | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    found = {"mean": score.mean, "spread": score.spread, "p_value": score.p_value}
+    return {**found, **asdict(score)}
+
+
+def _frechet(table: pd.DataFrame, name: str) -> float | None:
+    own = table[table["generator"] == name] if len(table) else table
+    return float(own["frechet_distance"].iloc[0]) if len(own) else None
+
+
+def _name(dataset: WaveformDataset | str | Path) -> str:
+    if isinstance(dataset, (str, Path)):
+        return Path(dataset).absolute().name
+    return str(dataset.name)
