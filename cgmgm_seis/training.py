@@ -175,6 +175,7 @@ def train(
     model.load_state_dict(trainer.best_weights)
     model.eval()
     metrics = {split: trainer.evaluate(split) for split in SPLITS if split in splits}
+    card |= model.after_training(batch for _, batch in trainer.batches("train"))
     path = run.path / config.name
     model.save(
         path,
@@ -234,7 +235,7 @@ class Trainer:
         began = time.monotonic()
         epoch = self.epoch + 1
         noise = self._noise("epoch", epoch)
-        batches = list(self._batches("train", generator(self.config.seed, "order", epoch)))
+        batches = list(self.batches("train", generator(self.config.seed, "order", epoch)))
         totals: Tensor | float = 0.0
         names: list[str] = []
         self._set_training()
@@ -282,7 +283,7 @@ class Trainer:
         noise = self._noise(split)
         totals: Tensor | float = 0.0
         names: list[str] = []
-        for share, batch in self._batches(split):
+        for share, batch in self.batches(split):
             losses = self.model.loss(batch, noise)
             names = list(losses)
             totals = totals + share * torch.stack(list(losses.values()))
@@ -331,7 +332,7 @@ class Trainer:
             "versions": versions(),
         }
 
-    def _batches(
+    def batches(
         self, split: str, order: np.random.Generator | None = None
     ) -> Iterator[tuple[float, Features]]:
         """Yield even batches, each with its share of the split.

@@ -261,7 +261,7 @@ def test_batches_hold_whole_events(catalogue):
     trainer = Trainer(model, {"train": features, "dev": features}, TrainingConfig(batch_size=24))
     seen: list[set[int]] = []
     total = 0
-    for share, batch in trainer._batches("train", np.random.default_rng(0)):
+    for share, batch in trainer.batches("train", np.random.default_rng(0)):
         seen.append(set(batch["event"].tolist()))
         total += len(batch["event"])
         assert share == pytest.approx(len(batch["event"]) / len(table))

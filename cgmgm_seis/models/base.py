@@ -7,7 +7,7 @@ import tempfile
 import warnings
 import zipfile
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -171,7 +171,27 @@ class GroundMotionModel(SeisBenchModel):
         """Take ranges (and a subclass's scaling) from the records of the training split."""
         self.ranges = training_ranges(scenario)
 
+    def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
+        """Estimate what only the trained model can tell of its training records.
+
+        Parameters
+        ----------
+        batches : iterable
+            Features of the training split.
+
+        Returns
+        -------
+        dict
+            For the weight card.
+        """
+        return {}
+
     # ---- what every generator can do -------------------------------------------------------
+
+    @property
+    def correlation_length_km(self) -> float:
+        """Length over which records of an event correlate between receivers, km; 0: none."""
+        return 0.0
 
     def generate(
         self,

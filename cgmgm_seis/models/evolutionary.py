@@ -1,7 +1,7 @@
 """EvolutionaryCGM: generate the evolving spectrum of a record, then draw the waveform from it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,8 @@ from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
 from cgmgm_seis.seeding import generator, record_keys
-from cgmgm_seis.spatial import random_waves, scenario_features, station_spacing_km
+from cgmgm_seis.spatial import local_km, random_waves, scenario_features, station_spacing_km
+from cgmgm_seis.spatial_fields import fit_correlation, gaussian_fields
 
 CITATION = (
     "EvolutionaryCGM of cgmgm-seis; after Ren et al., Learning Physics for Unveiling Hidden "
@@ -195,7 +196,8 @@ class EvolutionaryCGM(GroundMotionModel):
         -------
         dict of torch.Tensor
             Those of `conditions`; "powers" (record, frame, component * bin), squared m/s; "event"
-            (record,), a number that records of an event share.
+            (record,), a number that records of an event share; "receiver" (record, 2), km east
+            and north.
         """
         events = [
             int(generator("event", str(name)).integers(2**62)) for name in scenario["source_id"]
@@ -204,6 +206,7 @@ class EvolutionaryCGM(GroundMotionModel):
             **self.conditions(scenario),
             "powers": self.powers(waveforms),
             "event": torch.tensor(events),
+            "receiver": torch.as_tensor(self._receivers(scenario), dtype=torch.float32),
         }
 
     def conditions(self, scenario: pd.DataFrame) -> dict[str, Tensor]:
@@ -280,9 +283,7 @@ class EvolutionaryCGM(GroundMotionModel):
         else:
             middle = self.effects.mean.expand(len(output), -1)
             median = self.decoder.with_latents(output, middle, magnitude)
-            heard = self._heard(batch, self.decoder.spectra(median), onsets)
-            mean, log_variance = self.encoder(heard).chunk(2, dim=1)
-            log_variance = log_variance.clamp(*LOG_VARIANCES)
+            mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
             _, event = torch.unique(batch["event"], return_inverse=True)
             if self.training:
                 self.effects.follow(mean, log_variance.exp(), event)
@@ -314,6 +315,31 @@ class EvolutionaryCGM(GroundMotionModel):
             "penalty": penalty,
             "delay": delays.square().mean().sqrt(),
         }
+
+    @torch.no_grad()
+    def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
+        """Estimate how record terms correlate between receivers, from the latents of records."""
+        parts = []
+        for batch in batches:
+            output = self.decoder(batch)
+            middle = self.effects.mean.expand(len(output), -1)
+            median = self.decoder.with_latents(output, middle, batch["plain"][:, 0])
+            onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+            mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
+            latents = self.effects.standardised(mean, log_variance.exp())
+            parts.append([*latents, batch["event"], batch["receiver"]])
+        columns = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
+        found = fit_correlation(*columns)
+        effects = self.effects
+        effects.length_km = torch.tensor(found.length_km).to(effects.length_km)
+        effects.correlated = torch.as_tensor(found.share).to(effects.correlated)
+        shares = found.share.round(3).tolist()
+        return {"spatial_correlation": {"length_km": found.length_km, "shares": shares}}
+
+    def _encoded(self, batch: Batch, median: Spectra, onsets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of the latents' posterior, each (record, latent)."""
+        mean, log_variance = self.encoder(self._heard(batch, median, onsets)).chunk(2, dim=1)
+        return mean, log_variance.clamp(*LOG_VARIANCES)
 
     def _means(self, spectra: Spectra, onsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean spectrogram as noise + weights @ leaked.
@@ -371,17 +397,20 @@ class EvolutionaryCGM(GroundMotionModel):
     ) -> NDArray[np.float32]:
         """Draw records; see `GroundMotionModel.sample`.
 
-        Records of one source share its event term, in every realization another one.
+        Records of one source share its event term, in every realization another one, and what
+        correlates of their record terms is one field over the receivers.
         """
         scenario = self._checked(scenario, n_realizations, extrapolate)
         keys = record_keys(scenario)
         conditions = self.conditions(scenario)
+        fields = self._fields(scenario, keys, n_realizations, seed)
 
         def draw(pairs: list[tuple[int, int]]) -> NDArray[np.float32]:
             rows = [row for row, _ in pairs]
             batch = {key: values[rows].to(self.device) for key, values in conditions.items()}
             events = [(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in pairs]
-            return self._draw(batch, events, [(seed, *keys[row], k) for row, k in pairs])
+            field = None if fields is None else fields[tuple(np.transpose(pairs))].to(self.device)
+            return self._draw(batch, events, [(seed, *keys[row], k) for row, k in pairs], field)
 
         step = batch_size or DEFAULT_BATCH_SIZE
         return self._in_batches(len(scenario), n_realizations, step, progress, draw)
@@ -404,8 +433,39 @@ class EvolutionaryCGM(GroundMotionModel):
         colour = self._colour(n_fft).abs().square()
         return Spectra(self.evolution.noise_density(noise, n_fft) * colour, waves * colour)
 
+    @property
+    def correlation_length_km(self) -> float:
+        """Length over which record terms of an event correlate between receivers, km; 0: none."""
+        return float(self.effects.length_km)
+
+    def _receivers(self, scenario: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the receivers' places (record, 2), km from the region's centre."""
+        latitude, longitude = scenario["station_latitude_deg"], scenario["station_longitude_deg"]
+        return local_km(latitude, longitude, self.centre)
+
+    def _fields(
+        self, scenario: pd.DataFrame, keys: Sequence[tuple[float, ...]], n: int, seed: int
+    ) -> Tensor | None:
+        """Return the fields of every source and realization: (record, realization, latent)."""
+        length_km, receivers = self.correlation_length_km, self._receivers(scenario)
+        if length_km == 0.0:
+            return None
+        fields = np.empty((len(keys), n, self.n_latents), dtype=np.float32)
+        sources = np.array([key[:EVENT_COLUMNS] for key in keys])
+        for source in np.unique(sources, axis=0):
+            rows = np.flatnonzero((sources == source).all(axis=1))
+            for k in range(n):
+                random = generator(seed, "field", *source.tolist(), k)
+                drawn = gaussian_fields(receivers[rows], length_km, self.n_latents, random)
+                fields[rows, k] = drawn
+        return torch.as_tensor(fields)
+
     def _draw(
-        self, conditions: Batch, events: list[tuple[Any, ...]], records: list[tuple[Any, ...]]
+        self,
+        conditions: Batch,
+        events: list[tuple[Any, ...]],
+        records: list[tuple[Any, ...]],
+        field: Tensor | None,
     ) -> NDArray[np.float32]:
         """Draw one batch for the keys of its events and records: (record, component, sample)."""
         generators = [generator(*key) for key in records]
@@ -413,7 +473,7 @@ class EvolutionaryCGM(GroundMotionModel):
             torch.as_tensor(_normal(several, self.n_latents)).to(self.device)
             for several in ([generator(*key) for key in events], generators)
         )
-        latents, magnitude = self.effects.draw(event, record), conditions["plain"][:, 0]
+        latents, magnitude = self.effects.draw(event, record, field), conditions["plain"][:, 0]
         output = self.decoder.with_latents(self.decoder(conditions), latents, magnitude)
         spectra = self.decoder.spectra(output)
         onsets = conditions["times"] + self.decoder.delays(conditions) - self.start_offset_s

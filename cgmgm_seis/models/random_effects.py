@@ -1,5 +1,7 @@
 """Latents with an event's share and a record's share, as ground-motion models have residuals."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,11 @@ class RandomEffects(nn.Module):
     empirical Bayes estimate.  So what is drawn has the scatter of the training records, between
     events and within them.
 
+    A share of a record term's variance may be a Gaussian field over the receivers, so that
+    neighbouring records of an event resemble each other: `length_km` and `correlated`, the share
+    of every standardised latent, are estimated after training (`cgmgm_seis.spatial_fields`).
+    Length 0 means independent records.
+
     Parameters
     ----------
     n_latents : int
@@ -28,9 +35,13 @@ class RandomEffects(nn.Module):
         self.mean: Tensor
         self.within: Tensor
         self.between: Tensor
+        self.length_km: Tensor
+        self.correlated: Tensor
         self.register_buffer("mean", torch.zeros(n_latents))
         self.register_buffer("within", torch.eye(n_latents))
         self.register_buffer("between", 0.5 * torch.eye(n_latents))
+        self.register_buffer("length_km", torch.zeros(()))
+        self.register_buffer("correlated", torch.zeros(n_latents))
 
     @torch.no_grad()
     def follow(self, mean: Tensor, variance: Tensor, event: Tensor) -> None:
@@ -80,8 +91,7 @@ class RandomEffects(nn.Module):
             Nats, the sum over the records.
         """
         transform, between = self._standardisation()
-        centred = (mean - self.mean) @ transform.T
-        variance = log_variance.exp() @ transform.square().T
+        centred, variance = self.standardised(mean, log_variance.exp())
         counts = torch.bincount(event).to(mean.dtype)[:, None]
         zeros = mean.new_zeros(len(counts), mean.shape[1])
         total = zeros.index_add(0, event, centred).square() + zeros.index_add(0, event, variance)
@@ -91,9 +101,20 @@ class RandomEffects(nn.Module):
         posterior = log_variance.sum() + 2.0 * len(mean) * torch.linalg.slogdet(transform)[1]
         return 0.5 * (quadratic + prior - posterior - mean.numel())
 
-    def draw(self, event: Tensor, record: Tensor) -> Tensor:
-        """Return latents (record, latent) for standard normal numbers of events and records."""
+    def draw(self, event: Tensor, record: Tensor, field: Tensor | None = None) -> Tensor:
+        """Return latents (record, latent) for standard normal numbers of events and records.
+
+        Parameters
+        ----------
+        event, record : torch.Tensor
+            Of shape (record, latent).
+        field : torch.Tensor, optional
+            Standard normal fields of correlation length `length_km` at the receivers, the same
+            shape; without them records are independent.
+        """
         transform, between = self._standardisation()
+        if field is not None:
+            record = self.correlated.sqrt() * field + (1.0 - self.correlated).sqrt() * record
         standard = event * between.sqrt() + record
         return self.mean + torch.linalg.solve(transform, standard.T).T
 
@@ -101,6 +122,17 @@ class RandomEffects(nn.Module):
         """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""
         transform, between = self._standardisation()
         return torch.linalg.inv(transform) * torch.sqrt(1.0 + between)
+
+    def standardised(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return posterior means and variances with a covariance within events of 1."""
+        transform, _ = self._standardisation()
+        return (mean - self.mean) @ transform.T, variance @ transform.square().T
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Load; weights from before there were fields have none."""
+        for name in ("length_km", "correlated"):
+            state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _standardisation(self) -> tuple[Tensor, Tensor]:
         """Return what makes the covariance within events 1 and that between them diagonal.
