@@ -77,6 +77,11 @@ class Chunks:
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
+    def discard(self, first: int, last: int) -> None:
+        """Delete the arrays of rows `first` to `last`, if there are any."""
+        if self.folder is not None:
+            self._path(first, last).unlink(missing_ok=True)
+
     def _path(self, first: int, last: int) -> Path:
         assert self.folder is not None
         return self.folder / f"{self.name}-{first}-{last}.chunk"

@@ -147,7 +147,7 @@ def from_event_and_inventory(
     missing = [column for column in SOURCE_COLUMNS if values.get(column) is None]
     if missing:
         raise ScenarioError(f"Event {name} has no {', '.join(missing)}; every one is needed.")
-    stations = bay_area_stations() if inventory is None else _inventory_stations(inventory)
+    stations = bay_area_stations() if inventory is None else inventory_stations(inventory)
     return _combine(values, stations)
 
 
@@ -236,7 +236,7 @@ def _virtual_stations(points: Iterable[tuple[float, float]]) -> pd.DataFrame:
     )
 
 
-def _inventory_stations(inventory: Inventory) -> pd.DataFrame:
+def inventory_stations(inventory: Inventory) -> pd.DataFrame:
     """List the stations of an inventory once each, whatever the number of their epochs."""
     rows = {
         (network.code, station.code): {

@@ -9,6 +9,7 @@ import click
 # Name: where the command lives, and its line in the help.
 COMMANDS = {
     "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
+    "grid": ("cgmgm_seis_cli.grid:grid", "Draw shaking maps and wavefields of an earthquake."),
     "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
     "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -67,6 +68,104 @@ class Components(click.ParamType):
         if not text or len(set(text)) < len(text) or not set(text) <= set("ZNE"):
             self.fail(f"'{text}' is not allowed; Z, N and E are, each once", param, ctx)
         return text
+
+
+class Region(click.ParamType):
+    """A region as ``west,east,south,north`` in degrees."""
+
+    name = "w,e,s,n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Parse the text; whether it is a region of the Earth is the library's question."""
+        numbers = Numbers().convert(value, param, ctx)
+        if len(numbers) != 4:
+            self.fail(f"'{value}' is not west,east,south,north such as -122.5,-121.8,37.3,38.1")
+        return numbers
+
+
+class Shape(click.ParamType):
+    """Rows and columns as ``100x80``."""
+
+    name = "rowsxcolumns"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Parse the text."""
+        return _two_integers(self, str(value), "x", "ROWSxCOLUMNS such as 100x80", param, ctx)
+
+
+class Shard(click.ParamType):
+    """A part of the work as ``i/n``."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Parse the text."""
+        number, count = _two_integers(self, str(value), "/", "i/n such as 3/10", param, ctx)
+        if not 1 <= number <= count:
+            text = f"'{value}' is not allowed; 1/n to n/n are, for n parts"
+            self.fail(text, param, ctx)
+        return number, count
+
+
+class Numbers(click.ParamType):
+    """Finite numbers with commas between."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Parse the text."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"'{value}' is not a list of numbers such as 2,5,10", param, ctx)
+        if not all(math.isfinite(number) for number in numbers):
+            self.fail(f"'{value}' is not finite; numbers such as 2,5,10 are", param, ctx)
+        return numbers
+
+
+class Words(click.ParamType):
+    """Some of a few words with commas between."""
+
+    name = "words"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = known
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Parse the text."""
+        words = tuple(part.strip() for part in str(value).split(","))
+        for word in words:
+            if word not in self.known:
+                self.fail(f"'{word}' is unknown; {', '.join(self.known)} are known", param, ctx)
+        return tuple(dict.fromkeys(words))
+
+
+def _two_integers(
+    kind: click.ParamType,
+    text: str,
+    between: str,
+    form: str,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> tuple[int, int]:
+    """Return two integers with a sign between."""
+    try:
+        first, second = (int(part) for part in text.lower().split(between))
+    except ValueError:
+        kind.fail(f"'{text}' is not {form}", param, ctx)
+    return first, second
 
 
 def show_messages(verbosity: int) -> None:

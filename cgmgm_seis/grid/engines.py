@@ -1,0 +1,139 @@
+"""Where tasks run: in processes of this machine, or on Ray; the results are the same bits."""
+
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from cgmgm_seis.errors import CgmgmError, OutputError
+from cgmgm_seis.grid.job import GridJob
+
+Task = tuple[int, int]
+Seconds = Mapping[str, float]
+
+# Sums of many threads come in another order.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+_job: GridJob | None = None
+
+
+def run_here(job: GridJob, tasks: Iterable[Task]) -> Iterator[Seconds]:
+    """Run tasks one after the other in this process, with its number of threads."""
+    for task in tasks:
+        yield job.run(*task)
+
+
+def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds]:
+    """Run tasks in processes of one thread each, yielding the seconds of each as it is finished.
+
+    Raises
+    ------
+    OutputError
+        If a process was killed, by want of memory for example.
+    """
+    with (
+        _environment(ONE_THREAD),
+        ProcessPoolExecutor(workers, get_context("spawn"), _start, (job,)) as pool,
+    ):
+        futures = [pool.submit(_run, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise OutputError(
+                "A worker was killed, perhaps for want of memory; finished chunks are kept and the "
+                "same command continues."
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iterator[Seconds]:
+    """Run tasks on Ray; a task whose worker dies runs again elsewhere.
+
+    Parameters
+    ----------
+    job : GridJob
+        Its folder must be one that all machines share.
+    tasks : list of tuple
+        First node and node after the last.
+    address : str, optional
+        Of a running cluster ("auto" finds it); by default Ray is started here.
+
+    Raises
+    ------
+    CgmgmError
+        If Ray is missing, or the cluster not there.
+    OutputError
+        If a task failed again and again.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise CgmgmError("Ray is not installed; pip install 'cgmgm-seis[distributed]'.") from error
+    started = not ray.is_initialized()
+    if started:
+        try:
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": ONE_THREAD},
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise CgmgmError(f"Ray at '{address}' cannot be reached: {error}.") from error
+    try:
+        shared = ray.put(job)
+        remote = ray.remote(num_cpus=1, max_retries=5)(_run_shared)
+        waiting = [remote.remote(shared, task) for task in tasks]
+        while waiting:
+            done, waiting = ray.wait(waiting)
+            for reference in done:
+                yield ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, CgmgmError):
+            raise error.cause from error
+        raise OutputError(f"A task failed on Ray: {error.cause}.") from error
+    except ray.exceptions.RayError as error:
+        raise OutputError(
+            f"Ray lost a task: {type(error).__name__}; finished chunks are kept and the same "
+            "command continues."
+        ) from error
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _start(job: GridJob) -> None:
+    global _job
+    # Ctrl-C is for the parent, which then stops the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _job = job
+
+
+def _run(task: Task) -> Seconds:
+    assert _job is not None
+    return _job.run(*task)
+
+
+def _run_shared(job: GridJob, task: Task) -> Seconds:
+    return job.run(*task)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, which child processes inherit, for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,103 @@
+"""An interactive map in one HTML file that needs no network."""
+
+import base64
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import h5py
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from cgmgm_seis.grid.statistics import STATISTICS
+
+# More nodes than these are thinned: a page should open at once.
+MOST_NODES = 40_000
+COLOURS = "magma_r"
+
+
+def write_html(path: Path, maps: Path, title: str) -> str:
+    """Write a page on which a map is chosen, and read under the cursor.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The page to make.
+    maps : pathlib.Path
+        ``maps.h5``.
+    title : str
+        Its heading.
+
+    Returns
+    -------
+    str
+        What it shows, one line.
+    """
+    with h5py.File(maps) as file:
+        grid = "latitude" in file and file["latitude"].is_scale
+        latitude, longitude = file["latitude"][:], file["longitude"][:]
+        n_nodes = len(latitude) * len(longitude) if grid else len(latitude)
+        step = int(np.ceil(np.sqrt(n_nodes / MOST_NODES))) if grid else 1
+        thin = slice(None, None, step)
+        layers = [
+            {"name": name, "data": _packed(values[..., thin, thin] if grid else values)}
+            for name, values in _layers(file)
+        ]
+        content = {
+            "title": title,
+            "grid": bool(grid),
+            "latitude": latitude[thin].round(6).tolist(),
+            "longitude": longitude[thin].round(6).tolist(),
+            "codes": [] if grid else file["station"].asstr()[:].tolist(),
+            "source": [
+                float(file.attrs["source_latitude_deg"]),
+                float(file.attrs["source_longitude_deg"]),
+            ],
+            "layers": layers,
+            "colours": (matplotlib.colormaps[COLOURS](np.arange(256))[:, :3] * 255)
+            .round()
+            .astype(int)
+            .tolist(),
+        }
+    page = (files("cgmgm_seis") / "data" / "map.html").read_text()
+    # A closing tag within the data would end the script.
+    data = json.dumps(content).replace("</", "<\\/")
+    path.write_text(page.replace("/*DATA*/null", data))
+    thinned = f", every {step}th node each way" if step > 1 else ""
+    return f"interactive map, opens in any browser: {len(layers)} layers{thinned}"
+
+
+def _layers(file: h5py.File) -> list[tuple[str, NDArray[Any]]]:
+    """Return all statistics of all measures but those that are NaN throughout."""
+    found = []
+    for name in sorted(file):
+        statistic = next((key for key in STATISTICS if name.endswith(f"_{key}")), None)
+        if statistic is None:
+            continue
+        kind = name.removeprefix("ln_").removesuffix(f"_{statistic}")
+        values = file[name]
+        axes = [
+            file[values.dims[k][0].name]
+            for k in range(values.ndim)
+            if values.dims[k][0].name.strip("/") in ("component", "frequency", "period")
+        ]
+        unit = file[name].attrs["long_name"].split(" in ")[1].split(":")[0]
+        for index in np.ndindex(*(len(axis) for axis in axes)):
+            if not np.isfinite(array := values[index]).any():
+                continue
+            label = " ".join(_text(axis, k) for axis, k in zip(axes, index, strict=True))
+            text = statistic.replace("_", " ")
+            found.append((f"ln {kind.upper()} ({unit}) {label} {text}".replace("  ", " "), array))
+    return found
+
+
+def _text(axis: h5py.Dataset, k: int) -> str:
+    if h5py.check_string_dtype(axis.dtype):
+        return str(axis.asstr()[k])
+    return f"{axis[k]:g} {axis.attrs['units']}"
+
+
+def _packed(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()

@@ -1,0 +1,179 @@
+"""Maps as a file: HDF5 that is netCDF-4 with CF conventions, written piece by piece."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from cgmgm_seis.errors import OutputError
+from cgmgm_seis.grid.measures import UNITS, Measures
+from cgmgm_seis.grid.nodes import Nodes
+from cgmgm_seis.grid.statistics import STATISTICS
+
+Arrays = Mapping[str, NDArray[Any]]
+
+CONVENTIONS = "CF-1.10"
+# What a file needs beside its numbers.
+OVERHEAD_BYTES = 2**20
+AXES = {
+    "frequency": {"units": "Hz", "long_name": "frequency"},
+    "period": {"units": "s", "long_name": "natural period of the oscillator"},
+    "component": {"long_name": "component of motion"},
+    "realization": {"units": "1", "long_name": "realization, an earthquake each"},
+    "latitude": {"units": "degrees_north", "standard_name": "latitude"},
+    "longitude": {"units": "degrees_east", "standard_name": "longitude"},
+}
+
+
+class MapFile:
+    """Maps of the statistics of measures, and of the realizations if wanted.
+
+    Variables are natural logarithms named ``ln_<measure>_<statistic>`` with the dimensions of the
+    measure (component, frequency, period) and then latitude and longitude, or station; those of
+    the realizations are ``ln_<measure>`` with the dimension realization before.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    nodes : Nodes
+        The receivers.
+    measures : Measures
+        What was measured.
+    n_kept : int
+        Realizations to keep, or 0.
+    """
+
+    def __init__(self, file: h5py.File, nodes: Nodes, measures: Measures, n_kept: int) -> None:
+        self.file, self.measures, self.shape = file, measures, nodes.shape
+        places = self._places(nodes)
+        self._axis("realization", np.arange(n_kept)) if n_kept else None
+        for kind, axes in measures.axes.items():
+            for name, values in axes.items():
+                self._axis(name, values)
+            names = {f"ln_{kind}_{key}": (text, False) for key, text in STATISTICS.items()}
+            if n_kept:
+                names[f"ln_{kind}"] = ("realizations", True)
+            for name, (text, every) in names.items():
+                self._variable(name, kind, text, (["realization"] if every else []), axes, places)
+
+    def write(self, first: int, values: NDArray[np.float32], found: Arrays) -> None:
+        """Write the nodes from `first` on: ln values (node, realization, series), statistics."""
+        for kind, part in self.measures.slices.items():
+            sizes = [len(axis) for axis in self.measures.axes[kind].values()]
+            for key, array in found.items():
+                moved = np.moveaxis(array[:, part].reshape(len(array), *sizes), 0, -1)
+                self._put(f"ln_{kind}_{key}", first, moved)
+            if f"ln_{kind}" in self.file:
+                moved = np.moveaxis(values[..., part].reshape(*values.shape[:2], *sizes), 0, -1)
+                self._put(f"ln_{kind}", first, moved)
+
+    def _put(self, name: str, first: int, values: NDArray[Any]) -> None:
+        """Write the last axis of values to the nodes from `first` on."""
+        variable, count = self.file[name], values.shape[-1]
+        if self.shape is None:
+            variable[..., first : first + count] = values
+            return
+        done, columns = 0, self.shape[1]
+        while done < count:
+            row, column = divmod(first + done, columns)
+            if column == 0 and count - done >= columns:
+                rows = (count - done) // columns
+                whole = values[..., done : done + rows * columns]
+                variable[..., row : row + rows, :] = whole.reshape(*values.shape[:-1], rows, -1)
+                done += rows * columns
+            else:
+                part = min(columns - column, count - done)
+                variable[..., row, column : column + part] = values[..., done : done + part]
+                done += part
+
+    def _places(self, nodes: Nodes) -> list[str]:
+        """Write the coordinates of the nodes; return their dimensions."""
+        if nodes.shape is not None:
+            rows, columns = nodes.shape
+            self._axis("latitude", nodes.latitude.reshape(rows, columns)[:, 0])
+            self._axis("longitude", nodes.longitude.reshape(rows, columns)[0])
+            return ["latitude", "longitude"]
+        table = nodes.table(0, len(nodes))
+        codes = (table["station_network_code"] + "." + table["station_code"]).tolist()
+        self._axis("station", codes)
+        self.file["station"].attrs["long_name"] = "network and station code"
+        for name in ("latitude", "longitude", "elevation"):
+            variable = self.file.create_dataset(name, data=getattr(nodes, name))
+            variable.dims[0].attach_scale(self.file["station"])
+            variable.attrs.update(AXES.get(name, {"units": "m", "standard_name": "altitude"}))
+        return ["station"]
+
+    def _axis(self, name: str, values: Any) -> None:
+        """Write a coordinate, once."""
+        if name in self.file:
+            return
+        text = len(values) and isinstance(values[0], str)
+        kind = h5py.string_dtype() if text else None
+        axis = self.file.create_dataset(name, data=list(values) if text else values, dtype=kind)
+        axis.make_scale(name)
+        axis.attrs.update(AXES.get(name, {}))
+
+    def _variable(
+        self,
+        name: str,
+        kind: str,
+        text: str,
+        before: list[str],
+        axes: Mapping[str, Any],
+        places: list[str],
+    ) -> None:
+        dimensions = [*before, *axes, *places]
+        shape = tuple(len(self.file[axis]) for axis in dimensions)
+        variable = self.file.create_dataset(name, shape, "f4", fillvalue=np.float32(np.nan))
+        for number, axis in enumerate(dimensions):
+            variable.dims[number].attach_scale(self.file[axis])
+        variable.attrs.update(
+            units="1",
+            long_name=f"ln of {kind.upper()} in {UNITS[kind]}: {text}",
+            comment=self.measures.definition(kind),
+        )
+        if places == ["station"]:
+            variable.attrs["coordinates"] = "latitude longitude"
+
+
+@contextmanager
+def open_map_file(
+    path: Path,
+    nodes: Nodes,
+    measures: Measures,
+    n_kept: int,
+    attributes: Mapping[str, Any],
+) -> Iterator[MapFile]:
+    """Make a map file and yield its writer.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to make.
+    nodes, measures, n_kept
+        See `MapFile`.
+    attributes : mapping
+        Global attributes: texts and numbers.
+
+    Raises
+    ------
+    OutputError
+        If the disk has no room for it, which HDF5 would find out too late.
+    """
+    needed = 4 * len(nodes) * measures.n_series * (len(STATISTICS) + n_kept) + OVERHEAD_BYTES
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OutputError(
+            f"{path.name} needs {needed / 1e6:.0f} MB; its disk has {free / 1e6:.0f} MB left."
+        )
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+        file.attrs["Conventions"] = CONVENTIONS
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        yield MapFile(file, nodes, measures, n_kept)

@@ -1,0 +1,163 @@
+"""Measures of ground motion at the nodes of a map, and how they are named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.intensity import acceleration, eas, pga, pgv, smoothed_fas
+from cgmgm_seis.response import psa, rotd50, rotd50_psa
+
+Floats = NDArray[np.float64]
+
+KINDS = ("fas", "eas", "pga", "pgv", "psa")
+FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
+PERIODS = (0.1, 0.3, 1.0)  # s
+# Records measured at once; more would leave the processor's cache.
+BLOCK = 64
+UNITS = {"fas": "m/s s", "eas": "m/s s", "pga": "m/s2", "pgv": "m/s", "psa": "m/s2"}
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured, natural logarithms: `n_series` numbers a record.
+
+    FAS of every component; of both horizontals EAS (Goulet et al. 2018) and the RotD50 (Boore
+    2010) of PGA, PGV and the 5 % damped PSA.  A model of one component has FAS and the plain
+    peaks of that component, and no EAS.
+
+    Parameters
+    ----------
+    component_order : str
+        Of the model.
+    sampling_rate : float
+        Hz.
+    kinds : sequence of str
+        Some of `KINDS`.
+    frequencies, periods : sequence of float
+        Hz and s.
+
+    Raises
+    ------
+    CgmgmError
+        If a kind is unknown, or a frequency or period is not resolved.
+
+    Examples
+    --------
+    >>> measures = Measures("ZNE", 100.0, ("eas", "pgv"), (2.0, 5.0))
+    >>> measures.labels
+    ['eas 2 Hz', 'eas 5 Hz', 'pgv']
+    """
+
+    component_order: str
+    sampling_rate: float
+    kinds: Sequence[str] = KINDS
+    frequencies: Sequence[float] = FREQUENCIES
+    periods: Sequence[float] = PERIODS
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise CgmgmError(f"Measure '{kind}' is unknown; {', '.join(KINDS)} are known.")
+        for frequency in self.frequencies:
+            if not 0.0 < frequency <= 0.5 * self.sampling_rate:
+                raise CgmgmError(
+                    f"A frequency of {frequency:g} Hz is not in the records; above 0 to "
+                    f"{0.5 * self.sampling_rate:g} Hz is."
+                )
+        for period in self.periods:
+            if not 5.0 <= period * self.sampling_rate * (1.0 + 1e-9) < np.inf:
+                raise CgmgmError(
+                    f"A period of {period:g} s is not resolved; {5.0 / self.sampling_rate:g} s or "
+                    "more is."
+                )
+
+    @property
+    def horizontals(self) -> list[int]:
+        """Places of the two horizontals, or none."""
+        found = [k for k, component in enumerate(self.component_order) if component != "Z"]
+        return found if len(found) == 2 else []
+
+    @property
+    def axes(self) -> dict[str, dict[str, Sequence[float] | Sequence[str]]]:
+        """Named axes of every kind that is measured; the series of a kind are their product."""
+        known: dict[str, dict[str, Sequence[float] | Sequence[str]]] = {
+            "fas": {"component": list(self.component_order), "frequency": self.frequencies},
+            "eas": {"frequency": self.frequencies},
+            "pga": {},
+            "pgv": {},
+            "psa": {"period": self.periods},
+        }
+        wanted = [kind for kind in KINDS if kind in self.kinds]
+        return {kind: known[kind] for kind in wanted if kind != "eas" or self.horizontals}
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Where the series of every kind are."""
+        sizes = [int(np.prod([len(axis) for axis in axes.values()])) for axes in self.axes.values()]
+        ends = np.cumsum(sizes).tolist()
+        return {k: slice(end - n, end) for k, n, end in zip(self.axes, sizes, ends, strict=True)}
+
+    @property
+    def n_series(self) -> int:
+        """Numbers a record."""
+        return max((part.stop for part in self.slices.values()), default=0)
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the series, for people."""
+        names: list[str] = []
+        for kind, axes in self.axes.items():
+            texts = [""]
+            for axis, values in axes.items():
+                unit = {"frequency": " Hz", "period": " s"}.get(axis, "")
+                shown = [v if isinstance(v, str) else f"{v:g}{unit}" for v in values]
+                texts = [f"{text} {value}" for text in texts for value in shown]
+            names += [f"{kind}{text}" for text in texts]
+        return names
+
+    def definition(self, kind: str) -> str:
+        """Return what a kind of measure is, in words."""
+        both = "RotD50 (Boore 2010) of both horizontals" if self.horizontals else "one component"
+        smoothed = "Konno-Ohmachi smoothed, b = 20"
+        return {
+            "fas": f"Fourier amplitude spectrum of velocity, {smoothed}",
+            "eas": f"effective amplitude spectrum of both horizontals, velocity, {smoothed}",
+            "pga": f"peak ground acceleration, {both}",
+            "pgv": f"peak ground velocity, {both}",
+            "psa": f"pseudo-spectral acceleration, 5 % damping, {both}",
+        }[kind]
+
+    def __call__(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Measure velocities (.., component, sample), m/s: ln values (.., series)."""
+        records = waveforms.reshape(-1, *waveforms.shape[-2:])
+        values = np.empty((len(records), self.n_series), dtype=np.float32)
+        for first in range(0, len(records), BLOCK):
+            block = slice(first, first + BLOCK)
+            parts = [self._measured(kind, records[block]) for kind in self.axes]
+            with np.errstate(divide="ignore"):
+                values[block] = np.log(np.concatenate(parts, axis=1))
+        return values.reshape(*waveforms.shape[:-2], self.n_series)
+
+    def _measured(self, kind: str, x: NDArray[np.float32]) -> Floats:
+        """Return one kind's values (record, series)."""
+        rate, pair = self.sampling_rate, self.horizontals
+        if kind == "fas":
+            return smoothed_fas(x, rate, self.frequencies).reshape(len(x), -1)
+        if pair:
+            both = x[:, pair]
+            if kind == "eas":
+                return eas(both, rate, self.frequencies)
+            if kind == "pga":
+                return rotd50(acceleration(both, rate))[:, None]
+            if kind == "pgv":
+                return rotd50(both)[:, None]
+            return rotd50_psa(both, rate, self.periods)
+        one = x[:, -1]
+        if kind == "pga":
+            return pga(one, rate)[:, None]
+        if kind == "pgv":
+            return pgv(one)[:, None]
+        return psa(one, rate, self.periods)

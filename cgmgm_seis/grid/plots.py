@@ -1,0 +1,258 @@
+"""Figures of a map file: spectra, scatter and peaks at the nodes, and the wavefield as a movie."""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
+from cgmgm_seis.stations import bay_area_stations
+
+AMPLITUDES, SCATTER = "magma_r", "viridis"
+N_CONTOURS = 8
+MOVIE_MS = 100
+# The movie's colours span so many decades below the largest velocity.
+MOVIE_DECADES = 3.5
+
+Layer = tuple[str, NDArray[Any]]
+
+
+def map_figures(path: Path, title: str) -> dict[str, Figure]:
+    """Draw the maps of a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``maps.h5``.
+    title : str
+        Of the figures: the earthquake and the model.
+
+    Returns
+    -------
+    dict
+        Name to figure: "map_spectra", "map_peaks" and, for two realizations or more, "map_sigma".
+    """
+    with h5py.File(path) as file:
+        spectra, peaks = _spectra(file, "median"), _peaks(file)
+        sigmas = [
+            (f"{name}, {word}", values)
+            for statistic, word in (
+                ("sigma_between", "between events"),
+                ("sigma_within", "within events"),
+            )
+            for name, values in _spectra(file, statistic)
+            if np.isfinite(values).any()
+        ]
+        groups = {
+            "map_spectra": (spectra, AMPLITUDES),
+            "map_peaks": (peaks, AMPLITUDES),
+            "map_sigma": (sigmas, SCATTER),
+        }
+        return {
+            name: _panels(file, layers, colours, title)
+            for name, (layers, colours) in groups.items()
+            if layers
+        }
+
+
+def _spectra(file: h5py.File, statistic: str) -> list[Layer]:
+    """Return maps of the EAS at every frequency, or of the FAS of the last component."""
+    frequencies = file["frequency"][:] if "frequency" in file else []
+    if f"ln_eas_{statistic}" in file:
+        return [
+            (f"ln EAS (m/s s) at {f:g} Hz", file[f"ln_eas_{statistic}"][k])
+            for k, f in enumerate(frequencies)
+        ]
+    if f"ln_fas_{statistic}" in file:
+        component = file["component"].asstr()[-1]
+        return [
+            (f"ln FAS {component} (m/s s) at {f:g} Hz", file[f"ln_fas_{statistic}"][-1, k])
+            for k, f in enumerate(frequencies)
+        ]
+    return []
+
+
+def _peaks(file: h5py.File) -> list[Layer]:
+    """Return maps of the medians of PGA, PGV and PSA."""
+    layers = [
+        (f"ln {name} ({unit})", file[f"ln_{name.lower()}_median"][:])
+        for name, unit in (("PGA", "m/s$^2$"), ("PGV", "m/s"))
+        if f"ln_{name.lower()}_median" in file
+    ]
+    if "ln_psa_median" in file:
+        layers += [
+            (f"ln PSA (m/s$^2$) at {t:g} s", file["ln_psa_median"][k])
+            for k, t in enumerate(file["period"][:])
+        ]
+    return layers
+
+
+def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> Figure:
+    """Draw one map a layer."""
+    columns = min(len(layers), 4)
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(1.0 + 3.6 * columns, 0.9 + 3.9 * rows), dpi=150, layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.ravel()[len(layers) :]:
+        axes.set_visible(False)
+    for (name, values), axes in zip(layers, panels.ravel(), strict=False):
+        image = draw_map(axes, file["longitude"][:], file["latitude"][:], values, colours)
+        axes.plot(
+            file.attrs["source_longitude_deg"],
+            file.attrs["source_latitude_deg"],
+            "*",
+            color="gold",
+            markeredgecolor="k",
+            markersize=13,
+        )
+        figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+        axes.set_title(name, fontsize=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("Longitude (°)")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("Latitude (°)")
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def draw_map(
+    axes: Axes,
+    longitude: NDArray[np.float64],
+    latitude: NDArray[np.float64],
+    values: NDArray[Any],
+    colours: str,
+) -> Any:
+    """Draw values of a grid (latitude, longitude) with contours, or of stations as dots."""
+    if values.ndim == 2:
+        image = axes.pcolormesh(longitude, latitude, values, cmap=colours, rasterized=True)
+        finite = values[np.isfinite(values)]
+        if len(finite) and np.ptp(finite) > 0.0:
+            levels = np.linspace(finite.min(), finite.max(), N_CONTOURS + 2)[1:-1]
+            lines = axes.contour(
+                longitude, latitude, values, levels, colors="k", linewidths=0.4, linestyles="solid"
+            )
+            axes.clabel(lines, fontsize=5, fmt="%.1f")
+    else:
+        image = axes.scatter(
+            longitude, latitude, 14, values, cmap=colours, edgecolors="k", linewidths=0.3
+        )
+    draw_background(axes, (*_limits(longitude), *_limits(latitude)))
+    return image
+
+
+def draw_background(axes: Axes, region: Sequence[float]) -> None:
+    """Draw what lies in a region (west, east, south, north): seismic stations.
+
+    Coastlines belong here too.
+    """
+    west, east, south, north = region
+    stations = bay_area_stations()
+    inside = stations["station_longitude_deg"].between(west, east)
+    inside &= stations["station_latitude_deg"].between(south, north)
+    axes.plot(
+        stations["station_longitude_deg"][inside],
+        stations["station_latitude_deg"][inside],
+        "^",
+        color="white",
+        markeredgecolor="k",
+        markersize=3.5,
+        markeredgewidth=0.5,
+    )
+    axes.set_xlim(west, east)
+    axes.set_ylim(south, north)
+    axes.set_aspect(1.0 / np.cos(np.radians(0.5 * (south + north))))
+
+
+def _limits(degrees: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of an axis, apart where all is in one place."""
+    low, high = float(degrees.min()), float(degrees.max())
+    return (low, high) if high > low else (low - 0.01, high + 0.01)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure; the same figure gives the same bytes."""
+    figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+
+
+# ---- the movie -------------------------------------------------------------------------------
+
+
+def write_movie(path: Path, job: GridJob, envelope: NDArray[np.float32], title: str) -> int:
+    """Write the envelope of the ground's velocity over time as an animated GIF.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The ``.gif`` to make; with another suffix, a folder of PNG pictures.
+    job : GridJob
+        What was drawn.
+    envelope : numpy.ndarray
+        Largest absolute velocity in every step, m/s, (node, step).
+    title : str
+        Of the pictures.
+
+    Returns
+    -------
+    int
+        Number of pictures.
+    """
+    frames = _frames(job, envelope, title)
+    if path.suffix == ".gif":
+        images = [
+            image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128) for image in frames
+        ]
+        images[0].save(path, save_all=True, append_images=images[1:], duration=MOVIE_MS, loop=0)
+        return len(images)
+    path.mkdir()
+    count = 0
+    for count, image in enumerate(frames, start=1):
+        image.save(path / f"frame_{count - 1:04d}.png")
+    return count
+
+
+def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator[Image.Image]:
+    """Yield a picture a step, from the origin time on."""
+    largest = float(envelope.max()) or 1.0
+    norm = LogNorm(largest / 10.0**MOVIE_DECADES, largest, clip=True)
+    figure = Figure(figsize=(5.2, 5.6), dpi=90, layout="constrained")
+    axes = figure.subplots()
+    nodes = job.nodes
+    longitude, latitude = nodes.longitude, nodes.latitude
+    image: Any
+    if nodes.shape is not None:
+        longitude, latitude = longitude[: nodes.shape[1]], latitude[:: nodes.shape[1]]
+        shown = envelope[:, 0].reshape(nodes.shape)
+        image = axes.pcolormesh(longitude, latitude, shown, norm=norm, cmap=AMPLITUDES)
+    else:
+        image = axes.scatter(longitude, latitude, 20, envelope[:, 0], norm=norm, cmap=AMPLITUDES)
+    draw_background(axes, (*_limits(longitude), *_limits(latitude)))
+    source: pd.Series = job.source.iloc[0]
+    axes.plot(
+        source["source_longitude_deg"],
+        source["source_latitude_deg"],
+        "*",
+        color="gold",
+        markeredgecolor="k",
+        markersize=13,
+    )
+    axes.set_xlabel("Longitude (°)")
+    axes.set_ylabel("Latitude (°)")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="Largest velocity (m/s)")
+    figure.suptitle(title, fontsize=8)
+    first = max(0, int(-job.model.start_offset_s // MOVIE_STEP_S))
+    for step in range(first, envelope.shape[1]):
+        image.set_array(envelope[:, step])
+        time = job.model.start_offset_s + (step + 1) * MOVIE_STEP_S
+        axes.set_title(f"{time:.1f} s after the origin", fontsize=10)
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png")
+        yield Image.open(buffer).convert("RGB")

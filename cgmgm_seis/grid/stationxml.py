@@ -1,0 +1,65 @@
+"""One StationXML for all nodes and realizations whose waveforms are written."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from obspy import Inventory, UTCDateTime
+from obspy.core.inventory import Network
+
+from cgmgm_seis.grid.job import GridJob
+from cgmgm_seis.provenance import channel_comment
+from cgmgm_seis.streams import to_inventory, to_stream
+
+
+def write_stationxml(path: Path, job: GridJob, provenance: Mapping[str, Any]) -> int:
+    """Write the channels of all waveforms, with their counts a m/s; return their number.
+
+    The creation time is the origin time: the same command gives the same bytes.
+    """
+    networks: dict[str, Network] = {}
+    channels = 0
+    for inventory in _inventories(job, channel_comment(provenance)):
+        for network in inventory:
+            channels += sum(len(station.channels) for station in network)
+            known = networks.setdefault(network.code, Network(network.code))
+            known.stations.extend(network.stations)
+    created = UTCDateTime(job.source["source_origin_time"].iloc[0])
+    whole = Inventory(list(networks.values()), source="cgmgm-seis", created=created)
+    whole.write(str(path), format="STATIONXML")
+    return channels
+
+
+def _inventories(job: GridJob, comment: str) -> Iterator[Inventory]:
+    """Yield the inventory of every task."""
+    n = len(job.realizations_written)
+    shape = (n, len(job.model.component_order), job.model.n_samples)
+    for first, last, found in job.results():
+        scenario = job.nodes.scenario(job.source, first, last)
+        # Traces share this: only their headers are read.
+        silence = np.broadcast_to(np.float32(0.0), (len(scenario), *shape))
+        stream = to_stream(
+            silence,
+            scenario,
+            sampling_rate=job.model.sampling_rate,
+            start_offset_s=job.model.start_offset_s,
+            component_order=job.model.component_order,
+        )
+        inventory = to_inventory(stream, comment)
+        stations = [station for network in inventory for station in network]
+        scales = found["scales"].reshape(n, len(stations), -1)
+        for number, station in enumerate(stations):
+            for channel, counts in zip(station.channels, scales[:, number].ravel(), strict=True):
+                if counts != 1.0:
+                    _set_counts(channel, float(counts))
+        yield inventory
+
+
+def _set_counts(channel: Any, counts: float) -> None:
+    """Give a channel of integers its gain, counts a m/s."""
+    response = channel.response
+    response.instrument_sensitivity.value = counts
+    response.instrument_sensitivity.output_units = "COUNTS"
+    stage = response.response_stages[0]
+    stage.stage_gain, stage.output_units = counts, "COUNTS"

@@ -1,0 +1,301 @@
+"""From a job to a folder of maps, waveforms and what describes them."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from cgmgm_seis.errors import OutputError
+from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
+from cgmgm_seis.grid.html import write_html
+from cgmgm_seis.grid.job import GridJob, realization_name
+from cgmgm_seis.grid.maps import open_map_file
+from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
+from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
+from cgmgm_seis.grid.stationxml import write_stationxml
+from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
+from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
+from cgmgm_seis.provenance import provenance
+from cgmgm_seis.streams import to_catalog
+
+logger = logging.getLogger(__name__)
+
+# What can be written beside the waveforms, which the job decides on, and provenance.
+PARTS = ("maps", "figures", "html", "openquake", "quakeml")
+MAPS_FILE = "maps.h5"
+
+# From a job and tasks to the seconds of each task as it is finished.
+Engine = Callable[[GridJob, list[Task]], Iterator[Seconds]]
+
+
+def draw_tasks(
+    job: GridJob,
+    engine: Engine | None = None,
+    shard: tuple[int, int] = (1, 1),
+    progress: bool = False,
+) -> dict[str, float]:
+    """Draw what is not finished of a job; finished tasks are verified, not trusted.
+
+    Parameters
+    ----------
+    job : GridJob
+        What to draw.
+    engine : callable, optional
+        Of `cgmgm_seis.grid.engines`; by default the tasks run in this process.
+    shard : tuple of int
+        (i, n): only every n-th task, from the i-th on; 1 <= i <= n.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict
+        "tasks" in this shard, those "found" finished, "records" drawn, and seconds spent in
+        "generation", "measures" and "writing", the sum over workers.
+
+    Raises
+    ------
+    OutputError
+        If the shard is none, or something cannot be written.
+    """
+    number, count = shard
+    if not 1 <= number <= count:
+        raise OutputError(
+            f"Shard {number}/{count} is not allowed; 1/{count} to {count}/{count} are."
+        )
+    tasks = job.tasks[number - 1 :: count]
+    hidden = not progress
+    with tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar:
+        # A folder without this job's files needs no look.
+        missing = [task for task in bar if job.load(*task) is None]
+    if found := len(tasks) - len(missing):
+        logger.info(
+            "%d of %d chunks are finished and whole; drawing the others.", found, len(tasks)
+        )
+    totals = dict.fromkeys(("generation", "measures", "writing"), 0.0)
+    records = sum(last - first for first, last in missing) * job.n_realizations
+    with tqdm(total=len(missing), desc="Drawing", unit="chunk", disable=hidden) as bar:
+        for seconds in (engine or run_here)(job, missing) if missing else ():
+            for key, value in seconds.items():
+                totals[key] += value
+            bar.update()
+    return {"tasks": len(tasks), "found": found, "records": records, **totals}
+
+
+def local_engine(workers: int) -> Engine:
+    """Return the engine of some processes of this machine."""
+    return lambda job, tasks: run_local(job, tasks, min(workers, len(tasks)))
+
+
+def write_grid(
+    folder: str | Path,
+    job: GridJob,
+    *,
+    parts: Sequence[str] = PARTS,
+    keep_realizations: bool = False,
+    movie: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    command: Sequence[str] = (),
+    overwrite: bool = False,
+    progress: bool = False,
+) -> list[tuple[Path, str]]:
+    """Write the folder of a job whose tasks are all finished; complete or not at all.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder to make.
+    job : GridJob
+        All drawn, see `draw_tasks`.
+    parts : sequence of str
+        Some of `PARTS`.
+    keep_realizations : bool
+        Keep all realizations of the measures in the maps.
+    movie : str, optional
+        "gif" or "png"; the job must have envelopes.
+    settings, warnings, command
+        For the provenance, see `cgmgm_seis.provenance.provenance`.
+    overwrite : bool
+        Replace an existing folder of generated records.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    list of (pathlib.Path, str)
+        Files written and what they hold, one line each.
+
+    Raises
+    ------
+    OutputError
+        If a part is unknown or something cannot be written.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise OutputError(f"'{part}' cannot be written; {', '.join(PARTS)} can.")
+    folder = Path(folder)
+    made_by = _provenance(job, settings, warnings, command)
+    source = job.source.iloc[0]
+    title = (
+        f"M {source['source_magnitude']:g}, {source['source_depth_km']:g} km deep: "
+        f"{job.n_realizations} realization(s) of {job.model.name}, weights "
+        f"{job.model.weights_name} (trained on {made_by['trained_on']})"
+    )
+    with complete_folder(folder, overwrite) as temporary:
+        written = _write_tables(temporary, job, parts, keep_realizations, progress)
+        maps = temporary / MAPS_FILE
+        if "figures" in parts:
+            for name, figure in map_figures(maps, title).items():
+                for suffix in ("png", "pdf"):
+                    write_figure(figure, temporary / f"{name}.{suffix}")
+                written[f"{name}.png, .pdf"] = "figure"
+        if "html" in parts:
+            written["map.html"] = write_html(temporary / "map.html", maps, title)
+        if movie:
+            name = "movie.gif" if movie == "gif" else "movie"
+            envelope = np.concatenate([found["envelope"] for _, _, found in job.results()])
+            count = write_movie(temporary / name, job, envelope, title)
+            written[name] = f"wavefield of realization 0, {count} pictures"
+        if "maps" not in parts:
+            maps.unlink(missing_ok=True)
+        if job.waveforms:
+            written |= _write_waveforms(temporary, job, made_by, progress)
+        if "quakeml" in parts:
+            to_catalog(job.source).write(str(temporary / "events.xml"), format="QUAKEML")
+            written["events.xml"] = "QuakeML of the source"
+        text = json.dumps(made_by, indent=1, allow_nan=False)
+        (temporary / PROVENANCE_FILE).write_text(text + "\n")
+        written[PROVENANCE_FILE] = "what made these files: versions, weights, scenario, nodes, seed"
+    return [(folder / name, description) for name, description in written.items()]
+
+
+def _write_tables(
+    folder: Path, job: GridJob, parts: Sequence[str], keep: bool, progress: bool
+) -> dict[str, str]:
+    """Write maps and OpenQuake's files in one pass over the tasks."""
+    written: dict[str, str] = {}
+    wants_maps = bool({"maps", "figures", "html"} & set(parts))
+    motion = {"pga", "pgv", "psa"} & set(job.measures.axes)
+    wants_fields = "openquake" in parts and bool(motion)
+    if not (wants_maps or wants_fields):
+        return written
+    nodes, n = job.nodes, job.n_realizations
+    with ExitStack() as stack:
+        if wants_maps:
+            terms = _event_terms(job)
+            file = open_map_file(
+                folder / MAPS_FILE, nodes, job.measures, n if keep else 0, _attributes(job)
+            )
+            maps = stack.enter_context(file)
+        if wants_fields:
+            fields = stack.enter_context(OpenQuakeFiles(folder, nodes, job.measures))
+        bar = stack.enter_context(
+            tqdm(total=len(job.tasks), desc="Mapping", unit="chunk", disable=not progress)
+        )
+        for first, last, found in job.results():
+            values = found["measures"]
+            if wants_maps:
+                places = nodes.latitude[first:last], nodes.longitude[first:last]
+                maps.write(first, values, statistics(values, *places, terms))
+            if wants_fields:
+                fields.write(first, values)
+            bar.update()
+    if "maps" in parts:
+        kept = f", {n} realizations" if keep else ""
+        written[MAPS_FILE] = (
+            f"maps of {', '.join(job.measures.axes)}: statistics{kept} (CF, xarray)"
+        )
+    if wants_fields:
+        written[GMF_FILE] = f"OpenQuake ground-motion fields: {len(nodes)} sites, {n} event(s)"
+        written[SITES_FILE] = "OpenQuake sites"
+    return written
+
+
+def _event_terms(job: GridJob) -> EventTerms:
+    """Return what all nodes of a realization have in common, from some of them."""
+    rows = anchor_rows(len(job.nodes))
+    parts = []
+    for first, last in job.tasks:
+        inside = rows[(rows >= first) & (rows < last)] - first
+        if len(inside):
+            found = job.chunks.load(first, last)
+            if found is None:
+                raise OutputError(
+                    f"The chunk of nodes {first} to {last - 1} is gone; draw it again."
+                )
+            parts.append(found["measures"][inside])
+    places = job.nodes.latitude[rows], job.nodes.longitude[rows]
+    return EventTerms.of(*places, np.concatenate(parts))
+
+
+def _write_waveforms(
+    folder: Path, job: GridJob, made_by: Mapping[str, Any], progress: bool
+) -> dict[str, str]:
+    """Bring the MiniSEED files here, and describe their channels."""
+    n = len(job.realizations_written)
+    for k in job.realizations_written:
+        place = folder / "waveforms" / realization_name(k)
+        place.mkdir(parents=True)
+        for task in job.tasks:
+            path = job.waveform_path(k, *task)
+            try:
+                os.link(path, place / path.name)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(path, place / path.name)
+    channels = write_stationxml(folder / "stations.xml", job, made_by)
+    return {
+        "waveforms": f"MiniSEED of {len(job.nodes)} nodes, {n} realization(s), a folder each",
+        "stations.xml": f"StationXML: {len(job.nodes)} stations, {channels} channels",
+    }
+
+
+def _attributes(job: GridJob) -> dict[str, Any]:
+    """Return the global attributes of the maps."""
+    source = job.source.iloc[0]
+    return {
+        "title": "Generated ground motion of a scenario earthquake",
+        "source": f"{job.model.name} of cgmgm-seis, weights {job.model.weights_name}",
+        "weights_sha256": job.model.weights_sha256,
+        "n_realizations": job.n_realizations,
+        "seed": job.seed,
+        "correlation_length_km": job.model.correlation_length_km,
+        **{key: source[key] for key in source.index if key.startswith("source_")},
+    }
+
+
+def _provenance(
+    job: GridJob,
+    settings: Mapping[str, Any] | None,
+    warnings: Sequence[str],
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Return the provenance: the source, and the nodes in short."""
+    made_by = provenance(
+        job.model,
+        job.source,
+        n_realizations=job.n_realizations,
+        seed=job.seed,
+        settings=settings,
+        warnings=warnings,
+        command=command,
+    )
+    nodes = job.nodes
+    return made_by | {
+        "nodes": {
+            "number": len(nodes),
+            "shape": nodes.shape,
+            "latitude": [nodes.latitude.min(), nodes.latitude.max()],
+            "longitude": [nodes.longitude.min(), nodes.longitude.max()],
+            "sha256": nodes.digest(),
+        },
+        "measures": job.measures.labels,
+        "correlation_length_km": job.model.correlation_length_km,
+    }
