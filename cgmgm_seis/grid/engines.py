@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -78,13 +79,14 @@ def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iter
     started = not ray.is_initialized()
     if started:
         try:
+            _reach(address)
             ray.init(
                 address=address,
                 runtime_env={"env_vars": ONE_THREAD},
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise CgmgmError(f"Ray at '{address}' cannot be reached: {error}.") from error
     try:
         shared = ray.put(job)
@@ -106,6 +108,13 @@ def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iter
     finally:
         if started:
             ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """Raise OSError where nobody listens: Ray would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10.0).close()
 
 
 def _start(job: GridJob) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
@@ -25,9 +25,6 @@ from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.pretrained import load_model
 from cgmgm_seis.streams import location_code, to_stream
 
-# Records of a task, about.  The samples would not depend on it, but their last bits may: so it is
-# the same for every engine.
-TASK_RECORDS = 1000
 # Records drawn before they are measured: 18 MB of three-component waveforms.
 DRAWN_RECORDS = 250
 ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
@@ -68,6 +65,8 @@ class GridJob:
         Where the generator runs.
     folder : pathlib.Path
         Where finished tasks are kept; shared by all workers.
+    task_records : int
+        Records of a task, about.  The samples do not depend on it, but their last bits may.
     """
 
     model: GroundMotionModel
@@ -82,7 +81,8 @@ class GridJob:
     movie: bool = False
     extrapolate: bool = False
     device: str = "cpu"
-    folder: Path = field(default_factory=lambda: Path(".grid.chunks"))
+    folder: Path = Path(".grid.chunks")
+    task_records: int = 1000
 
     def __post_init__(self) -> None:
         if self.n_realizations < 1:
@@ -107,7 +107,7 @@ class GridJob:
             "waveforms": self.encoding if self.waveforms else None,
             "movie": self.movie,
             "device": self.device,
-            "task_records": TASK_RECORDS,
+            "task_records": self.task_records,
         }
 
     @cached_property
@@ -118,7 +118,7 @@ class GridJob:
     @property
     def tasks(self) -> list[tuple[int, int]]:
         """First node, and node after the last, of every task."""
-        step = max(1, TASK_RECORDS // self.n_realizations)
+        step = max(1, self.task_records // self.n_realizations)
         starts = range(0, len(self.nodes), step)
         return [(first, min(first + step, len(self.nodes))) for first in starts]
 

@@ -1,14 +1,15 @@
 """Figures of a map file: spectra, scatter and peaks at the nodes, and the wavefield as a movie."""
 
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -208,7 +209,7 @@ def write_movie(path: Path, job: GridJob, envelope: NDArray[np.float32], title: 
     frames = _frames(job, envelope, title)
     if path.suffix == ".gif":
         images = [
-            image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128) for image in frames
+            image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256) for image in frames
         ]
         images[0].save(path, save_all=True, append_images=images[1:], duration=MOVIE_MS, loop=0)
         return len(images)
@@ -247,12 +248,16 @@ def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator
     axes.set_xlabel("Longitude (°)")
     axes.set_ylabel("Latitude (°)")
     figure.colorbar(image, ax=axes, shrink=0.8, label="Largest velocity (m/s)")
-    figure.suptitle(title, fontsize=8)
+    figure.suptitle("\n".join(wrap(title, 70)), fontsize=7)
+    text = axes.set_title("0 s after the origin", fontsize=10)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # The layout stays: working it out takes most of a picture's time.
+    figure.set_layout_engine("none")
     first = max(0, int(-job.model.start_offset_s // MOVIE_STEP_S))
     for step in range(first, envelope.shape[1]):
         image.set_array(envelope[:, step])
         time = job.model.start_offset_s + (step + 1) * MOVIE_STEP_S
-        axes.set_title(f"{time:.1f} s after the origin", fontsize=10)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png")
-        yield Image.open(buffer).convert("RGB")
+        text.set_text(f"{time:.1f} s after the origin")
+        canvas.draw()
+        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
