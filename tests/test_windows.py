@@ -93,7 +93,16 @@ def test_records_that_do_not_cover_the_window_are_left_out(dataset, caplog):
     waveforms, scenario = read_records(folder, **LIKE)
     assert len(waveforms) == 1
     assert scenario.station_code.tolist() == ["S0"]
-    assert "3 records left out: not covering the window" in caplog.text
+    assert "3 records left out: not covering the window, or with a gap" in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.9, 2), (1.0, 1)])
+@pytest.mark.parametrize("filling", [0.0, 3.0])
+def test_gaps_within_are_filling_and_left_out(dataset, seconds, kept, filling):
+    broken = noise(seed=1)
+    broken[1, 400 : 400 + round(seconds * RATE)] = filling
+    waveforms, _ = read_records(dataset((a_row(0), noise()), (a_row(1), broken)), **LIKE)
+    assert len(waveforms) == kept
 
 
 def test_other_sampling_rates_are_resampled_and_said(dataset, caplog):
@@ -119,7 +128,7 @@ def test_components_are_ordered_and_incomplete_records_left_out(dataset, caplog)
     assert "1 records left out: without all of the components ZNE" in caplog.text
     waveforms, _ = read_records(folder, **{**LIKE, "component_order": "Z"})
     assert waveforms.shape == (2, 1, N)
-    with pytest.raises(DatasetError, match=r"0 of 2 records cover .* with the components R"):
+    with pytest.raises(DatasetError, match=r"0 of 2 records cover .* with motion on the components R"):
         read_records(folder, **{**LIKE, "component_order": "R"})
 
 
@@ -201,7 +210,7 @@ def test_recorded_motion(bay_area_records, caplog):
         read_records(bay_area_records, RATE, "ZNE", -5.0, 6000)
     waveforms, scenario = read_records(bay_area_records, RATE, "ZNE", -5.0, 6000, skip_bad=True)
     assert waveforms.shape == (26, 3, 6000)
-    assert "3 records left out: not covering the window" in caplog.text
+    assert "3 records left out: not covering the window, or with a gap" in caplog.text
     # SeisBench's own P samples: the peak comes after P, and what is before it is quieter.
     picked = scenario.trace_p_arrival_sample.notna().to_numpy()
     for record, p in zip(waveforms[picked], scenario.trace_p_arrival_sample[picked], strict=True):

@@ -23,8 +23,8 @@ CODE_COLUMNS = ("station_network_code", "station_code", "station_location_code")
 # SeisBench's own columns, which do not describe the cut record.
 BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-# An edge of this many seconds without any motion is filling, not recording.
-DEAD_EDGE_S = 1.0
+# So many seconds without any motion, at an end or within, are filling, not recording.
+GAP_S = 1.0
 
 
 def read_records(
@@ -92,7 +92,7 @@ def read_records(
             uncovered += 1
         elif not np.isfinite(window).all() or (np.ptp(window, axis=-1) == 0.0).any():
             bad.append(str(values["trace_name"]))
-        elif _dead_edge(window, sampling_rate):
+        elif _has_gap(window, sampling_rate):
             uncovered += 1
         else:
             waveforms[len(kept)] = window
@@ -105,7 +105,7 @@ def read_records(
             f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); every sample must be a "
             f"recorded one, --skip-bad (skip_bad=True) leaves them out."
         )
-    _say_dropped({"NaN or constant": len(bad), "not covering the window": uncovered})
+    _say_dropped({"NaN or constant": len(bad), "not covering the window, or with a gap": uncovered})
     if not kept:
         raise DatasetError(
             f"0 of {len(metadata)} records cover {start_offset_s:g} s to "
@@ -211,13 +211,15 @@ def _first_samples(
     return np.round((before_s + start_offset_s) * sampling_rate)
 
 
-def _dead_edge(window: NDArray[Any], sampling_rate: float) -> bool:
-    """Tell whether a component starts or ends with filling."""
-    edge = max(int(DEAD_EDGE_S * sampling_rate), 2)
-    return bool(
-        (np.ptp(window[:, :edge], axis=-1) == 0.0).any()
-        or (np.ptp(window[:, -edge:], axis=-1) == 0.0).any()
-    )
+def _has_gap(window: NDArray[Any], sampling_rate: float) -> bool:
+    """Tell whether a component stands still for long, at an end or within: filling."""
+    still = np.diff(window, axis=-1, prepend=np.nan, append=np.nan) == 0.0
+    for component in still:
+        # Samples that differ from the one before; what lies between two of them is constant.
+        moves = np.flatnonzero(~component)
+        if np.diff(moves).max(initial=0) >= max(int(GAP_S * sampling_rate), 2):
+            return True
+    return False
 
 
 def _scenario(
