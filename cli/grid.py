@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,7 +182,7 @@ def grid(
             model.name,
             model.weights_name,
         )
-    progress = verbosity != -1 and _is_terminal()
+    progress = verbosity != -1 and sys.stderr.isatty()
     engine = _engine(workers, ray, ray_address)
     done = draw_tasks(job, engine, shard or (1, 1), progress)
     logger.debug("%s", ", ".join(f"{key} {value:.1f}" for key, value in done.items()))
@@ -224,7 +225,3 @@ def _engine(workers: int | None, ray: bool, address: str | None) -> "Engine":
     if ray or address:
         return lambda job, tasks: run_ray(job, tasks, address)
     return local_engine(workers or os.cpu_count() or 1)
-
-
-def _is_terminal() -> bool:
-    return click.get_text_stream("stderr").isatty()

@@ -1,5 +1,6 @@
 """Where tasks run: in processes of this machine, or on Ray; the results are the same bits."""
 
+import logging
 import os
 import signal
 import socket
@@ -84,7 +85,7 @@ def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iter
                 address=address,
                 runtime_env={"env_vars": ONE_THREAD},
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise CgmgmError(f"Ray at '{address}' cannot be reached: {error}.") from error

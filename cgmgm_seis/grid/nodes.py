@@ -84,7 +84,8 @@ class Nodes:
 
     def scenario(self, source: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
         """Return the scenario of a source, a table of one row, at some of the nodes."""
-        return check_scenario(self.table(first, last).assign(**source.iloc[0].to_dict()))
+        columns = {str(name): value for name, value in source.iloc[0].items()}
+        return check_scenario(self.table(first, last).assign(**columns))
 
     def extremes(self, source: pd.DataFrame) -> pd.DataFrame:
         """Return the scenario of the outermost, the nearest and the farthest nodes."""
@@ -175,7 +176,8 @@ def read_nodes(path: Path) -> Nodes:
         table.assign(**source, source_magnitude=0.0, **dict.fromkeys(PATH_COLUMNS, 0.0))
     )
     columns = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m")
-    return Nodes(*(checked[column].to_numpy(float) for column in columns), codes=codes)
+    latitude, longitude, elevation = (checked[column].to_numpy(float) for column in columns)
+    return Nodes(latitude, longitude, elevation, codes=codes)
 
 
 def _read_csv(path: Path, content: bytes) -> pd.DataFrame:

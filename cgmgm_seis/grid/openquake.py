@@ -4,6 +4,7 @@ The columns are those the engine exports and reads (engine 3.12 and later): ``ev
 .., custom_site_id`` and ``custom_site_id, lon, lat``.  PGA and SA are in g, PGV in cm/s.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -37,7 +38,9 @@ class OpenQuakeFiles:
 
     def __init__(self, folder: Path, nodes: Nodes, measures: Measures) -> None:
         self.folder, self.nodes = folder, nodes
-        parts, self.columns, self.offsets, names = measures.slices, [], [], []
+        parts, names = measures.slices, list[str]()
+        self.columns: list[int] = []
+        self.offsets: list[float] = []
         for kind, offset in (("pga", LN_G), ("pgv", LN_CM_S), ("psa", LN_G)):
             if kind in parts:
                 places = range(parts[kind].start, parts[kind].stop)
@@ -82,7 +85,7 @@ class OpenQuakeFiles:
             )
 
 
-def site_names(network: "NDArray[np.str_]", code: "NDArray[np.str_]", first: int) -> list[str]:
+def site_names(network: Iterable[str], code: Iterable[str], first: int) -> list[str]:
     """Return names of 8 characters at most: codes of virtual nodes, else numbers.
 
     Examples

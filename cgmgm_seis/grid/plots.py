@@ -99,7 +99,7 @@ def _peaks(file: h5py.File) -> list[Layer]:
 
 def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> Figure:
     """Draw one map a layer."""
-    columns = min(len(layers), 4)
+    columns = 3 if len(layers) in (3, 5, 6, 9) else min(len(layers), 4)
     rows = -(-len(layers) // columns)
     figure = Figure(figsize=(1.0 + 3.6 * columns, 0.9 + 3.9 * rows), dpi=150, layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -133,10 +133,12 @@ def draw_map(
     colours: str,
 ) -> Any:
     """Draw values of a grid (latitude, longitude) with contours, or of stations as dots."""
+    image: Any
     if values.ndim == 2:
         image = axes.pcolormesh(longitude, latitude, values, cmap=colours, rasterized=True)
         finite = values[np.isfinite(values)]
-        if len(finite) and np.ptp(finite) > 0.0:
+        # Those of noisy scatter would hide it.
+        if colours == AMPLITUDES and len(finite) and np.ptp(finite) > 0.0:
             levels = np.linspace(finite.min(), finite.max(), N_CONTOURS + 2)[1:-1]
             lines = axes.contour(
                 longitude, latitude, values, levels, colors="k", linewidths=0.4, linestyles="solid"

@@ -1,0 +1,71 @@
+"""`cgmgm-seis grid` from the command line: good input, bad input, shards and what it says."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cgmgm_seis_cli.main import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SOURCE = ["grid", "--mag", "3.9", "--src", "37.861,-122.257", "--depth", "7.9"]
+GRID = ["--region", "-122.5,-121.8,37.27,38.07", "--shape", "2x3"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [*map(str, arguments)])
+
+
+@pytest.fixture
+def quick(tiny_weights, tmp_path):
+    """Arguments of a run that takes a second, with a model that knows no correlation."""
+    return [*SOURCE, *GRID, "--weights", tiny_weights, "--workers", 1, "--measures", "eas,pgv",
+            "--out", tmp_path / "out"]  # fmt: skip
+
+
+def test_shards_then_the_whole(quick, tmp_path):
+    part = run(*quick, "--shard", "1/1")
+    assert part.exit_code == 0, part.output
+    assert "part 1 of 1, 1 of 1 chunks" in part.output and not (tmp_path / "out").exists()
+    whole = run(*quick)
+    assert whole.exit_code == 0, whole.output
+    assert "CGMGM, weights tiny, knows no correlation between receivers" in whole.output
+    assert "1 of 1 chunks are finished and whole" in whole.output
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        "maps.h5", "map.html", "map_spectra.png", "map_spectra.pdf", "map_peaks.png",
+        "map_peaks.pdf", "gmf_data.csv", "sitemesh.csv", "waveforms", "stations.xml",
+        "events.xml", "provenance.json",
+    }  # fmt: skip
+    assert not (tmp_path / ".out.chunks").exists()
+    made_by = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert made_by["nodes"]["shape"] == [2, 3] and made_by["sampling"]["seed"] == 0
+    again = run(*quick)
+    assert again.exit_code == 1 and "exists already" in again.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        ([*SOURCE], "--region with --shape, or --stations", 2),
+        ([*SOURCE, "--region", "-122.5,-121.8,37.27,38.07"], "--region with --shape", 2),
+        ([*SOURCE, *GRID, "--stations", "x.csv"], "--region with --shape", 2),
+        ([*SOURCE, "--region", "1,2,3", "--shape", "2x2"], "west,east,south,north", 2),
+        ([*SOURCE, *GRID[:2], "--shape", "2by2"], "ROWSxCOLUMNS", 2),
+        ([*SOURCE, *GRID, "--shard", "3/2"], "1/n to n/n", 2),
+        ([*SOURCE, *GRID, "--write", "maps,shapes"], "'shapes' is unknown", 2),
+        ([*SOURCE, *GRID, "--periods", "0.3,inf"], "not finite", 2),
+        ([*SOURCE, "--region", "-121,-122,37,38", "--shape", "2x2"], "west < east", 1),
+        ([*SOURCE, "--stations", "missing.csv"], "missing.csv cannot be read", 1),
+        ([*SOURCE, "--region", "-125,-121.8,37.27,38.07", "--shape", "2x2"], "trained range", 1),
+        ([*SOURCE, *GRID, "--frequencies", "80"], "80 Hz is not in the records", 1),
+        ([*SOURCE, *GRID, "--weights", "nothing"], "no weights 'nothing'", 1),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, words, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert words in " ".join(result.output.split()) and "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
