@@ -2,8 +2,10 @@
 
 import csv
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 
 from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.models.base import GroundMotionModel
 
 CHECKPOINT_FILE = "checkpoint.pt"
 METRICS_FILE = "metrics.csv"
@@ -31,6 +34,8 @@ class RunFolder:
         Continue from a checkpoint, where there is one.
     overwrite : bool
         Replace the files of an earlier run.
+    writes : bool
+        False in all but one of several processes, which only read.
 
     Raises
     ------
@@ -38,10 +43,14 @@ class RunFolder:
         If the path exists and may neither be resumed nor replaced.
     """
 
-    def __init__(self, path: Path, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, resume: bool = False, overwrite: bool = False, writes: bool = True
+    ) -> None:
         self.path = path
+        self.writes = writes
         self.checkpoint = path / CHECKPOINT_FILE
         self.identity: dict[str, Any] = {}
+        check_place(path)
         self.resumes = resume and self.checkpoint.is_file()
         # A run that was stopped before its first checkpoint holds no weights and starts again.
         restarts = resume and not any(path.glob("*.pt"))
@@ -75,7 +84,8 @@ class RunFolder:
         if state is None:
             name = settings["name"]
             for old in (CHECKPOINT_FILE, METRICS_FILE, f"{name}.json", f"{name}.pt"):
-                (self.path / old).unlink(missing_ok=True)
+                if self.writes:
+                    (self.path / old).unlink(missing_ok=True)
         config = self.identity | {"config": dict(settings)}
         self._write(CONFIG_FILE, json.dumps(config, indent=1).encode())
         return state
@@ -91,6 +101,20 @@ class RunFolder:
             writer.writeheader()
             writer.writerows(state["history"])
             self._write(METRICS_FILE, table.getvalue().encode())
+
+    def save_weights(
+        self, model: GroundMotionModel, name: str, docstring: str, card: Mapping[str, Any]
+    ) -> None:
+        """Write a model as SeisBench's pair of files; the checkpoint stays, whatever happens."""
+        if not self.writes:
+            return
+        try:
+            model.save(self.path / name, docstring, card=card)
+        except (OSError, RuntimeError) as error:  # torch has no OSError for a full disk
+            raise OutputError(
+                f"{self.path / name}.pt cannot be written: {_reason(error)}; {self.checkpoint} "
+                f"keeps the training, and the same command with --resume (resume=True) writes it."
+            ) from error
 
     def _load(self) -> dict[str, Any]:
         try:
@@ -113,17 +137,86 @@ class RunFolder:
         return state
 
     def _write(self, name: str, content: bytes) -> None:
-        path = self.path / name
-        temporary = path.with_name(f".{name}.part")
+        if not self.writes:
+            return
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            write_file(self.path / name, content)
+        except OutputError as error:
+            kept = "keeps the epochs before" if self.checkpoint.is_file() else "is not there yet"
+            raise OutputError(
+                f"{str(error).rstrip('.')}; {self.checkpoint} {kept}, and the same command with "
+                f"--resume (resume=True) continues."
+            ) from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it: it is complete or absent.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` where a folder cannot be made, before any work is done for it."""
+    places = (folder.absolute(), *folder.absolute().parents)
+    beside = next(place for place in places if os.path.lexists(place))
+    if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
+        raise OutputError(f"{folder} cannot be made: {beside} is no folder that can be written to.")
+
+
+@contextmanager
+def metrics_log(
+    folder: Path, tensorboard: bool, n_epochs: int
+) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """Yield what takes the metrics of an epoch; with `tensorboard`, it writes them for it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run folder.
+    tensorboard : bool
+        Write to the folder "tensorboard" in it.
+    n_epochs : int
+        Epochs before; what an earlier run wrote of later ones is no longer shown.
+    """
+    if not tensorboard:
+        yield lambda row: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=n_epochs + 1) as writer:
+
+        def log(row: Mapping[str, float]) -> None:
+            for key, value in row.items():
+                writer.add_scalar(key, value, int(row["epoch"]))
+
+        yield log
+
+
+def check_tensorboard() -> None:
+    """Raise `TrainingError` if the package tensorboard is missing."""
+    if find_spec("tensorboard") is None:
+        raise TrainingError(
+            "TensorBoard is not installed; pip install 'cgmgm-seis[tensorboard]' installs it."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's words without its number."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split()).rstrip(".")
 
 
 def _leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

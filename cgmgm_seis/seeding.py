@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 # What makes a record itself: two rows that agree in these get the same draws.
 RECORD_COLUMNS = (
@@ -41,3 +42,10 @@ def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:
     """Return the values that identify each row, whatever its place in the table."""
     values = scenario[list(RECORD_COLUMNS)].to_numpy(float)
     return [tuple(row) for row in values.tolist()]
+
+
+def event_numbers(scenario: pd.DataFrame) -> NDArray[np.int64]:
+    """Return a number (record,) that the records of an event share, from its ``source_id``."""
+    names = scenario["source_id"].astype(str)
+    numbers = {name: int(generator("event", name).integers(2**62)) for name in names.unique()}
+    return np.array([numbers[name] for name in names], np.int64)

@@ -1,9 +1,11 @@
 """cgmgm-seis train: teach a generator the records of a SeisBench data set."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cgmgm_seis_cli.parameters import Components, show_messages
 
@@ -26,8 +28,11 @@ MODELS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
+ALL_OPTIONS = {option for _, names in MODELS.values() for option in names}
 # Options that weights may be given anew.
-CHANGEABLE = ("alpha", "beta", "past_dropout")
+CHANGEABLE = {"alpha", "beta", "past_dropout"}
+# Options whose names differ from the settings they give.
+SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 
 
 @click.command(context_settings={"show_default": True})
@@ -99,34 +104,41 @@ CHANGEABLE = ("alpha", "beta", "past_dropout")
     "--docstring", default="", show_default=False, help="Text that says what the weights are."
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
+@click.option(
+    "--bf16", is_flag=True, help="Compute the networks' products in bfloat16, for accelerators."
+)
+@click.option(
+    "--devices", default=1, help="Processes on this machine that share every batch, one a device."
+)
+@click.option(
+    "--workers",
+    default=0,
+    help="Do not keep the records in memory: so many processes read them anew in every epoch.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings of a file, such as best.json of `tune`; other options go before them.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
 @click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print a line an epoch.")
 @click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@click.pass_context
 def train(
+    ctx: click.Context,
     dataset: Path,
     out: Path,
     model_name: str,
     components: str,
     init: str | None,
-    only: str,
-    epochs: int | None,
-    batch_size: int | None,
-    lr: float | None,
-    final_lr: float,
-    weight_decay: float | None,
-    gradient_clip: float | None,
-    patience: int,
-    max_minutes: float | None,
-    seed: int,
-    device: str,
-    name: str,
-    docstring: str,
-    skip_bad: bool,
+    config_file: Path | None,
     resume: bool,
     overwrite: bool,
     verbosity: int | None,
-    **of_one_model: Any,
+    **given: Any,
 ) -> None:
     """Train a generator on DATASET, a folder in SeisBench format.
 
@@ -134,51 +146,40 @@ def train(
     metrics.csv, checkpoint.pt and the trained weights.  A run that was stopped, by whatever,
     continues with the same command and --resume.
     """
-    class_name, names = MODELS[model_name]
-    given = {option: value for option, value in of_one_model.items() if value is not None}
-    if init is None and (foreign := sorted(set(given) - set(names))):
-        raise click.UsageError(
-            f"--{foreign[0].replace('_', '-')} is no option of --model {model_name}; "
-            f"it has {', '.join('--' + option.replace('_', '-') for option in names)}."
-        )
-
-    import torch
-
-    from cgmgm_seis.pretrained import load_model, model_class, weights_info
+    from cgmgm_seis.parallel import rank
+    from cgmgm_seis.pretrained import load_model, weights_info
+    from cgmgm_seis.recipe import Recipe, read_recipe
     from cgmgm_seis.training import TrainingConfig
     from cgmgm_seis.training import train as train_model
 
     show_messages(verbosity or 0)
-    torch.manual_seed(seed)
+    # What is left at its default is the model's, or that of --config.
+    chosen = {option: value for option, value in given.items() if _is_given(ctx, option)}
+    settings = {SETTINGS.get(option, option): value for option, value in chosen.items()}
+    of_one_model = {option: settings.pop(option) for option in ALL_OPTIONS & settings.keys()}
     if init is not None:
+        if config_file is not None or _is_given(ctx, "model_name"):
+            raise click.UsageError(
+                "--init names a model; it goes with neither --model nor --config"
+            )
         model = load_model(init)
-        for option in CHANGEABLE:
-            if option in given:
-                setattr(model, option, given[option])
+        for option in CHANGEABLE & of_one_model.keys():
+            setattr(model, option, of_one_model[option])
+        config = TrainingConfig.of(model, **settings)
     else:
-        arguments = {names[option]: value for option, value in given.items()}
-        model = model_class(class_name)(component_order=components, **arguments)
-    settings = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": lr,
-        "final_learning_rate": final_lr,
-        "weight_decay": weight_decay,
-        "gradient_clip": gradient_clip,
-        "patience": patience,
-        "max_minutes": max_minutes,
-        "seed": seed,
-        "device": device,
-        "skip_bad": skip_bad,
-        "only": only,
-        "name": name,
-        "docstring": docstring,
-    }
-    chosen = {key: value for key, value in settings.items() if value is not None}
-    config = TrainingConfig.of(model, **chosen)
+        if config_file is not None and _is_given(ctx, "model_name"):
+            raise click.UsageError("--config names a model; it does not go with --model")
+        recipe = read_recipe(config_file) if config_file else Recipe(MODELS[model_name][0])
+        arguments = {**recipe.arguments, **_arguments(recipe.model, of_one_model)}
+        if config_file is None or _is_given(ctx, "components"):
+            arguments["component_order"] = components
+        config = recipe.config(**settings)
+        model = Recipe(recipe.model, arguments).new_model(config.seed)
     weights = train_model(
         model, dataset, out, config, resume=resume, overwrite=overwrite, progress=verbosity != -1
     )
+    if rank() > 0:  # of several processes, the first speaks
+        return
     card = weights_info(weights)["card"]
     click.echo(
         f"Trained {card['epochs']} of {config.epochs} epochs ({card['stopped_by']}); the best dev "
@@ -186,3 +187,20 @@ def train(
     )
     click.echo(f"Wrote {weights}.json and {weights}.pt, metrics.csv and checkpoint.pt beside them.")
     click.echo(f"Use them: cgmgm-seis generate --weights {weights} --mag 3.5 --src LAT,LON")
+
+
+def _is_given(ctx: click.Context, option: str) -> bool:
+    return ctx.get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def _arguments(class_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of one model as its arguments; those of another are refused."""
+    choice, names = next(
+        (key, names) for key, (name, names) in MODELS.items() if name == class_name
+    )
+    if foreign := sorted(set(given) - set(names)):
+        raise click.UsageError(
+            f"--{foreign[0].replace('_', '-')} is no option of --model {choice}; "
+            f"it has {', '.join('--' + option.replace('_', '-') for option in names)}."
+        )
+    return {names[option]: value for option, value in given.items()}

@@ -124,7 +124,7 @@ def test_rolled_prior_is_torchs_gru_cell():
 
 def test_the_prior_hears_a_random_share_of_the_past():
     latents = torch.randn(2000, 50, 4)
-    heard = CGMGM._heard_past(latents, torch.Generator().manual_seed(0))
+    heard = CGMGM()._heard_past(latents, torch.Generator().manual_seed(0))
     shares = heard.mean(dim=1)
     assert set(heard.unique().tolist()) == {0.0, 1.0}
     # Uniform between none and all: mean 1/2, variance 1/12 and a little from 50 draws.

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from seisbench.data import WaveformDataset, WaveformDataWriter
+from seisbench.data import WaveformDataset
+from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis import CGMGM, from_points, load_model
 from cgmgm_seis.datasets import training_data
@@ -21,7 +22,6 @@ from cgmgm_seis.datasets.windows import event_split, read_records
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
 from cgmgm_seis.training import Trainer, TrainingConfig, train
 
-N_SAMPLES = 800
 CONFIG = TrainingConfig(epochs=4, batch_size=16, learning_rate=3e-3, device="cpu")
 # A trained model of this size and a run of it, also in a process of its own.
 PROGRAM = """
@@ -42,41 +42,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def a_model(seed=0):
     torch.manual_seed(seed)
     return CGMGM(n_samples=N_SAMPLES, latent_size=4, prior_size=4, embedding_size=4)
-
-
-def write_dataset(folder, n_events=12, per_event=4, change=lambda i, row, motion: None):
-    """Write decaying noise, louder for larger magnitudes; `change` edits rows and records."""
-    folder.mkdir(exist_ok=True)
-    rng = np.random.default_rng(1)
-    with WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
-        writer.data_format = {"dimension_order": "CW", "component_order": "ZNE"}
-        for i in range(n_events * per_event):
-            event = i // per_event
-            magnitude = 1.0 + 0.2 * event
-            origin = pd.Timestamp("2020-01-01T00:00:00Z") + pd.Timedelta(hours=event)
-            row = {
-                "source_id": f"event{event}",
-                "source_origin_time": origin.isoformat(),
-                "source_latitude_deg": 37.5 + 0.02 * event,
-                "source_longitude_deg": -122.0,
-                "source_depth_km": 5.0 + event,
-                "source_magnitude": magnitude,
-                "station_network_code": "BK",
-                "station_code": f"S{i % per_event}",
-                "station_location_code": "00",
-                "station_latitude_deg": 37.8,
-                "station_longitude_deg": -122.2 + 0.01 * (i % per_event),
-                "trace_start_time": (origin - pd.Timedelta(seconds=5)).isoformat(),
-                "trace_sampling_rate_hz": 100.0,
-                "trace_simulated": True,
-                "split": ("train", "train", "train", "dev", "train", "test")[event % 6],
-            }
-            decay = np.exp(-np.maximum(np.arange(N_SAMPLES) - 550, 0) / 80)
-            envelope = 1e-8 + 10.0 ** (magnitude - 7) * decay * (np.arange(N_SAMPLES) > 550)
-            motion = (envelope * rng.standard_normal((3, N_SAMPLES))).astype(np.float32)
-            change(event, row, motion)
-            writer.add_trace(row, motion)
-    return folder
 
 
 @pytest.fixture(scope="module")

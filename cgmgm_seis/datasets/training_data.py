@@ -1,42 +1,46 @@
 """From a data set to the tensors of training: splits, normalisation, features and their card."""
 
+import copy
 import hashlib
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from cgmgm_seis.datasets.windows import SPLITS, event_split, read_records
+from cgmgm_seis.datasets.windows import (
+    SPLITS,
+    LazyWaveforms,
+    event_split,
+    read_records,
+    scan_records,
+)
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.seeding import event_numbers
 
 logger = logging.getLogger(__name__)
 
 FEATURE_CHUNK = 256
 
 Features = dict[str, Tensor]
+Waveforms = NDArray[np.float32] | LazyWaveforms
 
 
-def prepare(
-    model: GroundMotionModel,
-    dataset: WaveformDataset | str | Path,
-    seed: int = 0,
-    skip_bad: bool = False,
-    progress: bool = False,
-) -> tuple[dict[str, Features], dict[str, Any]]:
-    """Read a data set and fit the model's normalisation to its training split.
-
-    A model that has been trained before keeps its normalisation, to which its weights belong.
+class TrainingData:
+    """The records of a data set by split, for models with one window.
 
     Parameters
     ----------
     model : GroundMotionModel
-        Says what to read; its ranges and scaling are set.
+        Says what to read.
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set; without a ``split`` column it is split event-wise.
     seed : int
@@ -45,6 +49,200 @@ def prepare(
         Leave out records with NaN or constant components.
     progress : bool
         Show a progress bar where stderr is a terminal.
+    workers : int
+        With more than 0, nothing is kept in memory: so many processes read the data set again
+        in every epoch.
+
+    Attributes
+    ----------
+    card : dict
+        The data's part of the weight card.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be used, or its train or dev split is empty.
+    """
+
+    def __init__(
+        self,
+        model: GroundMotionModel,
+        dataset: WaveformDataset | str | Path,
+        seed: int = 0,
+        skip_bad: bool = False,
+        progress: bool = False,
+        workers: int = 0,
+    ) -> None:
+        self.workers = workers
+        window = (
+            model.sampling_rate,
+            model.component_order,
+            model.start_offset_s,
+            model.n_samples,
+        )
+        self.waveforms: Waveforms
+        if workers:
+            self.waveforms, self.scenario = scan_records(dataset, *window, skip_bad, progress)
+        else:
+            self.waveforms, self.scenario = read_records(dataset, *window, skip_bad, progress)
+        scenario = self.scenario
+        given = "split" in scenario
+        split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
+        rows = {name: np.flatnonzero(split == name) for name in SPLITS}
+        for name in ("train", "dev"):
+            if not len(rows[name]):
+                raise DatasetError(
+                    f"The {name} split has 0 of {len(scenario)} records; train and dev need at "
+                    f"least 1."
+                )
+        self.rows = {name: part for name, part in rows.items() if len(part)}
+        events = {name: scenario["source_id"].iloc[r].nunique() for name, r in self.rows.items()}
+        if sum(events.values()) > scenario["source_id"].nunique():
+            logger.warning(
+                "The data set's splits share events; its dev and test losses are optimistic."
+            )
+        folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
+        self.card: dict[str, Any] = {
+            "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
+            "data": {
+                "name": folder.resolve().name,
+                "metadata_sha256": _metadata_sha256(folder),
+                "split": "of the data set" if given else "event-wise by seed",
+                "records": {name: len(part) for name, part in self.rows.items()},
+                "events": events,
+            },
+        }
+
+    def records(self, split: str) -> tuple[Waveforms, pd.DataFrame]:
+        """Return waveforms, perhaps unread, and scenario of a split."""
+        rows, waveforms = self.rows[split], self.waveforms
+        part = waveforms.part(rows) if isinstance(waveforms, LazyWaveforms) else waveforms[rows]
+        return part, self.scenario.iloc[rows]
+
+    def fit(self, model: GroundMotionModel) -> None:
+        """Fit a model's normalisation to the training split, if it has none from training."""
+        if not model.ranges:
+            # Models take slices of what they are given, which reads no more than those.
+            waveforms, scenario = self.records("train")
+            model.fit_normalisation(cast(NDArray[np.float32], waveforms), scenario)
+
+    def features(self, model: GroundMotionModel) -> dict[str, "Features | StreamedFeatures"]:
+        """Return `GroundMotionModel.features` of "train", "dev" and, where there is one, "test"."""
+        found: dict[str, Features | StreamedFeatures] = {}
+        for name, rows in self.rows.items():
+            scenario, waveforms = self.scenario, self.waveforms
+            if isinstance(waveforms, LazyWaveforms):
+                own = waveforms.part(rows), scenario.iloc[rows]
+                found[name] = StreamedFeatures(model, *own, self.workers)
+            else:
+                found[name] = _features(model, waveforms, scenario, rows)
+        return found
+
+
+class StreamedFeatures:
+    """Features of a split that worker processes compute from the data set, batch by batch.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        With its normalisation.
+    waveforms : LazyWaveforms
+        Records of the split.
+    scenario : pandas.DataFrame
+        Their scenario table.
+    workers : int
+        Processes that read ahead.
+
+    Attributes
+    ----------
+    events : numpy.ndarray
+        Rows of one number (record,) must stay in one batch.
+    """
+
+    def __init__(
+        self,
+        model: GroundMotionModel,
+        waveforms: LazyWaveforms,
+        scenario: pd.DataFrame,
+        workers: int,
+    ) -> None:
+        self.model = copy.deepcopy(model).cpu()
+        self.waveforms, self.scenario, self.workers = waveforms, scenario, workers
+        shared = "event" in self.__getitems__([0])
+        self.events = event_numbers(scenario) if shared else np.arange(len(scenario))
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitems__(self, rows: list[int]) -> Features:
+        """Read some rows, as `torch.utils.data` asks for them."""
+        index = np.array(rows)
+        return self.model.features(self.waveforms[index], self.scenario.iloc[index])
+
+    def batches(
+        self, parts: Sequence[NDArray[np.intp]], device: torch.device
+    ) -> Iterator[Features]:
+        """Yield the features of each batch of rows, read ahead by the workers."""
+        loader = DataLoader(
+            cast("Dataset[Features]", self),
+            batch_sampler=[part.tolist() for part in parts],
+            num_workers=self.workers,
+            collate_fn=_as_it_is,
+            pin_memory=device.type == "cuda",
+        )
+        for features in loader:
+            yield {key: tensor.to(device, non_blocking=True) for key, tensor in features.items()}
+
+
+class LoadedFeatures:
+    """Features of a split in the memory of a device.
+
+    Parameters
+    ----------
+    features : dict of torch.Tensor
+        `GroundMotionModel.features` of all records.
+    device : torch.device
+        Where they are kept.
+
+    Attributes
+    ----------
+    events : numpy.ndarray
+        Rows of one number (record,) must stay in one batch.
+    """
+
+    def __init__(self, features: Features, device: torch.device) -> None:
+        n = len(next(iter(features.values())))
+        self.events = features["event"].cpu().numpy() if "event" in features else np.arange(n)
+        self.features = {key: tensor.to(device) for key, tensor in features.items()}
+
+    def batches(
+        self, parts: Sequence[NDArray[np.intp]], device: torch.device
+    ) -> Iterator[Features]:
+        """Yield the features of each batch of rows."""
+        # One transfer of the rows; the batches are views of it.
+        rows = torch.as_tensor(np.concatenate(parts)).to(device)
+        for part in rows.split([len(part) for part in parts]):
+            yield {key: tensor[part] for key, tensor in self.features.items()}
+
+
+def prepare(
+    model: GroundMotionModel,
+    dataset: WaveformDataset | str | Path,
+    seed: int = 0,
+    skip_bad: bool = False,
+    progress: bool = False,
+    workers: int = 0,
+) -> tuple[dict[str, "Features | StreamedFeatures"], dict[str, Any]]:
+    """Read a data set and fit the model's normalisation to its training split.
+
+    A model that has been trained before keeps its normalisation, to which its weights belong.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        Says what to read; its ranges and scaling are set.
+    dataset, seed, skip_bad, progress, workers
+        As in `TrainingData`.
 
     Returns
     -------
@@ -58,48 +256,18 @@ def prepare(
     DatasetError
         If the data set cannot be used, or its train or dev split is empty.
     """
-    waveforms, scenario = read_records(
-        dataset,
-        model.sampling_rate,
-        model.component_order,
-        model.start_offset_s,
-        model.n_samples,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
-    given = "split" in scenario
-    split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
-    rows = {name: np.flatnonzero(split == name) for name in SPLITS}
-    for name in ("train", "dev"):
-        if not len(rows[name]):
-            raise DatasetError(
-                f"The {name} split has 0 of {len(scenario)} records; train and dev need at least 1."
-            )
-    rows = {name: part for name, part in rows.items() if len(part)}
-    events = {name: scenario["source_id"].iloc[part].nunique() for name, part in rows.items()}
-    if sum(events.values()) > scenario["source_id"].nunique():
-        logger.warning(
-            "The data set's splits share events; its dev and test losses are optimistic."
-        )
-
-    if not model.ranges:
-        model.fit_normalisation(waveforms[rows["train"]], scenario.iloc[rows["train"]])
-    folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
-    card = {
-        "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
-        "data": {
-            "name": folder.resolve().name,
-            "metadata_sha256": _metadata_sha256(folder),
-            "split": "of the data set" if given else "event-wise by seed",
-            "records": {name: len(part) for name, part in rows.items()},
-            "events": events,
-        },
+    data = TrainingData(model, dataset, seed, skip_bad, progress, workers)
+    data.fit(model)
+    card = data.card | {
         "condition_set": model.get_model_args().get("condition_set"),
         "component_order": model.component_order,
         "ranges": model.ranges,
     }
-    features = {name: _features(model, waveforms, scenario, part) for name, part in rows.items()}
-    return features, card
+    return data.features(model), card
+
+
+def _as_it_is(features: Any) -> Any:
+    return features
 
 
 def _features(

@@ -27,6 +27,47 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 GAP_S = 1.0
 
 
+class LazyWaveforms:
+    """Records that are read from the data set whenever they are indexed, not kept in memory.
+
+    Stands where an array (record, component, sample) would; indexing gives that array.
+
+    Parameters
+    ----------
+    dataset : seisbench.data.WaveformDataset
+        As `open_dataset` returns it; with all its chunks.
+    rows : numpy.ndarray
+        Rows of its metadata, one a record.
+    starts : numpy.ndarray
+        Sample at which each record starts.
+    n_samples : int
+        Length of the records.
+    """
+
+    def __init__(
+        self,
+        dataset: WaveformDataset,
+        rows: NDArray[np.intp],
+        starts: NDArray[np.intp],
+        n_samples: int,
+    ) -> None:
+        self.dataset, self.rows, self.starts, self.n_samples = dataset, rows, starts, n_samples
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: slice | NDArray[np.intp]) -> NDArray[np.float32]:
+        records = [
+            self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
+            for row, start in zip(self.rows[index], self.starts[index], strict=True)
+        ]
+        return np.stack(records).astype(np.float32, copy=False)
+
+    def part(self, index: NDArray[np.intp]) -> "LazyWaveforms":
+        """Return some of the records, unread."""
+        return LazyWaveforms(self.dataset, self.rows[index], self.starts[index], self.n_samples)
+
+
 def read_records(
     dataset: WaveformDataset | str | Path,
     sampling_rate: float,
@@ -73,14 +114,52 @@ def read_records(
         If the data set cannot be read, lacks columns, or no record is left; or if records are
         NaN or constant, unless `skip_bad` is set.
     """
+    window = (sampling_rate, component_order, start_offset_s, n_samples)
+    lazy, waveforms, scenario = _read(dataset, *window, skip_bad, progress, keep=True)
+    assert waveforms is not None
+    return waveforms[: len(lazy)], scenario
+
+
+def scan_records(
+    dataset: WaveformDataset | str | Path,
+    sampling_rate: float,
+    component_order: str,
+    start_offset_s: float,
+    n_samples: int,
+    skip_bad: bool = False,
+    progress: bool = False,
+) -> tuple[LazyWaveforms, pd.DataFrame]:
+    """Read all records once as `read_records` does, but keep none of them in memory.
+
+    Parameters, errors and scenario table are those of `read_records`; the waveforms are read
+    again, chunk by chunk of the data set, whenever they are indexed.
+    """
+    window = (sampling_rate, component_order, start_offset_s, n_samples)
+    lazy, _, scenario = _read(dataset, *window, skip_bad, progress, keep=False)
+    return lazy, scenario
+
+
+def _read(
+    dataset: WaveformDataset | str | Path,
+    sampling_rate: float,
+    component_order: str,
+    start_offset_s: float,
+    n_samples: int,
+    skip_bad: bool,
+    progress: bool,
+    keep: bool,
+) -> tuple[LazyWaveforms, NDArray[np.float32] | None, pd.DataFrame]:
+    """Read and check every record; return where they are, themselves, and their scenario."""
     dataset = open_dataset(dataset, sampling_rate, component_order)
     metadata = dataset.metadata
     rows = _usable_rows(metadata, component_order)
     first_samples = _first_samples(metadata, sampling_rate, start_offset_s)
     _say_resampled(metadata.iloc[rows], sampling_rate)
 
-    waveforms = np.empty((len(rows), len(component_order), n_samples), dtype=np.float32)
+    shape = (len(rows), len(component_order), n_samples)
+    waveforms = np.empty(shape, dtype=np.float32) if keep else None
     kept: list[dict[str, Any]] = []
+    kept_rows: list[int] = []
     starts: list[int] = []
     bad: list[str] = []
     uncovered = 0
@@ -95,8 +174,10 @@ def read_records(
         elif _has_gap(window, sampling_rate):
             uncovered += 1
         else:
-            waveforms[len(kept)] = window
+            if waveforms is not None:
+                waveforms[len(kept)] = window
             kept.append(values)
+            kept_rows.append(int(row))
             starts.append(first)
 
     if bad and not skip_bad:
@@ -114,7 +195,8 @@ def read_records(
         )
     scenario = _scenario(kept, np.array(starts), sampling_rate)
     scenario = scenario.assign(trace_component_order=component_order, trace_npts=n_samples)
-    return waveforms[: len(kept)], scenario
+    lazy = LazyWaveforms(dataset, np.array(kept_rows), np.array(starts), n_samples)
+    return lazy, waveforms, scenario
 
 
 def event_split(

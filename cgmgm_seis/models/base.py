@@ -25,6 +25,7 @@ from tqdm import tqdm
 from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.conditions import RANGE_COLUMNS, check_ranges, training_ranges
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
+from cgmgm_seis.parallel import Share
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.streams import to_stream
 
@@ -73,6 +74,8 @@ class GroundMotionModel(SeisBenchModel):
         self.default_args: dict[str, Any] = {}
         # Share of the epochs that are done, for losses that change on the way; set by training.
         self.training_progress = 1.0
+        # Rows of the batch that `loss` gets, where several processes share it; set by training.
+        self.share: Share | None = None
         self.weights_name = "untrained"
         self.weights_sha256 = ""
         self.component_order = component_order
@@ -185,6 +188,31 @@ class GroundMotionModel(SeisBenchModel):
             For the weight card.
         """
         return {}
+
+    def score(self, losses: Mapping[str, float]) -> float:
+        """Return what to compare trainings with other settings by; the smaller, the better.
+
+        Parameters
+        ----------
+        losses : mapping
+            Means over a split of what `loss` returns.
+        """
+        return losses["loss"]
+
+    def _normal(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Return standard normal numbers like a tensor (record, ..) of the batch."""
+        return self._own_rows(self._whole(like).normal_(generator=generator))
+
+    def _uniform(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Return numbers between 0 and 1 like a tensor (record, ..) of the batch."""
+        return self._own_rows(self._whole(like).uniform_(generator=generator))
+
+    def _whole(self, like: Tensor) -> Tensor:
+        n_records = len(like) if self.share is None else self.share.total
+        return like.new_empty(n_records, *like.shape[1:])
+
+    def _own_rows(self, whole: Tensor) -> Tensor:
+        return whole if self.share is None else whole[self.share.first : self.share.last]
 
     # ---- what every generator can do -------------------------------------------------------
 

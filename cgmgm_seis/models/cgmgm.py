@@ -1,7 +1,8 @@
 """CGM-GM, the published conditional generative model of ground motion."""
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,10 +183,10 @@ class CGMGM(GroundMotionModel):
         # learn what the prior must know, such as when the waves arrive.
         given = condition if self.published else condition.detach()
         mean, log_variance = self.encoder(target, given)
-        noise = torch.empty_like(mean).normal_(generator=generator)
+        noise = self._normal(mean, generator)
         latents = mean + torch.exp(0.5 * log_variance) * noise
         if self.published:
-            noise = torch.empty_like(mean).normal_(generator=generator)
+            noise = self._normal(mean, generator)
             _, prior_mean, prior_log_variance = self.prior.roll(condition, noise)
         else:
             heard = self._heard_past(latents, generator) if self.past_dropout else None
@@ -207,8 +208,21 @@ class CGMGM(GroundMotionModel):
         loss = parts["amplitude"] + self.alpha * parts["waveform"] + self.beta * parts["divergence"]
         return {"loss": loss, **parts}
 
-    @staticmethod
-    def _heard_past(latents: Tensor, generator: torch.Generator) -> Tensor:
+    def score(self, losses: Mapping[str, float]) -> float:
+        """Return minus the evidence lower bound, nats a record, whatever alpha and beta are.
+
+        The decoder's output is taken as the mean of normal log amplitudes with one standard
+        deviation for all, the best one: the root of the mean squared error (Rybkin, Daniilidis &
+        Levine 2021).  The loss itself falls with its weights alpha and beta.
+        """
+        n_amplitudes = self.spectrogram.n_frames * (
+            self.spectrogram.n_bins * len(self.component_order)
+        )
+        variance = losses["amplitude"] / n_amplitudes
+        logarithm = 1.0 + math.log(2.0 * math.pi * variance) if variance > 0.0 else -math.inf
+        return 0.5 * n_amplitudes * logarithm + losses["divergence"]
+
+    def _heard_past(self, latents: Tensor, generator: torch.Generator) -> Tensor:
         """Return a mask (record, frame) of the latents that the prior hears in training.
 
         A prior that hears its whole past learns little else: the loudness of a record, say, from
@@ -216,9 +230,8 @@ class CGMGM(GroundMotionModel):
         by itself.  So it hears a random share of the past, between none and all, as in the word
         dropout of Bowman et al. (2016).
         """
-        n_records, n_frames = latents.shape[:2]
-        share = torch.rand(n_records, 1, generator=generator, device=latents.device)
-        draws = torch.rand(n_records, n_frames, generator=generator, device=latents.device)
+        share = self._uniform(latents[:, :1, 0], generator)
+        draws = self._uniform(latents[:, :, 0], generator)
         return (draws < share).to(latents.dtype)
 
     def _waveform_error(self, output: Tensor, batch: Batch) -> Tensor:

@@ -15,7 +15,8 @@ from cgmgm_seis.evolution import Evolution
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
-from cgmgm_seis.seeding import generator, record_keys
+from cgmgm_seis.parallel import gathered
+from cgmgm_seis.seeding import event_numbers, generator, record_keys
 from cgmgm_seis.spatial import local_km, random_waves, scenario_features, station_spacing_km
 from cgmgm_seis.spatial_fields import fit_correlation, gaussian_fields
 
@@ -199,13 +200,10 @@ class EvolutionaryCGM(GroundMotionModel):
             (record,), a number that records of an event share; "receiver" (record, 2), km east
             and north.
         """
-        events = [
-            int(generator("event", str(name)).integers(2**62)) for name in scenario["source_id"]
-        ]
         return {
             **self.conditions(scenario),
             "powers": self.powers(waveforms),
-            "event": torch.tensor(events),
+            "event": torch.as_tensor(event_numbers(scenario)),
             "receiver": torch.as_tensor(self._receivers(scenario), dtype=torch.float32),
         }
 
@@ -286,9 +284,9 @@ class EvolutionaryCGM(GroundMotionModel):
             mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
             _, event = torch.unique(batch["event"], return_inverse=True)
             if self.training:
-                self.effects.follow(mean, log_variance.exp(), event)
+                self.effects.follow(mean, log_variance.exp(), batch["event"])
             divergence = self.effects.divergence(mean, log_variance, event) / len(mean)
-            noise = torch.empty_like(mean).normal_(generator=generator)
+            noise = self._normal(mean, generator)
             latents = mean + torch.exp(0.5 * log_variance) * noise
             output = self.decoder.with_latents(output, latents, magnitude)
             spectra = self.decoder.spectra(output)
@@ -327,7 +325,7 @@ class EvolutionaryCGM(GroundMotionModel):
             onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
             mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
             latents = self.effects.standardised(mean, log_variance.exp())
-            parts.append([*latents, batch["event"], batch["receiver"]])
+            parts.append(gathered(*latents, batch["event"], batch["receiver"]))
         columns = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
         found = fit_correlation(*columns)
         effects = self.effects

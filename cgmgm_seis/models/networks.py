@@ -5,6 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from cgmgm_seis.parallel import BatchNorm
+
 
 class SequenceEncoder(nn.Module):
     """Posterior of the latents: GRU over the frames, batch norm, one MLP each for the moments."""
@@ -13,7 +15,7 @@ class SequenceEncoder(nn.Module):
         super().__init__()
         width = 128 + embedding_size
         self.gru = nn.GRU(input_size + embedding_size, width, batch_first=True)
-        self.norm = nn.BatchNorm1d(width)
+        self.norm = BatchNorm(width)
         self.mean = mlp(width, 64, latent_size)
         self.log_variance = mlp(width, 64, latent_size)
 

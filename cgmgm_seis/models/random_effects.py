@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cgmgm_seis.parallel import gathered
+
 # Share of a batch in the running moments of the prior.
 MOMENTUM = 0.02
 # Least variance between events, in units of that within them.
@@ -52,8 +54,10 @@ class RandomEffects(nn.Module):
         mean, variance : torch.Tensor
             Of the posterior of every record, (record, latent).
         event : torch.Tensor
-            Number of the event of every record, 0, 1, ..
+            Number of the event of every record.
         """
+        mean, variance, event = gathered(mean, variance, event)
+        _, event = torch.unique(event, return_inverse=True)
         counts = torch.bincount(event).to(mean.dtype)
         n_records, n_events = len(mean), len(counts)
         if n_events < 2 or n_records <= n_events:
