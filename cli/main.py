@@ -12,6 +12,7 @@ COMMANDS = {
     "grid": ("cgmgm_seis_cli.grid:grid", "Draw shaking maps and wavefields of an earthquake."),
     "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
+    "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),
     "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),
     "weights": ("cgmgm_seis_cli.weights:weights", "List and describe trained weights."),
 }

@@ -1,0 +1,113 @@
+"""What a search minimises: the score of one trial, epoch by epoch."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cgmgm_seis.datasets.training_data import TrainingData
+from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.recipe import Recipe
+from cgmgm_seis.trainer import Trainer
+
+DEV, DISCRIMINATIVE = "dev", "discriminative"
+OBJECTIVES = (DEV, DISCRIMINATIVE)
+# Classifiers of the discriminative score.
+N_CLASSIFIERS = 3
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all trials of a search share.
+
+    Parameters
+    ----------
+    dataset : str or pathlib.Path
+        SeisBench data set.
+    objective : str
+        "dev": `GroundMotionModel.score` of the dev split.  "discriminative": how far a classifier
+        of dev records and generated ones is from guessing, on events that it was not trained on.
+    seed : int
+        Of the weights, batches and noise of every trial, and of the search.
+    device : str
+        As in `TrainingConfig`.
+    skip_bad : bool
+        Leave out records with NaN or constant components.
+    """
+
+    dataset: str | Path
+    objective: str = DEV
+    seed: int = 0
+    device: str = "auto"
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise TrainingError(
+                f"objective = '{self.objective}' is not allowed; {' or '.join(OBJECTIVES)} is."
+            )
+
+    def read(self, recipe: Recipe, progress: bool = False) -> TrainingData:
+        """Read the data set once for all trials."""
+        model = recipe.new_model(self.seed)
+        return TrainingData(model, self.dataset, self.seed, self.skip_bad, progress)
+
+
+class Attempt:
+    """One trial: a model of a recipe, trained epoch by epoch.
+
+    Parameters
+    ----------
+    study : Study
+        What it shares with the others.
+    recipe : Recipe
+        Its settings.
+    data : TrainingData
+        The records.
+    """
+
+    def __init__(self, study: Study, recipe: Recipe, data: TrainingData) -> None:
+        self.study, self.data = study, data
+        with torch.random.fork_rng(devices=[]):
+            self.model = recipe.new_model(study.seed)
+        self.model.to_device(study.device)
+        data.fit(self.model)
+        self.trainer = Trainer(
+            self.model, data.features(self.model), recipe.config(seed=study.seed)
+        )
+
+    def scores(self) -> Iterator[float]:
+        """Train; yield the dev score of the weights with the least dev loss after every epoch."""
+        while self.trainer.stop_reason(math.inf) is None:
+            self.trainer.run_epoch()
+            yield self.dev_score()
+
+    def dev_score(self) -> float:
+        """Return the score of the best weights so far on the dev split."""
+        row = self.trainer.history[self.trainer.best_epoch - 1]
+        prefix = "dev_"
+        losses = {
+            key.removeprefix(prefix): value for key, value in row.items() if key.startswith(prefix)
+        }
+        return self.model.score(losses)
+
+    def objective(self) -> float:
+        """Return the objective's value for the best weights."""
+        if self.study.objective == DEV:
+            return self.dev_score()
+        return self._discriminative_score()
+
+    def _discriminative_score(self) -> float:
+        """Draw the dev records' scenarios, phases and all, and train classifiers."""
+        from cgmgm_seis.discriminator import discriminative_score
+
+        self.model.load_state_dict(self.trainer.best_weights)
+        self.model.eval()
+        recorded, scenario = self.data.records("dev")
+        generated = self.model.sample(scenario, seed=self.study.seed, extrapolate=True)[:, 0]
+        score = discriminative_score(
+            recorded[:], generated, scenario["source_id"], self.study.seed, N_CLASSIFIERS
+        )
+        return score.mean

@@ -1,0 +1,160 @@
+"""Trials on many machines: Ray Tune with the same objective, space and file of trials."""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from cgmgm_seis.datasets.training_data import TrainingData
+from cgmgm_seis.errors import CgmgmError, TrainingError
+from cgmgm_seis.tuning.objective import Attempt
+from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
+
+if TYPE_CHECKING:
+    from cgmgm_seis.tuning.search import Search
+
+# A trial whose worker died starts again so many times.
+RESTARTS = 3
+
+
+def run_on_ray(
+    search: "Search",
+    data: TrainingData,
+    trials: TrialsFile,
+    n_trials: int,
+    done: Callable[[Trial], None],
+) -> None:
+    """Run trials on the workers of Ray: of the cluster that RAY_ADDRESS names, or local ones.
+
+    Hyperopt's TPE suggests (`HyperOptSearch`), asynchronous successive halving (ASHA: Li et al.
+    2020) stops hopeless trials; the records are in Ray's object store, once a machine.  Workers
+    finish in any order, so a search on Ray repeats itself only where it has one worker.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    data : TrainingData
+        The records.
+    trials : TrialsFile
+        Trials before, from which TPE goes on.
+    n_trials : int
+        How many to run.
+    done : callable
+        Takes every finished trial.
+
+    Raises
+    ------
+    TrainingError
+        If Ray is not installed.
+    """
+    if not n_trials:
+        return
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    try:
+        import ray
+        from ray import tune
+        from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
+        from ray.tune.search.hyperopt import HyperOptSearch
+    except ImportError as error:
+        raise TrainingError(
+            "Ray is not installed; pip install 'cgmgm-seis[distributed]' installs it."
+        ) from error
+
+    class Record(tune.Callback):
+        """Keep every trial as it ends."""
+
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            result = trial.last_result or {}
+            keep(trial, result, result.get("state", FAILED), result.get("message", ""))
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            keep(trial, trial.last_result or {}, FAILED, f"its worker died {RESTARTS + 1} times")
+
+    def keep(trial: Any, result: Mapping[str, Any], state: str, message: str) -> None:
+        score = None if state == FAILED else float(result["score"])
+        scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
+        number = trials.next_number()
+        done(Trial(number, dict(trial.config), state, score, scores, seconds, message))
+
+    study, epochs = search.study, search.any_recipe().config().epochs
+    random = np.random.RandomState([study.seed, len(trials.trials)])
+    suggestions = HyperOptSearch(
+        search.space.expression(), metric="score", mode="min", n_initial_points=search.n_random
+    )
+    suggestions.set_state(
+        {"hyperopt_trials": trials.to_hyperopt(search.space), "rstate": random.get_state()}
+    )
+    scheduler = FIFOScheduler()
+    if search.judges_early and epochs > 1:
+        scheduler = AsyncHyperBandScheduler(
+            "epoch", metric="score", mode="min", max_t=epochs, grace_period=max(1, epochs // 8)
+        )
+    gpus = int(study.device in ("auto", "cuda") and torch.cuda.is_available())
+    started = not ray.is_initialized()
+    if started:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            trainable = tune.with_parameters(_trial, search=search, data=data)
+            tuner = tune.Tuner(
+                tune.with_resources(trainable, {"cpu": 1, "gpu": gpus}),
+                tune_config=tune.TuneConfig(
+                    search_alg=suggestions, scheduler=scheduler, num_samples=n_trials
+                ),
+                run_config=tune.RunConfig(
+                    name="search",
+                    storage_path=folder,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=RESTARTS),
+                    callbacks=[Record()],
+                ),
+            )
+            before = len(trials.trials)
+            tuner.fit()
+    finally:
+        if started:
+            ray.shutdown()
+    if len(trials.trials) < before + n_trials:  # Ray ends in order after Ctrl-C
+        raise KeyboardInterrupt
+
+
+def _trial(config: dict[str, Any], search: "Search", data: TrainingData) -> None:
+    """Train one trial in a worker and report after every epoch."""
+    from ray import tune
+
+    scores: list[float] = []
+
+    def report(score: float, state: str, message: str = "") -> None:
+        # A trial that is stopped leaves its last report.
+        tune.report(
+            {
+                "score": score if math.isfinite(score) else math.inf,
+                "state": state,
+                "message": message,
+                "scores": list(scores),
+                "epoch": len(scores),
+            }
+        )
+
+    try:
+        recipe = search.recipe(config)
+        attempt, n_epochs = Attempt(search.study, recipe, data), recipe.config().epochs
+        for score in attempt.scores():
+            scores.append(score)
+            if search.judges_early and len(scores) < n_epochs:
+                report(score, STOPPED)
+        score = attempt.objective()
+        if not math.isfinite(score):
+            raise TrainingError(f"The score is {score}; it must be finite.")
+    except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        report(math.inf, FAILED, message)
+    else:
+        report(score, COMPLETE)

@@ -1,0 +1,268 @@
+"""Search for the settings of a generator with hyperopt's TPE, then train with the best."""
+
+import json
+import logging
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import hyperopt
+from hyperopt import Domain
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.training_data import TrainingData
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.recipe import Recipe
+from cgmgm_seis.runs import check_place, write_file
+from cgmgm_seis.seeding import generator
+from cgmgm_seis.training import TrainingConfig, train
+from cgmgm_seis.tuning.objective import DEV, Attempt, Study
+from cgmgm_seis.tuning.plots import plot_trials
+from cgmgm_seis.tuning.space import SearchSpace
+from cgmgm_seis.tuning.trials import FAILED, STOPPED, TRIALS_FILE, Trial, TrialsFile
+
+logger = logging.getLogger(__name__)
+
+BEST_FILE, FIGURE_FILE, BEST_FOLDER = "best.json", "trials.png", "best"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search: its study, its space, and the settings that no trial changes.
+
+    Parameters
+    ----------
+    study : Study
+        Data and objective.
+    space : SearchSpace
+        What is varied.
+    fixed : mapping
+        Further arguments of the generator and settings of the training, "epochs" among them.
+    n_random : int
+        Trials at random before TPE (Bergstra et al. 2011) has seen enough.
+    stops : bool
+        Stop hopeless trials early.
+    """
+
+    study: Study
+    space: SearchSpace
+    fixed: Mapping[str, Any]
+    n_random: int = 5
+    stops: bool = True
+
+    @property
+    def judges_early(self) -> bool:
+        """Whether trials are stopped: only the dev score tells about itself before the end."""
+        return self.stops and self.study.objective == DEV
+
+    def recipe(self, settings: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of a trial."""
+        return self.space.recipe(settings, seed=self.study.seed, **self.fixed)
+
+    def any_recipe(self) -> Recipe:
+        """Return the recipe of what is fixed, which says what to read."""
+        return self.space.recipe({}, **self.fixed)
+
+    def identity(self, data: TrainingData) -> dict[str, Any]:
+        """Return what a resumed search must share, JSON-ready."""
+        return {
+            "model": self.space.model,
+            "space": dict(self.space.ranges),
+            "fixed": dict(self.fixed),
+            "objective": self.study.objective,
+            "n_random": self.n_random,
+            "stops": self.stops,
+            "seed": self.study.seed,
+            "data": data.card["data"],
+        }
+
+
+def tune(
+    search: Search,
+    out: str | Path,
+    n_trials: int = 30,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    ray: bool = False,
+    retrain: bool = True,
+) -> Path:
+    """Search, then train with the settings of the best trial.
+
+    The folder holds trials.json, whole after every trial; trials.csv and trials.png, the same as
+    table and figure; best.json, a recipe for `cgmgm-seis train --config`; and the folder best, a
+    run with the weights of the best trial's settings, which on the same machine are its own.
+
+    On one machine, trial n depends on the seed and the trials before it alone: a search that was
+    killed repeats the trial that it was in and ends as if it had not been.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    out : str or pathlib.Path
+        Folder of the search.
+    n_trials : int
+        Number of trials, those before a resume among them.
+    resume : bool
+        Continue the search in `out`, or start if there is none; with more trials, go on.
+    overwrite : bool
+        Replace the search in `out`.
+    progress : bool
+        Show progress bars where stderr is a terminal.
+    ray : bool
+        Run the trials on Ray's workers, see `cgmgm_seis.tuning.on_ray`.
+    retrain : bool
+        Train the best.
+
+    Returns
+    -------
+    pathlib.Path
+        Path of the best weights without suffix; without `retrain`, that of best.json.
+
+    Raises
+    ------
+    TrainingError
+        If no trial is complete, or a resumed search is another one.
+    DatasetError
+        If the data set cannot be used.
+    OutputError
+        If `out` exists or cannot be written.
+    """
+    out = Path(out)
+    if n_trials < 1:
+        raise TrainingError(f"trials = {n_trials} is not allowed; 1 or more is.")
+    check_place(out)
+    found = (out / TRIALS_FILE).is_file()
+    if out.exists() and not (found and (resume or overwrite)) and any(out.iterdir()):
+        raise OutputError(
+            f"{out} exists already; --resume (resume=True) continues and --overwrite "
+            f"(overwrite=True) replaces a search in it."
+        )
+    data = search.study.read(search.any_recipe(), progress)
+    if overwrite and not resume:
+        (out / TRIALS_FILE).unlink(missing_ok=True)
+    trials = TrialsFile(out, search.identity(data))
+    hidden = None if progress else True
+    missing = max(0, n_trials - len(trials.trials))
+    try:
+        with tqdm(total=n_trials, initial=n_trials - missing, desc="Trials", disable=hidden) as bar:
+
+            def done(trial: Trial) -> None:
+                trials.add(trial)
+                _show(out, search, trials)
+                _say(trial)
+                bar.update()
+
+            if ray:
+                from cgmgm_seis.tuning.on_ray import run_on_ray
+
+                run_on_ray(search, data, trials, missing, done)
+            else:
+                for _ in range(missing):
+                    number = trials.next_number()
+                    settings = suggest(search, trials, number)
+                    done(run_trial(search, data, trials, number, settings))
+    except KeyboardInterrupt as error:
+        raise TrainingError(
+            f"Interrupted after {len(trials.trials)} trials; {trials.path} keeps them, and the "
+            f"same command with --resume (resume=True) continues."
+        ) from error
+    best = trials.best()
+    recipe = search.recipe(best.settings)
+    about = {
+        "objective": search.study.objective,
+        "score": best.score,
+        "trial": best.number,
+        "trials": len(trials.trials),
+        "median_of_complete": statistics.median(trials.complete_scores()),
+    }
+    write_file(out / BEST_FILE, recipe.as_json(**about))
+    if not retrain:
+        return out / BEST_FILE
+    study = search.study
+    made = f"Best of {len(trials.trials)} trials of a search by the {study.objective} score."
+    config = recipe.config(device=study.device, skip_bad=study.skip_bad, docstring=made)
+    return train(
+        recipe.new_model(study.seed),
+        study.dataset,
+        out / BEST_FOLDER,
+        config,
+        resume=_is_of(out / BEST_FOLDER, config),
+        overwrite=True,
+        progress=progress,
+    )
+
+
+def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
+    """Return the settings of trial `number`: at random first, then those TPE expects to be best.
+
+    Tree-structured Parzen estimators (Bergstra et al. 2011) of hyperopt.
+    """
+    domain = Domain(lambda point: point, search.space.expression())
+    seed = int(generator(search.study.seed, "suggest", number).integers(2**31 - 1))
+    (document,) = hyperopt.tpe.suggest(
+        [number], domain, trials.to_hyperopt(search.space), seed, n_startup_jobs=search.n_random
+    )
+    point = {name: values[0] for name, values in document["misc"]["vals"].items()}
+    return search.space.settings(point)
+
+
+def run_trial(
+    search: Search,
+    data: TrainingData,
+    trials: TrialsFile,
+    number: int,
+    settings: Mapping[str, Any],
+) -> Trial:
+    """Train one trial, unless it is hopeless; what fails is kept as failed."""
+    began = time.monotonic()
+    trial = Trial(number, dict(settings))
+    try:
+        attempt = Attempt(search.study, search.recipe(settings), data)
+        for score in attempt.scores():
+            trial.scores.append(score)
+            if search.judges_early and trials.is_hopeless(trial.scores):
+                trial.state = STOPPED
+                break
+        trial.score = attempt.dev_score() if trial.state == STOPPED else attempt.objective()
+        if not math.isfinite(trial.score):
+            raise TrainingError(f"The score is {trial.score}; it must be finite.")
+    except OutputError:
+        raise
+    except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
+        # A setting that cannot be trained is a result; torch has no error of its own.
+        trial.state, trial.score = FAILED, None
+        trial.message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    trial.seconds = time.monotonic() - began
+    return trial
+
+
+def _say(trial: Trial) -> None:
+    result = trial.message if trial.state == FAILED else f"{trial.score:.6g}"
+    settings = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in trial.settings.items()
+    )
+    logger.info("Trial %d %s: %s (%s)", trial.number, trial.state, result, settings)
+
+
+def _show(out: Path, search: Search, trials: TrialsFile) -> None:
+    """Draw the trials anew."""
+    figure = plot_trials(trials.trials, search.space, search.study.objective)
+    temporary = out / f".{FIGURE_FILE}"
+    figure.savefig(temporary, format="png")
+    temporary.replace(out / FIGURE_FILE)
+
+
+def _is_of(folder: Path, config: TrainingConfig) -> bool:
+    """Tell whether a run folder is of these settings, so that a killed training goes on."""
+    try:
+        before = json.loads((folder / "config.json").read_text())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return {**before, "name": ""} == json.loads(json.dumps(vars(replace(config, name=""))))

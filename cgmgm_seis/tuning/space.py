@@ -1,0 +1,159 @@
+"""What a search may choose: arguments of a generator and settings of its training."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hyperopt
+from hyperopt import hp
+
+from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.recipe import Recipe, arguments_of, settings_of
+
+# Settings that would change what is compared, or for how long it is trained.
+FIXED = ("epochs", "seed", "patience", "skip_bad", "only", "tensorboard", "component_order")
+
+# A list is a choice; "from", "to" a range, uniform in the logarithm.
+SPACES: dict[str, dict[str, Any]] = {
+    # Ren et al. (2026).  Their alpha weighs an error in m/s and does nothing; here it is relative.
+    "CGMGM": {
+        "learning_rate": [6e-4, 7e-4, 8e-4],
+        "prior_size": [16, 32],
+        "latent_size": [8, 16, 32],
+        "beta": [0.01, 0.02, 0.05, 0.1, 0.2],
+        "weight_decay": [1e-6, 5e-6, 1e-5],
+        "alpha": [0.01, 0.05, 0.1],
+        "embedding_size": [16, 32],
+        "batch_size": [128, 256],
+    },
+    "EvolutionaryCGM": {
+        "learning_rate": {"from": 1e-3, "to": 1e-2},
+        "weight_decay": {"from": 3e-3, "to": 0.3},
+        "batch_size": [16, 32, 64],
+        "n_latents": [8, 16, 24],
+        "width": [64, 128, 192],
+        "n_waves": [32, 64, 128],
+        "feature_length": [1.5, 2.5, 4.0],
+    },
+}
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The settings that a search varies, and how.
+
+    Parameters
+    ----------
+    model : str
+        Name of a generator, see `cgmgm_seis.pretrained.MODELS`.
+    ranges : mapping
+        Name of an argument of the generator or of a setting of the training to a list of values,
+        or to ``{"from": low, "to": high}``, searched uniformly in the logarithm.
+
+    Raises
+    ------
+    TrainingError
+        If a name is unknown, a range is empty or a value not allowed.
+
+    Examples
+    --------
+    >>> space = SearchSpace("CGMGM", {"latent_size": [8, 16], "beta": {"from": 0.01, "to": 0.2}})
+    >>> space.settings({"latent_size": 1, "beta": 0.1})
+    {'latent_size': 16, 'beta': 0.1}
+    """
+
+    model: str
+    ranges: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        names = self.searchable(self.model)
+        if not self.ranges:
+            raise TrainingError(f"The search space is empty; it holds some of {', '.join(names)}.")
+        for name, values in self.ranges.items():
+            if name not in names:
+                raise TrainingError(
+                    f"'{name}' cannot be searched for {self.model}; {', '.join(names)} can."
+                )
+            for value in self._ends(name, values):
+                self.recipe({name: value})
+
+    @staticmethod
+    def searchable(model: str) -> list[str]:
+        """Return the names of what can be searched."""
+        return [name for name in {**arguments_of(model), **settings_of(model)} if name not in FIXED]
+
+    @staticmethod
+    def _ends(name: str, values: Any) -> Sequence[Any]:
+        if isinstance(values, list) and values:
+            return values
+        if isinstance(values, dict) and set(values) == {"from", "to"}:
+            low, high = values["from"], values["to"]
+            if (
+                all(isinstance(end, int | float) for end in (low, high))
+                and 0 < low < high < math.inf
+            ):
+                return [float(low), float(high)]
+        raise TrainingError(
+            f"{name} = {values} is no range; a list of values or "
+            '{"from": low, "to": high} with 0 < low < high is.'
+        )
+
+    def expression(self) -> dict[str, Any]:
+        """Return the space as hyperopt has it, a stochastic expression for every name."""
+        return {
+            name: hp.choice(name, values)
+            if isinstance(values, list)
+            else hp.loguniform(name, math.log(values["from"]), math.log(values["to"]))
+            for name, values in self.ranges.items()
+        }
+
+    def settings(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values at a point of hyperopt, which has indices for choices."""
+        found: dict[str, Any] = hyperopt.space_eval(self.expression(), dict(point))
+        return {name: found[name] for name in self.ranges}
+
+    def point(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return hyperopt's point for values: the inverse of `settings`."""
+        return {
+            name: values.index(settings[name]) if isinstance(values, list) else settings[name]
+            for name, values in self.ranges.items()
+        }
+
+    def recipe(self, settings: Mapping[str, Any], **fixed: Any) -> Recipe:
+        """Return the recipe of values, with further arguments and settings that are fixed."""
+        both = {**fixed, **settings}
+        arguments = arguments_of(self.model)
+        recipe = Recipe(
+            self.model,
+            {name: value for name, value in both.items() if name in arguments},
+            {name: value for name, value in both.items() if name not in arguments},
+        )
+        recipe.config()
+        return recipe
+
+
+def default_space(model: str) -> SearchSpace:
+    """Return the paper's space for CGMGM, the project's own for EvolutionaryCGM."""
+    arguments_of(model)
+    return SearchSpace(model, SPACES[model])
+
+
+def read_space(model: str, path: str | Path) -> SearchSpace:
+    """Read a space from a JSON file, an object of names and their lists or ranges.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or no space of this model.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TrainingError(f"{path} is not a readable JSON file: {reason}.") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path} is no search space; an object of names and their values is.")
+    return SearchSpace(model, content)

@@ -1,0 +1,171 @@
+"""The trials of a search: a file that a killed search leaves whole, a table, and their ranks."""
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hyperopt import JOB_STATE_DONE, STATUS_FAIL, STATUS_OK, Trials
+
+from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.runs import write_file
+from cgmgm_seis.tuning.space import SearchSpace
+
+TRIALS_FILE = "trials.json"
+TABLE_FILE = "trials.csv"
+COMPLETE, STOPPED, FAILED = "complete", "stopped", "failed"
+# Trials that must be complete before others are compared with their median.
+FEWEST_COMPARED = 4
+
+
+@dataclass
+class Trial:
+    """One trial of a search.
+
+    Parameters
+    ----------
+    number : int
+        0, 1, ..
+    settings : dict
+        Values of what is searched.
+    state : str
+        "complete"; "stopped" early, for it was worse than others; or "failed".
+    score : float, optional
+        The objective's value, the smaller the better; of a failed trial None.
+    scores : list of float
+        Best score on the dev split up to each epoch.
+    seconds : float
+        Wall time.
+    message : str
+        Why it failed.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    state: str = COMPLETE
+    score: float | None = None
+    scores: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    message: str = ""
+
+
+class TrialsFile:
+    """The finished trials of a search, on disk after each of them.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the search.
+    identity : mapping
+        What a resumed search must share with the one before, JSON-ready.
+
+    Raises
+    ------
+    TrainingError
+        If the file is damaged or of another search.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.path = folder / TRIALS_FILE
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self.trials: list[Trial] = []
+        if self.path.is_file():
+            self._load()
+
+    def add(self, trial: Trial) -> None:
+        """Keep a finished trial; those of several workers finish in any order."""
+        self.trials = sorted([*self.trials, trial], key=lambda known: known.number)
+        content = {"search": self.identity, "trials": [asdict(known) for known in self.trials]}
+        write_file(self.path, (json.dumps(content, indent=1) + "\n").encode())
+        write_file(self.path.with_name(TABLE_FILE), self.table().to_csv(index=False).encode())
+
+    def next_number(self) -> int:
+        """Return the number of the next trial."""
+        return 1 + max((trial.number for trial in self.trials), default=-1)
+
+    def best(self) -> Trial:
+        """Return the complete trial with the least score.
+
+        Raises
+        ------
+        TrainingError
+            If there is none.
+        """
+        complete = [trial for trial in self.trials if trial.state == COMPLETE]
+        if not complete:
+            reason = next((trial.message for trial in self.trials if trial.message), "")
+            raise TrainingError(
+                f"0 of {len(self.trials)} trials are complete, 1 is needed; the first failed "
+                f"because: {reason}"
+            )
+        return min(complete, key=lambda trial: (trial.score, trial.number))
+
+    def complete_scores(self) -> list[float]:
+        """Return the scores of the complete trials."""
+        return [t.score for t in self.trials if t.state == COMPLETE and t.score is not None]
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a trial."""
+        rows = [
+            {
+                "trial": trial.number,
+                "state": trial.state,
+                "score": trial.score,
+                "epochs": len(trial.scores),
+                "seconds": round(trial.seconds, 1),
+                **trial.settings,
+                "message": trial.message,
+            }
+            for trial in self.trials
+        ]
+        return pd.DataFrame(rows)
+
+    def is_hopeless(self, scores: list[float]) -> bool:
+        """Tell whether a trial is worse than the median of the complete ones after its epochs.
+
+        The median stopping rule of Golovin et al. (2017), with the best score up to an epoch.
+        """
+        n = len(scores)
+        others = [trial.scores[n - 1] for trial in self.trials if trial.state == COMPLETE]
+        return len(others) >= FEWEST_COMPARED and scores[-1] > statistics.median(others)
+
+    def to_hyperopt(self, space: SearchSpace) -> Trials:
+        """Return the trials as hyperopt has them."""
+        trials = Trials()
+        for trial in self.trials:
+            point = space.point(trial.settings)
+            misc = {
+                "tid": trial.number,
+                "cmd": ("domain_attachment", "FMinIter_Domain"),
+                "idxs": {name: [trial.number] for name in point},
+                "vals": {name: [value] for name, value in point.items()},
+            }
+            failed = trial.state == FAILED
+            result = (
+                {"status": STATUS_FAIL} if failed else {"status": STATUS_OK, "loss": trial.score}
+            )
+            (document,) = trials.new_trial_docs([trial.number], [None], [result], [misc])
+            document["state"] = JOB_STATE_DONE
+            trials.insert_trial_doc(document)
+        trials.refresh()
+        return trials
+
+    def _load(self) -> None:
+        try:
+            content = json.loads(self.path.read_text())
+            before = content["search"]
+            self.trials = [Trial(**row) for row in content["trials"]]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise TrainingError(
+                f"{self.path} is not a readable file of trials ({type(error).__name__}); "
+                f"--overwrite (overwrite=True) starts anew."
+            ) from error
+        for key, now in self.identity.items():
+            if before.get(key) != now:
+                raise TrainingError(
+                    f"The search in {self.path.parent} has {key} = {before.get(key)}, not {now}; "
+                    f"it resumes with its own settings and data only."
+                )

@@ -1,0 +1,110 @@
+"""cgmgm-seis tune: search for the settings of a generator."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cgmgm_seis_cli.parameters import Components, show_messages
+from cgmgm_seis_cli.train import MODELS
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the search.")
+@click.option(
+    "--model",
+    "model_name",
+    type=click.Choice(list(MODELS), case_sensitive=False),
+    default="evolutionary",
+    help="Generator; cgmgm is the published one.",
+)
+@click.option("--trials", default=30, help="Number of trials, those before a --resume among them.")
+@click.option("--epochs", type=int, help="Of every trial and of the best.  [default: the model's]")
+@click.option(
+    "--objective",
+    type=click.Choice(["dev", "discriminative"]),
+    default="dev",
+    help="Score of the dev split, or of classifiers of recorded and generated dev records.",
+)
+@click.option(
+    "--random-trials", default=5, help="Trials with random settings, before TPE learns from them."
+)
+@click.option(
+    "--early-stopping/--no-early-stopping",
+    default=True,
+    help="End trials whose dev score is worse than the median of the others after an epoch.",
+)
+@click.option(
+    "--space",
+    "space_file",
+    type=click.Path(path_type=Path),
+    help="JSON file of what to search.  [default: the paper's for cgmgm, our own for evolutionary]",
+)
+@click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Of the search and of every trial."
+)
+@click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
+@click.option("--ray", is_flag=True, help="Run the trials on the workers of a Ray cluster.")
+@click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
+@click.option("--resume", is_flag=True, help="Continue the search in --out, or start it.")
+@click.option("--overwrite", is_flag=True, help="Replace the search in --out.")
+@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print more.")
+@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+def tune(
+    dataset: Path,
+    out: Path,
+    model_name: str,
+    trials: int,
+    epochs: int | None,
+    objective: str,
+    random_trials: int,
+    early_stopping: bool,
+    space_file: Path | None,
+    components: str,
+    seed: int,
+    device: str,
+    ray: bool,
+    skip_bad: bool,
+    resume: bool,
+    overwrite: bool,
+    verbosity: int | None,
+) -> None:
+    """Search for the settings of a generator on DATASET, with hyperopt's TPE.
+
+    The folder gets the trials (trials.json, .csv and .png), best.json for `train --config`, and
+    the run of the best settings with its weights.  A search that was stopped, by whatever,
+    continues with the same command and --resume.
+    """
+    from cgmgm_seis.pretrained import weights_info
+    from cgmgm_seis.tuning.objective import Study
+    from cgmgm_seis.tuning.search import BEST_FILE, Search
+    from cgmgm_seis.tuning.search import tune as search_settings
+    from cgmgm_seis.tuning.space import default_space, read_space
+
+    show_messages(verbosity or 0)
+    name = MODELS[model_name][0]
+    space = read_space(name, space_file) if space_file else default_space(name)
+    fixed = {"component_order": components} | ({} if epochs is None else {"epochs": epochs})
+    study = Study(dataset, objective, seed, device, skip_bad)
+    weights = search_settings(
+        Search(study, space, fixed, random_trials, early_stopping),
+        out,
+        trials,
+        resume=resume,
+        overwrite=overwrite,
+        progress=verbosity != -1,
+        ray=ray,
+    )
+    best = json.loads((out / BEST_FILE).read_text())
+    click.echo(
+        f"Best of {best['trials']} trials: trial {best['trial']}, {objective} score "
+        f"{best['score']:.6g}; the median of the complete ones is "
+        f"{best['median_of_complete']:.6g}."
+    )
+    card = weights_info(weights)["card"]
+    click.echo(f"Trained with its settings: dev loss {card['best_dev_loss']:.6g}.")
+    click.echo(f"Wrote trials.json, trials.csv, trials.png and {BEST_FILE} to {out}.")
+    click.echo(f"Wrote {weights}.json and {weights}.pt.")
+    click.echo(f"Train longer: cgmgm-seis train {dataset} --config {out / BEST_FILE} --epochs N")
