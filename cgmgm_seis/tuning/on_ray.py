@@ -67,6 +67,8 @@ def run_on_ray(
             "Ray is not installed; pip install 'cgmgm-seis[distributed]' installs it."
         ) from error
 
+    problems: list[Exception] = []
+
     class Record(tune.Callback):
         """Keep every trial as it ends."""
 
@@ -77,11 +79,23 @@ def run_on_ray(
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             keep(trial, trial.last_result or {}, FAILED, f"its worker died {RESTARTS + 1} times")
 
+    class Stop(tune.Stopper):
+        """End the search where its results cannot be kept."""
+
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return bool(problems)
+
     def keep(trial: Any, result: Mapping[str, Any], state: str, message: str) -> None:
         score = None if state == FAILED else float(result["score"])
         scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
         number = trials.next_number()
-        done(Trial(number, dict(trial.config), state, score, scores, seconds, message))
+        try:
+            done(Trial(number, dict(trial.config), state, score, scores, seconds, message))
+        except Exception as error:  # Ray would take it for the trial's and repeat that
+            problems.append(error)
 
     study, epochs = search.study, search.any_recipe().config().epochs
     random = np.random.RandomState([study.seed, len(trials.trials)])
@@ -114,6 +128,7 @@ def run_on_ray(
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=RESTARTS),
                     callbacks=[Record()],
+                    stop=Stop(),
                 ),
             )
             before = len(trials.trials)
@@ -121,6 +136,8 @@ def run_on_ray(
     finally:
         if started:
             ray.shutdown()
+    if problems:
+        raise problems[0]
     if len(trials.trials) < before + n_trials:  # Ray ends in order after Ctrl-C
         raise KeyboardInterrupt
 

@@ -66,7 +66,7 @@ def plot_trials(trials: Sequence[Trial], space: SearchSpace, objective: str = "d
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(OBJECTIVE_NAMES[objective])
     axes.legend(frameon=False, fontsize=9)
-    panels = grid[0].subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
+    panels = bottom.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
     for panel in panels[len(names) :]:
         panel.set_visible(False)
     for name, panel in zip(names, panels, strict=False):
