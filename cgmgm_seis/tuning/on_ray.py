@@ -93,7 +93,8 @@ def run_on_ray(
         scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
         number = trials.next_number()
         try:
-            done(Trial(number, dict(trial.config), state, score, scores, seconds, message))
+            settings = {name: trial.config[name] for name in search.space.ranges}
+            done(Trial(number, settings, state, score, scores, seconds, message))
         except Exception as error:  # Ray would take it for the trial's and repeat that
             problems.append(error)
 

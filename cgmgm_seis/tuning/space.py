@@ -14,7 +14,10 @@ from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.recipe import Recipe, arguments_of, settings_of
 
 # Settings that would change what is compared, or for how long it is trained.
-FIXED = ("epochs", "seed", "patience", "skip_bad", "only", "tensorboard", "component_order")
+FIXED = (
+    *("component_order", "sampling_rate", "start_offset_s", "n_samples", "n_fft", "hop"),
+    *("published", "epochs", "seed", "patience", "skip_bad", "only", "tensorboard"),
+)
 
 # A list is a choice; "from", "to" a range, uniform in the logarithm.
 SPACES: dict[str, dict[str, Any]] = {
