@@ -142,10 +142,10 @@ class RunFolder:
         try:
             write_file(self.path / name, content)
         except OutputError as error:
-            kept = "keeps the epochs before" if self.checkpoint.is_file() else "is not there yet"
+            kept = f"{self.checkpoint} keeps the epochs before, and "
             raise OutputError(
-                f"{str(error).rstrip('.')}; {self.checkpoint} {kept}, and the same command with "
-                f"--resume (resume=True) continues."
+                f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
+                f"command with --resume (resume=True) goes on once it can."
             ) from error
 
 

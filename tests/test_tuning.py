@@ -282,7 +282,7 @@ def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
             for pid in workers_of(os.getpid())[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     stop = threading.Event()
     thread = threading.Thread(target=kill_one)

@@ -79,6 +79,9 @@ def run_on_ray(
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             keep(trial, trial.last_result or {}, FAILED, f"its worker died {RESTARTS + 1} times")
 
+    # Ray misses the result files that it was told not to write.
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
     class Stop(tune.Stopper):
         """End the search where its results cannot be kept."""
 
@@ -121,7 +124,10 @@ def run_on_ray(
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": 1, "gpu": gpus}),
                 tune_config=tune.TuneConfig(
-                    search_alg=suggestions, scheduler=scheduler, num_samples=n_trials
+                    search_alg=suggestions,
+                    scheduler=scheduler,
+                    num_samples=n_trials,
+                    reuse_actors=True,  # a new process takes seconds to import torch
                 ),
                 run_config=tune.RunConfig(
                     name="search",
