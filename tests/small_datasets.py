@@ -7,7 +7,9 @@ from seisbench.data import WaveformDataWriter
 N_SAMPLES = 800
 
 
-def write_dataset(folder, n_events=12, per_event=4, change=lambda i, row, motion: None):
+def write_dataset(
+    folder, n_events=12, per_event=4, change=lambda i, row, motion: None, n_samples=N_SAMPLES
+):
     """Write decaying noise, louder for larger magnitudes; `change` edits rows and records."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
@@ -34,9 +36,9 @@ def write_dataset(folder, n_events=12, per_event=4, change=lambda i, row, motion
                 "trace_simulated": True,
                 "split": ("train", "train", "train", "dev", "train", "test")[event % 6],
             }
-            decay = np.exp(-np.maximum(np.arange(N_SAMPLES) - 550, 0) / 80)
-            envelope = 1e-8 + 10.0 ** (magnitude - 7) * decay * (np.arange(N_SAMPLES) > 550)
-            motion = (envelope * rng.standard_normal((3, N_SAMPLES))).astype(np.float32)
+            decay = np.exp(-np.maximum(np.arange(n_samples) - 550, 0) / 80)
+            envelope = 1e-8 + 10.0 ** (magnitude - 7) * decay * (np.arange(n_samples) > 550)
+            motion = (envelope * rng.standard_normal((3, n_samples))).astype(np.float32)
             change(event, row, motion)
             writer.add_trace(row, motion)
     return folder

@@ -185,3 +185,24 @@ def test_the_default_model_trains_and_resumes(dataset, run, tmp_path):
         model.card["training"]["learning_rate"]
         == EvolutionaryCGM.training_defaults["learning_rate"]
     )
+
+
+def test_a_recipe_is_trained_and_options_go_before_it(dataset, run, tmp_path):
+    recipe = {
+        "model": "CGMGM",
+        "arguments": {"latent_size": 4, "prior_size": 4, "component_order": "E"},
+        "training": {"epochs": 5, "learning_rate": 2e-3, "seed": 3},
+        "score": 1.0,
+    }
+    (tmp_path / "best.json").write_text(json.dumps(recipe))
+    args = ("--config", "best.json", "--epochs", "1", "--beta", "0.5", "--device", "cpu", "-q")
+    result = run(dataset, "--out", "mine", *args)
+    assert result.exit_code == 0, result.output
+    model = load_model(tmp_path / "mine" / "cgmgm")
+    assert (model.component_order, model.latent_size, model.beta) == ("E", 4, 0.5)
+    training = model.card["training"]
+    assert (training["epochs"], training["learning_rate"], training["seed"]) == (1, 2e-3, 3)
+    refused(run(dataset, "--out", "x", "--config", "best.json", "--model", "cgmgm"), 2, "--config")
+    refused(run(dataset, "--out", "x", "--config", "best.json", "--init", "w"), 2, "--init")
+    refused(run(dataset, "--out", "x", "--config", "best.json", "--width", "8"), 2, "--width is no")
+    refused(run(dataset, "--out", "x", "--config", "none.json"), 1, "none.json is not a readable")

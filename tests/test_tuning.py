@@ -17,6 +17,7 @@ from small_datasets import N_SAMPLES, write_dataset
 from cgmgm_seis import CGMGM, load_model
 from cgmgm_seis.errors import OutputError, TrainingError
 from cgmgm_seis.recipe import Recipe, read_recipe
+from cgmgm_seis.tuning import objective
 from cgmgm_seis.tuning import search as search_module
 from cgmgm_seis.tuning.objective import Attempt, Study
 from cgmgm_seis.tuning.search import Search, suggest, tune
@@ -232,7 +233,8 @@ def test_tpe_finds_the_better_half(tmp_path):
     assert medians[0] < 0.3 * medians[1], medians
 
 
-def test_the_discriminative_objective_draws_the_dev_events(dataset):
+def test_the_discriminative_objective_draws_the_dev_events(dataset, monkeypatch):
+    monkeypatch.setattr(objective, "N_CLASSIFIERS", 1)
     study = Study(dataset, "discriminative", device="cpu")
     recipe = Recipe("CGMGM", {"n_samples": N_SAMPLES, "latent_size": 2}, {"epochs": 1})
     attempt = Attempt(study, recipe, study.read(recipe))

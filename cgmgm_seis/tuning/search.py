@@ -138,7 +138,8 @@ def tune(
         raise TrainingError(f"trials = {n_trials} is not allowed; 1 or more is.")
     check_place(out)
     found = (out / TRIALS_FILE).is_file()
-    if out.exists() and not (found and (resume or overwrite)) and any(out.iterdir()):
+    taken = out.is_file() or (out.is_dir() and any(out.iterdir()))
+    if taken and not (found and (resume or overwrite)):
         raise OutputError(
             f"{out} exists already; --resume (resume=True) continues and --overwrite "
             f"(overwrite=True) replaces a search in it."
