@@ -1,13 +1,8 @@
 """Output folders: waveforms, StationXML, QuakeML, provenance and figures, all of them or none."""
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
-from io import BytesIO, StringIO
-from itertools import groupby
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from obspy import Stream, Trace, UTCDateTime
 
+from cgmgm_seis.datasets.writing import DatasetWriter, write_labelled
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.folders import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.provenance import channel_comment
-from cgmgm_seis.scenario import COLUMNS
 from cgmgm_seis.streams import to_catalog, to_inventory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
-PROVENANCE_FILE = "provenance.json"
 
 
 def write_outputs(
@@ -113,53 +108,6 @@ def write_outputs(
     return [(folder / name, description) for name, description in written.items()]
 
 
-def check_folder(folder: str | Path, overwrite: bool = False) -> None:
-    """Raise `OutputError` unless `write_outputs` may make this folder.
-
-    An existing folder is replaced only if asked for and if it holds a provenance file, so
-    that a slip of the keyboard does not delete somebody's data.
-    """
-    folder = Path(folder)
-    if not os.path.lexists(folder):
-        return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already; --overwrite (overwrite=True) replaces it.")
-    if folder.is_symlink() or not (folder / PROVENANCE_FILE).is_file():
-        raise OutputError(
-            f"{folder} is not a folder of generated records ({PROVENANCE_FILE} is missing); "
-            "only such a folder is replaced."
-        )
-
-
-@contextmanager
-def complete_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Yield a hidden folder that takes its name when all went well and vanishes otherwise."""
-    check_folder(folder, overwrite)
-    folder = folder.absolute()
-    # Missing parents are made at the very end, so that a failure does not leave them behind.
-    beside = next(parent for parent in folder.parents if parent.exists())
-    token = uuid.uuid4().hex
-    temporary = beside / f".{folder.name}-{token}.part"
-    replaced = folder.with_name(f".{folder.name}-{token}.old")
-    try:
-        temporary.mkdir()
-        yield temporary
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        check_folder(folder, overwrite)
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if replaced.exists():
-            replaced.rename(folder)
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            raise OutputError(f"{folder} cannot be written: {reason}.") from error
-        raise
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
 def _write(path: Path, content: Any, format: str, **options: Any) -> None:
     """Write an ObsPy object through memory.
 
@@ -241,47 +189,29 @@ def _write_seisbench(
     folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
 ) -> dict[str, str]:
     """Write a SeisBench data set, one trace a row and realization."""
-    from seisbench.data import WaveformDataWriter
-
-    records = [list(traces) for _, traces in groupby(stream, key=_record_key)]
-    components = "".join(trace.stats.component for trace in records[0])
-    n_realizations = len(records) // len(scenario)
-    writer = WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5")
+    stats = stream[0].stats
+    n_components = next(
+        (k for k, trace in enumerate(stream) if _record(trace) != _record(stream[0])), len(stream)
+    )
+    components = "".join(trace.stats.component for trace in stream[:n_components])
+    waveforms = np.stack([trace.data for trace in stream])
     # Through memory: HDF5 crashes the process where the disk is full.
-    writer.waveforms_path = BytesIO()
-    # SeisBench's writer always draws a progress bar.
-    with redirect_stderr(StringIO()), writer:
-        writer.data_format = {
-            "dimension_order": "CW",
-            "component_order": components,
-            "measurement": "velocity",
-            "unit": "meters per second",
-            "instrument_response": "restituted",
-        }
-        for number, traces in enumerate(records):
-            row = number // n_realizations
-            stats = traces[0].stats
-            after_start = UTCDateTime(scenario["source_origin_time"].iloc[row]) - stats.starttime
-            metadata = scenario.iloc[row][list(COLUMNS)].to_dict() | {
-                "station_location_code": stats.location,
-                "path_back_azimuth_deg": stats.back_azimuth,
-                "trace_channel": stats.channel[:2],
-                "trace_start_time": str(stats.starttime),
-                "trace_sampling_rate_hz": stats.sampling_rate,
-                "trace_npts": stats.npts,
-                "trace_simulated": True,
-                "trace_p_arrival_sample": (after_start + arrivals[0][row]) * stats.sampling_rate,
-                "trace_s_arrival_sample": (after_start + arrivals[1][row]) * stats.sampling_rate,
-            }
-            writer.add_trace(metadata, np.stack([trace.data for trace in traces]))
-    (folder / "waveforms.hdf5").write_bytes(writer.waveforms_path.getvalue())
+    with DatasetWriter(folder, components, in_memory=True) as writer:
+        write_labelled(
+            writer,
+            waveforms.reshape(len(scenario), -1, n_components, stats.npts),
+            scenario,
+            arrivals,
+            sampling_rate=stats.sampling_rate,
+            start_offset_s=stats.starttime - UTCDateTime(scenario["source_origin_time"].iloc[0]),
+        )
     return {
-        "metadata.csv": f"SeisBench metadata: {len(records)} records",
+        "metadata.csv": f"SeisBench metadata: {len(stream) // n_components} records",
         "waveforms.hdf5": f"SeisBench waveforms: components {components}, velocity in m/s",
     }
 
 
-def _record_key(trace: Trace) -> tuple[Any, ...]:
+def _record(trace: Trace) -> tuple[Any, ...]:
     """Return what the components of one record share."""
     stats = trace.stats
     return stats.network, stats.station, stats.location, stats.starttime

@@ -158,7 +158,8 @@ def generate(
     # Heavy imports wait until the command line is known to make sense.
     from cgmgm_seis.conditions import ExtrapolationWarning
     from cgmgm_seis.datasets.records import read_inventory
-    from cgmgm_seis.outputs import check_folder, write_outputs
+    from cgmgm_seis.folders import check_folder
+    from cgmgm_seis.outputs import write_outputs
     from cgmgm_seis.pretrained import load_model
     from cgmgm_seis.provenance import provenance
 

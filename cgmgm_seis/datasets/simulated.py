@@ -5,15 +5,10 @@ The level, the scatter and the onsets agree with recordings: the tests compare t
 published ergodic model, and PhaseNet's picks with the true arrivals.
 """
 
-import errno
 import os
-import shutil
 import sys
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr
-from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -30,17 +25,10 @@ from cgmgm_seis.datasets.seismograms import (
     START_OFFSET,
     simulate_records,
 )
-from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.datasets.writing import new_dataset
+from cgmgm_seis.errors import DatasetError
 
 MIN_SNR_DB = 3.0
-DATA_FORMAT = {
-    "dimension_order": "CW",
-    "component_order": "ZNE",
-    "sampling_rate": SAMPLING_RATE,
-    "measurement": "velocity",
-    "unit": "mps",
-    "instrument_response": "restituted",
-}
 _BLOCK = 4  # events a task
 _EVENTS_WORTH_A_PROCESS = 50
 
@@ -90,46 +78,22 @@ def simulate(
     --------
     >>> metadata = simulate(20, seed=3, out="small", progress=False)  # doctest: +SKIP
     """
-    from seisbench.data import WaveformDataWriter
-
     _check(n_events, seed)
-    out = Path(out).absolute()
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; --overwrite (overwrite=True) replaces it.")
-    if out.exists() and not (out / "waveforms.hdf5").is_file():
-        raise OutputError(f"{out} is not a SeisBench data set; only such a folder is replaced.")
-    # Missing parents are made at the very end, so that a failure does not leave them behind.
-    beside = next(parent for parent in out.parents if parent.exists())
-    temporary = beside / f".{out.name}-{uuid.uuid4().hex}.part"
-    try:
-        temporary.mkdir()
-        bar = tqdm(
+    tables = []
+    # The bar comes after the checks of the folder.
+    with (
+        new_dataset(out, overwrite) as writer,
+        tqdm(
             total=n_events, unit="event", disable=None if progress else True, file=sys.stderr
-        )
-        writer = WaveformDataWriter(temporary / "metadata.csv", temporary / "waveforms.hdf5")
-        tables = []
-        # SeisBench's writer always draws a progress bar of its own.
-        with bar, redirect_stderr(StringIO()), writer:
-            writer.data_format = dict(DATA_FORMAT)
-            for n_simulated, waveforms, metadata in _simulated_events(n_events, seed, workers):
-                for waveform, row in zip(waveforms, metadata.to_dict("records"), strict=True):
-                    writer.add_trace(row, waveform)
-                tables.append(metadata)
-                bar.update(n_simulated)
+        ) as bar,
+    ):
+        for n_simulated, waveforms, metadata in _simulated_events(n_events, seed, workers):
+            for waveform, row in zip(waveforms, metadata.to_dict("records"), strict=True):
+                writer.add(row, waveform)
+            tables.append(metadata)
+            bar.update(n_simulated)
         metadata = pd.concat(tables, ignore_index=True)
         _check_not_empty(metadata, n_events)
-        if out.exists():
-            shutil.rmtree(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.rename(out)
-    except OSError as error:
-        # HDF5 wraps the system's message in a paragraph of its own.
-        reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
-        if "No space left" in str(error):
-            reason = os.strerror(errno.ENOSPC)
-        raise OutputError(f"{out} cannot be written: {reason}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return metadata
 
 

@@ -1,0 +1,75 @@
+"""Output folders that appear complete or not at all."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cgmgm_seis.errors import OutputError
+
+PROVENANCE_FILE = "provenance.json"
+# The file that shows whose folder it is: what it belongs to.
+KINDS = {
+    PROVENANCE_FILE: "a folder of generated records",
+    "waveforms.hdf5": "a SeisBench data set",
+}
+
+
+def check_folder(
+    folder: str | Path, overwrite: bool = False, marker: str = PROVENANCE_FILE
+) -> None:
+    """Raise `OutputError` unless this folder may be made.
+
+    An existing folder is replaced only if asked for and if it holds the file `marker`, so
+    that a slip of the keyboard does not delete somebody's data.
+    """
+    folder = Path(folder)
+    if not os.path.lexists(folder):
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists already; --overwrite (overwrite=True) replaces it.")
+    if folder.is_symlink() or not (folder / marker).is_file():
+        raise OutputError(
+            f"{folder} is not {KINDS[marker]} ({marker} is missing); only such a folder is "
+            "replaced."
+        )
+
+
+@contextmanager
+def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE) -> Iterator[Path]:
+    """Yield a hidden folder that takes its name when all went well and vanishes otherwise."""
+    check_folder(folder, overwrite, marker)
+    folder = folder.absolute()
+    # Missing parents are made at the very end, so that a failure does not leave them behind.
+    beside = next(parent for parent in folder.parents if parent.exists())
+    token = uuid.uuid4().hex
+    temporary = beside / f".{folder.name}-{token}.part"
+    replaced = folder.with_name(f".{folder.name}-{token}.old")
+    try:
+        temporary.mkdir()
+        yield temporary
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        check_folder(folder, overwrite, marker)
+        if folder.exists():
+            folder.rename(replaced)
+        temporary.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if replaced.exists():
+            replaced.rename(folder)
+        if isinstance(error, OSError):
+            raise OutputError(f"{folder} cannot be written: {_reason(error)}.") from error
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's message, which HDF5 wraps in a paragraph of its own."""
+    if error.errno:
+        return os.strerror(error.errno)
+    if "No space left" in str(error):
+        return os.strerror(errno.ENOSPC)
+    return error.strerror or str(error)
