@@ -130,6 +130,29 @@ def from_event_and_inventory(
     ScenarioError
         If the event has no origin, depth or magnitude, or the inventory has no station.
     """
+    values = event_source(event, **overrides)
+    stations = bay_area_stations() if inventory is None else inventory_stations(inventory)
+    return _combine(values, stations)
+
+
+def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
+    """Return the ``source_*`` columns of a catalogued earthquake.
+
+    Its preferred (else first) origin and magnitude are used; QuakeML depths are metres, and
+    longitudes above 180 degrees are taken westward.
+
+    Parameters
+    ----------
+    event : obspy.core.event.Event
+        The event; its name is the last part of its resource identifier.
+    **overrides
+        Columns that replace the event's values.
+
+    Raises
+    ------
+    ScenarioError
+        If the event has no origin time, place, depth or magnitude.
+    """
     origin = event.preferred_origin() or (event.origins[0] if event.origins else None)
     magnitude = event.preferred_magnitude() or (event.magnitudes[0] if event.magnitudes else None)
     name = str(event.resource_id).rsplit("/", 1)[-1]
@@ -138,7 +161,9 @@ def from_event_and_inventory(
         values |= {
             "source_origin_time": None if origin.time is None else str(origin.time),
             "source_latitude_deg": origin.latitude,
-            "source_longitude_deg": origin.longitude,
+            "source_longitude_deg": None
+            if origin.longitude is None
+            else wrapped_longitude(origin.longitude),
             "source_depth_km": None if origin.depth is None else origin.depth / 1000.0,
         }
     if magnitude is not None:
@@ -147,8 +172,20 @@ def from_event_and_inventory(
     missing = [column for column in SOURCE_COLUMNS if values.get(column) is None]
     if missing:
         raise ScenarioError(f"Event {name} has no {', '.join(missing)}; every one is needed.")
-    stations = bay_area_stations() if inventory is None else inventory_stations(inventory)
-    return _combine(values, stations)
+    return values
+
+
+def wrapped_longitude(longitude_deg: float) -> float:
+    """Return a longitude within -180 to 180 degrees; those inside stay exactly as they are.
+
+    Examples
+    --------
+    >>> wrapped_longitude(181.5)
+    -178.5
+    """
+    if -180.0 <= longitude_deg <= 180.0:
+        return longitude_deg
+    return (longitude_deg + 180.0) % 360.0 - 180.0
 
 
 def check_scenario(table: pd.DataFrame) -> pd.DataFrame:

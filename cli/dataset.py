@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import show_messages
+from cgmgm_seis_cli.dataset_records import from_records
+from cgmgm_seis_cli.parameters import described, show_messages
 
 
 @click.group()
@@ -36,10 +37,7 @@ def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: 
 
     show_messages(0)
     metadata = simulate_dataset(events, seed, out, workers=workers, overwrite=overwrite)
-    counts = metadata["split"].value_counts()
-    splits = ", ".join(f"{counts.get(split, 0)} {split}" for split in ("train", "dev", "test"))
-    click.echo(
-        f"{out}: {len(metadata)} records ({splits}) of {metadata['source_id'].nunique()} "
-        f"earthquakes, M {metadata['source_magnitude'].min():.1f} to "
-        f"{metadata['source_magnitude'].max():.1f}, SeisBench format"
-    )
+    click.echo(described(out, metadata))
+
+
+dataset.add_command(from_records)

@@ -3,9 +3,13 @@
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Point(click.ParamType):
@@ -176,6 +180,20 @@ def show_messages(verbosity: int) -> None:
     logger.propagate = False
     # SeisBench's own log repeats these messages, and after Ctrl-C names files that are removed.
     logging.getLogger("seisbench").setLevel(logging.CRITICAL)
+
+
+def described(out: Path, metadata: "pd.DataFrame") -> str:
+    """Return the line that says which data set has been written."""
+    splits = ""
+    if "split" in metadata:
+        counts = metadata["split"].value_counts()
+        parts = (f"{counts.get(split, 0)} {split}" for split in ("train", "dev", "test"))
+        splits = f" ({', '.join(parts)})"
+    magnitudes = metadata["source_magnitude"]
+    return (
+        f"{out}: {len(metadata)} records{splits} of {metadata['source_id'].nunique()} "
+        f"earthquakes, M {magnitudes.min():.1f} to {magnitudes.max():.1f}, SeisBench format"
+    )
 
 
 class _StderrHandler(logging.Handler):

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import obspy
-from obspy import Inventory, Stream, Trace, UTCDateTime
+from obspy import Catalog, Inventory, Stream, Trace, UTCDateTime
 from obspy.core.event import Event
 
 from cgmgm_seis.errors import DatasetError, ScenarioError
@@ -21,6 +21,8 @@ INSTRUMENTS = ("HH", "BH", "HN")
 BAND_HZ = (0.5, 20.0)
 # A seismometer on a 24-bit digitizer counts as clipped from 80 % of its full scale (2^23 counts).
 CLIPPED_COUNTS = 0.8 * 2**23
+# Samples at the peak that show clipping, and the least such peak: noise of a few counts repeats.
+PLATEAU, PLATEAU_COUNTS = 4, 500
 # Recorded time kept around the window while filters ring, seconds.
 MARGIN_S = 60.0
 
@@ -39,6 +41,22 @@ def read_event(path: str | Path) -> Event:
     if len(events) != 1:
         raise ScenarioError(f"{path} holds {len(events)} events; exactly one is needed.")
     return events[0]
+
+
+def read_catalog(paths: Paths) -> Catalog:
+    """Read and join catalogues, QuakeML or another format of ObsPy.
+
+    Raises
+    ------
+    ScenarioError
+        If a file is missing or unreadable, or there is no event in them.
+    """
+    joined = Catalog()
+    for path in expand(paths, ScenarioError):
+        joined += _read(obspy.read_events, path, "QuakeML", ScenarioError)
+    if not len(joined):
+        raise ScenarioError(f"The catalogue {paths} holds 0 events; at least one is needed.")
+    return joined
 
 
 def read_inventory(paths: Paths) -> Inventory:
@@ -114,7 +132,7 @@ def read_observed(
     resampled, result = [], Stream()
     for station, instruments in _by_station(recorded).items():
         reasons = []
-        for instrument in sorted(instruments, key=_preference):
+        for instrument in sorted(instruments, key=instrument_preference):
             traces = instruments[instrument]
             try:
                 velocity = to_velocity(traces, inventory, start, sampling_rate, band_hz)
@@ -150,12 +168,68 @@ def to_velocity(
     sampling_rate: float,
     band_hz: tuple[float, float],
 ) -> Stream:
+    """Turn the three components of one instrument from counts to velocity in a band, m/s.
+
+    `remove_instrument` with a pre-filter of half and 0.8 times the lower band limit, and 1.25
+    and 1.5 times the upper one (at most 0.9 and 0.98 times the Nyquist frequency), then a
+    zero-phase Butterworth bandpass of order 4.
+
+    Parameters
+    ----------
+    traces, inventory, start, sampling_rate
+        As in `remove_instrument`.
+    band_hz : tuple of float
+        Corners of the bandpass, Hz.
+
+    Raises
+    ------
+    DatasetError
+        If a component is missing, has a gap or is clipped, or there is no response.
+    """
+    if peak := clipped_peak(traces):
+        raise DatasetError(f"{traces[0].id[:-1]} is clipped at {peak:.0f} counts.")
+    low, high = band_hz
+    nyquist = traces[0].stats.sampling_rate / 2
+    upper = (min(1.25 * high, 0.9 * nyquist), min(1.5 * high, 0.98 * nyquist))
+    pre_filter = (0.5 * low, 0.8 * low, *upper)
+    velocity = remove_instrument(traces, inventory, start, sampling_rate, pre_filter)
+    velocity.filter("bandpass", freqmin=low, freqmax=high, corners=4, zerophase=True)
+    return velocity
+
+
+def clipped_peak(traces: Stream) -> float:
+    """Return the peak of an instrument's traces, counts, where it is clipped, otherwise 0.
+
+    A seismometer counts as clipped above 80 % of the full scale of 24 bits; any instrument does
+    that stays at its peak for `PLATEAU` samples, if the peak is not a few counts of noise.
+    """
+    seismometer = traces[0].stats.channel[1:2] == "H"
+    for trace in traces:
+        counts = np.abs(np.ma.filled(trace.data, 0))
+        peak = float(counts.max())
+        at_peak = np.flatnonzero(counts == peak)
+        longest = max(
+            len(run) for run in np.split(at_peak, np.flatnonzero(np.diff(at_peak) > 1) + 1)
+        )
+        if (seismometer and peak > CLIPPED_COUNTS) or (
+            longest >= PLATEAU and peak > PLATEAU_COUNTS
+        ):
+            return peak
+    return 0.0
+
+
+def remove_instrument(
+    traces: Stream,
+    inventory: Inventory,
+    start: UTCDateTime,
+    sampling_rate: float,
+    pre_filter: tuple[float, float, float, float],
+) -> Stream:
     """Turn the three components of one instrument from counts to velocity in m/s.
 
-    Linear trend removed, 5 % cosine taper, response divided out between a cosine pre-filter's
-    corners: half and 0.8 times the lower band limit, and 1.25 and 1.5 times the upper one (at
-    most 0.9 and 0.98 times the Nyquist frequency).  Then Lanczos interpolation onto the
-    result's time grid, rotation to ZNE and a zero-phase Butterworth bandpass of order 4.
+    Linear trend removed, 5 % cosine taper, response divided out between the corners of a
+    cosine pre-filter, which also integrates accelerometers.  Then Lanczos interpolation onto
+    the result's time grid, where the record is not on it, and rotation to ZNE.
 
     Parameters
     ----------
@@ -167,13 +241,14 @@ def to_velocity(
         A time on the result's grid.
     sampling_rate : float
         Sampling rate of the result, Hz.
-    band_hz : tuple of float
-        Corners of the bandpass, Hz.
+    pre_filter : tuple of float
+        Corners of the cosine taper in the frequency domain, Hz: zero below the first and above
+        the last, flat between the second and the third.
 
     Raises
     ------
     DatasetError
-        If a component is missing, has a gap or is clipped, or there is no response.
+        If a component is missing or has a gap, or there is no response.
     """
     name = traces[0].id[:-1]
     if len(traces) != 3:
@@ -181,15 +256,6 @@ def to_velocity(
         raise DatasetError(f"{name} has the components {found}; three are needed.")
     if any(np.ma.is_masked(trace.data) for trace in traces):
         raise DatasetError(f"{name} has a gap around the earthquake.")
-    peak = max(np.abs(trace.data).max() for trace in traces)
-    if name.endswith("H") and peak > CLIPPED_COUNTS:
-        raise DatasetError(
-            f"{name} is clipped: its peak of {peak:.0f} counts is above {CLIPPED_COUNTS:.0f}."
-        )
-    low, high = band_hz
-    nyquist = traces[0].stats.sampling_rate / 2
-    upper = (min(1.25 * high, 0.9 * nyquist), min(1.5 * high, 0.98 * nyquist))
-    pre_filter = (0.5 * low, 0.8 * low, *upper)
     velocity = traces.copy()
     velocity.detrend("linear")
     try:
@@ -204,6 +270,8 @@ def to_velocity(
     # The grid's first and last times strictly inside the record, or on its ends to 1 % of a step.
     first = start + np.ceil((first - start) / step - 0.01) * step
     npts = int((last - first) / step + 0.01) + 1
+    if npts < 2:
+        raise DatasetError(f"{name} has no time that all components share.")
     on_grid = abs(first - velocity[0].stats.starttime) < 0.01 * step
     if on_grid and traces[0].stats.sampling_rate == sampling_rate:
         velocity.trim(first, first + (npts - 1) * step)
@@ -213,19 +281,23 @@ def to_velocity(
         velocity.rotate("->ZNE", inventory=inventory, components=["ZNE", "Z12", "123"])
     except Exception as error:  # ObsPy raises plain ValueError or Exception
         raise DatasetError(f"{name} cannot be turned to ZNE: {_reason(error)}.") from error
-    velocity.filter("bandpass", freqmin=low, freqmax=high, corners=4, zerophase=True)
     return velocity.sort(["channel"], reverse=True)
 
 
 def expand(paths: Paths, error: type[Exception]) -> list[Path]:
-    """Return the files of one or more paths or patterns, each once, or raise `error`."""
+    """Return the files of one or more paths or patterns, each once, or raise `error`.
+
+    ``**`` stands for all folders below.
+    """
     found: dict[Path, None] = {}
     for path in [paths] if isinstance(paths, str | Path) else paths:
         # Path.glob takes no absolute patterns.
-        matches = [str(path)] if Path(path).is_file() else sorted(glob(str(path)))  # noqa: PTH207
-        if not matches:
+        matches = sorted(glob(str(path), recursive=True))  # noqa: PTH207
+        matches = [str(path)] if Path(path).is_file() else matches
+        files = [Path(match) for match in matches if Path(match).is_file()]
+        if not files:
             raise error(f"There is no file {path}.")
-        found |= dict.fromkeys(map(Path, matches))
+        found |= dict.fromkeys(files)
     return list(found)
 
 
@@ -267,7 +339,7 @@ def _station(trace: Trace) -> str:
     return f"{trace.stats.network}.{trace.stats.station}"
 
 
-def _preference(instrument: str) -> tuple[int, str]:
+def instrument_preference(instrument: str) -> tuple[int, str]:
     """Sort key of an instrument: its place in `INSTRUMENTS`, then its name."""
     code = instrument.rsplit(".", 1)[-1]
     return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)

@@ -243,9 +243,11 @@ def open_dataset(
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
         else:
+            path = Path(dataset)
             dataset = WaveformDataset(
-                Path(dataset), component_order=component_order, sampling_rate=sampling_rate
+                path, component_order=component_order, sampling_rate=sampling_rate
             )
+            _restore_codes(dataset, path)
         dataset.sampling_rate = sampling_rate
         dataset.dimension_order = "NCW"
         dataset.component_order = component_order
@@ -263,6 +265,22 @@ def open_dataset(
             f"it needs {', '.join(NEEDED_COLUMNS)}."
         )
     return dataset
+
+
+def _restore_codes(dataset: WaveformDataset, path: Path) -> None:
+    """Read the codes as text: pandas makes a 0 of location 00, and nothing of network NA."""
+    tables = [
+        pd.read_csv(
+            path / f"metadata{chunk}.csv",
+            usecols=lambda column: column in CODE_COLUMNS,
+            dtype=str,
+            keep_default_na=False,
+        )
+        for chunk in dataset.chunks
+    ]
+    codes = pd.concat(tables, ignore_index=True)
+    for column in codes:
+        dataset.metadata[column] = codes[column].to_numpy()
 
 
 def _usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.intp]:

@@ -1,0 +1,520 @@
+"""From a waveform archive, a catalogue and station metadata to a data set to train on."""
+
+import logging
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import obspy
+import pandas as pd
+from numpy.typing import NDArray
+from obspy import Catalog, Inventory, Stream, UTCDateTime
+from obspy.core.event import Event
+from obspy.geodetics import gps2dist_azimuth, locations2degrees
+from tqdm import tqdm
+
+from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
+from cgmgm_seis.datasets.records import (
+    MARGIN_S,
+    clipped_peak,
+    expand,
+    instrument_preference,
+    read_catalog,
+    read_inventory,
+    remove_instrument,
+)
+from cgmgm_seis.datasets.writing import DatasetWriter, new_dataset
+from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.scenario import add_paths, event_source
+
+logger = logging.getLogger(__name__)
+
+KM_PER_DEGREE = 111.19
+LEFT_OUT_FILE = "left_out.csv"
+# The noise ends this long before the P arrival of the 1-D Earth, which may come early, seconds.
+NOISE_GUARD_S = 1.0
+# The signal ends this long after S, seconds.
+AFTER_S_S = 10.0
+FAULTS = ("refuse", "flag")
+
+Paths = str | Path | Iterable[str | Path]
+Faults = list[tuple[str, str, str, str]]
+
+
+@dataclass(frozen=True)
+class Processing:
+    """How raw records become training data.
+
+    Parameters
+    ----------
+    start_offset_s, duration_s : float
+        Window: its start after the origin time and its length, seconds.
+    sampling_rate : float
+        Of the result, Hz.
+    band_hz : tuple of float
+        Where the velocity is flat, Hz: the second and third corner of the cosine pre-filter of
+        the response removal.  The first is half of the lower limit; the upper limit is at most
+        0.8, and the last corner at most 0.9 times the lesser Nyquist frequency of record and
+        result.
+    max_distance_km : float
+        Epicentral distance of the farthest station.
+    min_snr_db : float
+        Records below are left out.
+    gaps, clipping : str
+        "refuse", or "flag": gaps are bridged by straight lines and the record is marked.
+
+    Raises
+    ------
+    DatasetError
+        If a value is not allowed.
+    """
+
+    start_offset_s: float = -5.0
+    duration_s: float = 60.0
+    sampling_rate: float = 100.0
+    band_hz: tuple[float, float] = (0.5, 40.0)
+    max_distance_km: float = 100.0
+    min_snr_db: float = 3.0
+    gaps: str = "refuse"
+    clipping: str = "refuse"
+
+    def __post_init__(self) -> None:
+        low, high = self.band_hz
+        if not 0.0 < low < high:
+            raise DatasetError(f"The band {low:g} to {high:g} Hz is not allowed; 0 < low < high.")
+        for name in ("gaps", "clipping"):
+            if getattr(self, name) not in FAULTS:
+                raise DatasetError(
+                    f"{name} = '{getattr(self, name)}' is not allowed; {' or '.join(FAULTS)} is."
+                )
+        for name in ("duration_s", "sampling_rate", "max_distance_km"):
+            if not getattr(self, name) > 0.0:
+                raise DatasetError(f"{name} = {getattr(self, name):g} is not allowed; above 0 is.")
+        if self.start_offset_s > -NOISE_GUARD_S or self.start_offset_s + self.duration_s <= 0.0:
+            raise DatasetError(
+                f"A window of {self.duration_s:g} s from {self.start_offset_s:g} s after the "
+                f"origin on is not allowed; it starts {NOISE_GUARD_S:g} s or more before the "
+                "origin, for the noise, and ends after it."
+            )
+
+    def pre_filter(self, sampling_rate: float) -> tuple[float, float, float, float]:
+        """Return the corners of the pre-filter for a record's sampling rate, Hz.
+
+        Examples
+        --------
+        >>> Processing().pre_filter(100.0)
+        (0.25, 0.5, 40.0, 45.0)
+        """
+        low, high = self.band_hz
+        nyquist = min(sampling_rate, self.sampling_rate) / 2.0
+        flat = min(high, 0.8 * nyquist)
+        return 0.5 * low, low, flat, min(1.125 * flat, 0.9 * nyquist)
+
+
+def import_records(
+    events: Paths | Catalog,
+    inventory: Paths | Inventory,
+    waveforms: Paths,
+    out: str | Path,
+    processing: Processing | None = None,
+    travel_times: TravelTimeTable | None = None,
+    picker: Any = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Turn raw counts into a SeisBench data set of ground velocity around the origin times.
+
+    Of the instruments of a station the first that can be used is taken: HH before BH before HN
+    before any other.  The metadata say which, why, and how it was processed; ``left_out.csv``
+    beside them lists every event, station and instrument that was not used, and the reason.
+
+    Parameters
+    ----------
+    events : path(s) or obspy.Catalog
+        QuakeML or another format of ObsPy.
+    inventory : path(s) or obspy.Inventory
+        StationXML with responses.
+    waveforms : path(s)
+        Waveform files in counts, MiniSEED or another format of ObsPy; ``*``, ``?``, ``[]`` and,
+        for all folders below, ``**`` are expanded.  An SDS archive is ``'SDS/**/*.D.*'``.
+        Unreadable files are named and skipped.
+    out : str or pathlib.Path
+        Folder of the data set.
+    processing : Processing, optional
+        Window, rate, band and limits.
+    travel_times : TravelTimeTable, optional
+        Where noise ends and P begins, for the signal-to-noise ratio; by default the Bay Area's.
+    picker : seisbench.models.PhaseNet, optional
+        Picks P and S where the catalogue has none; see `cgmgm_seis.picks.load_picker`.
+    overwrite : bool
+        Replace an existing data set.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The metadata.
+
+    Raises
+    ------
+    DatasetError
+        If no record is left; the message says why they were left out.
+    ScenarioError
+        If catalogue or inventory cannot be read.
+    OutputError
+        If ``out`` exists and may not be overwritten, or cannot be written.
+    """
+    processing = processing or Processing()
+    table = travel_times or bay_area_travel_times()
+    catalog = events if isinstance(events, Catalog) else read_catalog(events)
+    stations = inventory if isinstance(inventory, Inventory) else read_inventory(inventory)
+    left_out: Faults = []
+    rows: list[dict[str, Any]] = []
+    with new_dataset(out, overwrite) as writer:
+        index = WaveformIndex(waveforms, progress)
+        bar = tqdm(catalog, unit="event", desc="Records", disable=None if progress else True)
+        for event in bar:
+            try:
+                source = event_source(event) | _magnitude_type(event)
+            except ScenarioError as error:
+                left_out.append((str(event.resource_id), "", "", str(error)))
+                continue
+            found = [
+                (row, record)
+                for station in near_stations(stations, source, processing.max_distance_km)
+                for row, record in _station_record(
+                    source, station, stations, index, processing, table, left_out
+                )
+            ]
+            rows += _write_event(writer, event, found, processing, picker)
+        left_out += [("", "", name, reason) for name, reason in index.unreadable.items()]
+        _say_left_out(left_out)
+        if not rows:
+            reasons = Counter(fault[3] for fault in left_out).most_common(3)
+            why = " ".join(f"({count} times) {reason}" for reason, count in reasons)
+            raise DatasetError(
+                f"0 records of {len(catalog)} event(s) can be used; at least one is needed. "
+                f"{why or f'No station within {processing.max_distance_km:g} km has waveforms.'}"
+            )
+        columns = ["source_id", "station", "instrument_or_file", "reason"]
+        pd.DataFrame(left_out, columns=columns).to_csv(writer.folder / LEFT_OUT_FILE, index=False)
+    return pd.DataFrame(rows)
+
+
+class WaveformIndex:
+    """Which file holds which channel at what time; read from the files' headers.
+
+    Parameters
+    ----------
+    paths : path(s)
+        Files; ``**`` stands for all folders below.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Attributes
+    ----------
+    unreadable : dict
+        Files that cannot be read, and why; they are skipped.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file.
+    """
+
+    def __init__(self, paths: Paths, progress: bool = False) -> None:
+        self.unreadable: dict[str, str] = {}
+        # By NET.STA: channel id, first and last time, file.
+        self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
+        files = expand(paths, DatasetError)
+        for path in tqdm(files, unit="file", desc="Headers", disable=None if progress else True):
+            for trace in self._read(path, headonly=True):
+                stats = trace.stats
+                self._spans[f"{stats.network}.{stats.station}"].append(
+                    (trace.id, stats.starttime, stats.endtime, path)
+                )
+
+    def read(self, station: str, start: UTCDateTime, end: UTCDateTime) -> dict[str, Stream]:
+        """Return a station's recordings between two times, by instrument (NET.STA.LOC.BI)."""
+        wanted = {
+            path: None
+            for _, first, last, path in self._spans.get(station, ())
+            if first <= end and last >= start
+        }
+        stream = Stream()
+        for path in wanted:
+            part = self._read(path, starttime=start, endtime=end)
+            stream += part.select(network=station.split(".")[0], station=station.split(".")[1])
+        instruments: dict[str, Stream] = {}
+        for trace in sorted(stream, key=lambda trace: trace.id):
+            instruments.setdefault(trace.id[:-1], Stream()).append(trace)
+        return instruments
+
+    def _read(self, path: Path, **options: Any) -> Stream:
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                stream = obspy.read(str(path).replace("[", "[[]"), **options)
+            damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
+        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+            stream, damage = Stream(), [f"{error}" or type(error).__name__]
+        if damage and str(path) not in self.unreadable:
+            reason = damage[0].splitlines()[0].rstrip(".")
+            self.unreadable[str(path)] = reason
+            what = "skipped" if not stream else "damaged, what can be read is used"
+            logger.warning("%s is %s: %s.", path, what, reason)
+        return stream
+
+
+def near_stations(
+    inventory: Inventory, source: dict[str, Any], max_distance_km: float
+) -> list[dict[str, Any]]:
+    """Return the ``station_*`` columns of the stations around a source that were open then."""
+    time = UTCDateTime(source["source_origin_time"])
+    place = source["source_latitude_deg"], source["source_longitude_deg"]
+    found = {}
+    for network in inventory:
+        for station in network:
+            closed = (station.start_date and station.start_date > time) or (
+                station.end_date and station.end_date < time
+            )
+            degrees = locations2degrees(*place, station.latitude, station.longitude)
+            # The sphere is within 1 % of the ellipsoid; what is farther needs no geodesic.
+            if closed or degrees * KM_PER_DEGREE > 1.01 * max_distance_km + 1.0:
+                continue
+            distance = gps2dist_azimuth(*place, station.latitude, station.longitude)[0] / 1000.0
+            if distance <= max_distance_km:
+                found[network.code, station.code] = {
+                    "station_network_code": network.code,
+                    "station_code": station.code,
+                    "station_latitude_deg": float(station.latitude),
+                    "station_longitude_deg": float(station.longitude),
+                    "station_elevation_m": float(station.elevation or 0.0),
+                }
+    return list(found.values())
+
+
+def _station_record(
+    source: dict[str, Any],
+    station: dict[str, Any],
+    inventory: Inventory,
+    index: WaveformIndex,
+    processing: Processing,
+    table: TravelTimeTable,
+    left_out: Faults,
+) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+    """Yield the record of the first usable instrument of a station, if there is one."""
+    origin = UTCDateTime(source["source_origin_time"])
+    start = origin + processing.start_offset_s
+    end = start + processing.duration_s
+    name = f"{station['station_network_code']}.{station['station_code']}"
+    passed_over: list[str] = []
+    instruments = index.read(name, start - MARGIN_S, end + MARGIN_S)
+    # Clipped ones come last: they are taken, marked, where nothing else is to be had.
+    later: list[str] = []
+    queue = sorted(instruments, key=instrument_preference)
+    while queue:
+        instrument = queue.pop(0)
+        traces = instruments[instrument]
+        try:
+            if instrument not in later and (peak := clipped_peak(traces)):
+                if processing.clipping == "flag":
+                    later.append(instrument)
+                    queue.append(instrument)
+                    continue
+                raise DatasetError(f"{instrument} is clipped at {peak:.0f} counts.")
+            velocity, facts = _velocity(traces, inventory, start, processing)
+            row = _row(source, station, velocity, facts, processing, table)
+        except DatasetError as error:
+            passed_over.append(str(error))
+            left_out.append((source["source_id"], name, instrument, str(error)))
+            continue
+        row["trace_clipped"] = instrument in later
+        row["trace_instruments_passed_over"] = " ".join(passed_over)
+        yield row, np.stack([trace.data for trace in velocity]).astype(np.float32)
+        return
+
+
+def _velocity(
+    traces: Stream, inventory: Inventory, start: UTCDateTime, processing: Processing
+) -> tuple[Stream, dict[str, Any]]:
+    """Return an instrument's velocity over the whole window, and what was done to it."""
+    name = traces[0].id[:-1]
+    rates = {trace.stats.sampling_rate for trace in traces}
+    if len(rates) > 1:
+        raise DatasetError(f"{name} has records of {len(rates)} sampling rates; one is needed.")
+    rate = rates.pop()
+    end = start + processing.duration_s - 1.0 / processing.sampling_rate
+    gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < end]
+    gap_s = float(sum(gap for gap in gaps_s if gap > 0.0))
+    if gap_s and processing.gaps == "refuse":
+        raise DatasetError(f"{name} has {len(gaps_s)} gap(s) of {gap_s:.3g} s in the window.")
+    pre_filter = processing.pre_filter(rate)
+    try:
+        merged = traces.copy().merge(fill_value="interpolate")
+    except Exception as error:  # ObsPy raises plain Exception
+        raise DatasetError(f"{name} contradicts itself: {error}.") from error
+    first = max(trace.stats.starttime for trace in merged)
+    last = min(trace.stats.endtime for trace in merged)
+    if first > start + 0.01 / rate or last < end - 1.0 / rate:
+        raise DatasetError(
+            f"{name} does not cover the window: it lasts from {first - start:.2f} s to "
+            f"{last - start:.2f} s after the window's start; {processing.duration_s:g} s must."
+        )
+    if any(np.ptp(trace.data) == 0 for trace in merged):
+        raise DatasetError(f"{name} has a component that does not move.")
+    peak = max(float(np.abs(trace.data).max()) for trace in merged)
+    velocity = remove_instrument(merged, inventory, start, processing.sampling_rate, pre_filter)
+    n_samples = round(processing.duration_s * processing.sampling_rate)
+    velocity.trim(start, start + (n_samples - 1) / processing.sampling_rate)
+    if "".join(trace.stats.component for trace in velocity) != "ZNE" or any(
+        trace.stats.npts != n_samples for trace in velocity
+    ):
+        raise DatasetError(f"{name} does not cover the window with all of Z, N and E.")
+    if not all(np.isfinite(trace.data).all() for trace in velocity):
+        raise DatasetError(f"{name} is not finite after the response removal.")
+    facts = {
+        "trace_sampling_rate_original_hz": rate,
+        "trace_prefilter_hz": ",".join(f"{corner:g}" for corner in pre_filter),
+        "trace_f_min_hz": pre_filter[1],
+        "trace_f_max_hz": pre_filter[2],
+        "trace_has_gaps": bool(gap_s),
+        "trace_gap_s": gap_s,
+        "trace_peak_counts": peak,
+        "trace_source_channels": " ".join(trace.id for trace in merged),
+    }
+    return velocity, facts
+
+
+def _row(
+    source: dict[str, Any],
+    station: dict[str, Any],
+    velocity: Stream,
+    facts: dict[str, Any],
+    processing: Processing,
+    table: TravelTimeTable,
+) -> dict[str, Any]:
+    """Return the metadata of a record; refuse one without signal."""
+    stats = velocity[0].stats
+    start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
+    (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
+    row = {str(column): value for column, value in pair.items()}
+    p, s = table.at(row["source_depth_km"], row["path_ep_distance_km"])
+    snr = _snr_db(
+        np.stack([trace.data for trace in velocity]),
+        (p - processing.start_offset_s, s - processing.start_offset_s),
+        processing.sampling_rate,
+    )
+    name = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:2]}"
+    if not snr >= processing.min_snr_db:
+        raise DatasetError(
+            f"{name} has a signal-to-noise ratio of {snr:.1f} dB, below {processing.min_snr_db:g}."
+        )
+    row |= {
+        "station_location_code": stats.location,
+        "trace_channel": stats.channel[:2],
+        "trace_start_time": str(start),
+        "trace_sampling_rate_hz": processing.sampling_rate,
+        "trace_npts": stats.npts,
+        "trace_units": "m/s",
+        "trace_units_source": "counts, StationXML response removed"
+        + (", integrated" if stats.channel[1] in "NLG" else ""),
+        "trace_simulated": False,
+        "trace_snr_db": snr,
+        "trace_pgv_mps": max(float(np.abs(trace.data).max()) for trace in velocity),
+    }
+    return row | facts
+
+
+def _snr_db(record: NDArray[Any], onsets_s: tuple[float, float], sampling_rate: float) -> float:
+    """Return the mean power from P to 10 s after S over that of the noise before P, in dB.
+
+    Parameters
+    ----------
+    record : numpy.ndarray
+        Shape (component, sample).
+    onsets_s : tuple of float
+        Predicted P and S, seconds after the first sample.
+    sampling_rate : float
+        Hz.
+    """
+    p, s = onsets_s
+    noise = record[:, : max(int((p - NOISE_GUARD_S) * sampling_rate), 2)]
+    signal = record[:, int(p * sampling_rate) : int((s + AFTER_S_S) * sampling_rate)]
+    powers = [np.mean(part**2) if part.size else 0.0 for part in (signal, noise)]
+    with np.errstate(divide="ignore"):
+        return float(10.0 * np.log10(powers[0] / powers[1])) if powers[1] else float("nan")
+
+
+def _write_event(
+    writer: DatasetWriter,
+    event: Event,
+    found: list[tuple[dict[str, Any], NDArray[np.float32]]],
+    processing: Processing,
+    picker: Any,
+) -> list[dict[str, Any]]:
+    """Add picks to the records of one event and write them."""
+    if not found:
+        return []
+    picks = catalogue_picks(event)
+    automatic = None
+    if picker is not None:
+        from cgmgm_seis.picks import pick
+
+        records = np.stack([record for _, record in found])
+        automatic = pick(picker, records, processing.sampling_rate)
+    for number, (row, record) in enumerate(found):
+        station = f"{row['station_network_code']}.{row['station_code']}"
+        start, sources = UTCDateTime(row["trace_start_time"]), set()
+        for phase in "ps":
+            sample = float("nan")
+            if (station, phase) in picks:
+                sample = (picks[station, phase] - start) * processing.sampling_rate
+                sources.add("catalogue")
+            elif automatic is not None:
+                sample = automatic[f"{phase}_s"].iloc[number] * processing.sampling_rate
+                sources |= {"PhaseNet"} if np.isfinite(sample) else set()
+            row[f"trace_{phase}_arrival_sample"] = sample
+        row["trace_pick_source"] = " and ".join(sorted(sources))
+        writer.add(row, record)
+    return [row for row, _ in found]
+
+
+def catalogue_picks(event: Event) -> dict[tuple[str, str], UTCDateTime]:
+    """Return the earliest P and S pick of every station of an event.
+
+    Returns
+    -------
+    dict
+        (NET.STA, "p" or "s") to time, from the picks' phase hints, else their arrivals' phases.
+    """
+    phases = {
+        str(arrival.pick_id): arrival.phase or ""
+        for origin in event.origins
+        for arrival in origin.arrivals
+    }
+    found: dict[tuple[str, str], UTCDateTime] = {}
+    for pick in sorted(event.picks, key=lambda pick: pick.time):
+        phase = (pick.phase_hint or phases.get(str(pick.resource_id), ""))[:1].lower()
+        if phase and phase in "ps" and pick.waveform_id is not None:
+            station = f"{pick.waveform_id.network_code}.{pick.waveform_id.station_code}"
+            found.setdefault((station, phase), pick.time)
+    return found
+
+
+def _magnitude_type(event: Event) -> dict[str, Any]:
+    magnitude = event.preferred_magnitude() or event.magnitudes[0]
+    return {"source_magnitude_type": magnitude.magnitude_type or "unknown"}
+
+
+def _say_left_out(left_out: Faults) -> None:
+    """Say how many records were left out, by the kind of reason."""
+    kinds = sorted(" ".join(fault[3].split()[1:4]).rstrip(".") for fault in left_out if fault[1])
+    for kind, several in groupby(kinds):
+        logger.info("%d instrument(s) left out: .. %s ..", len(list(several)), kind)

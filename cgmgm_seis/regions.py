@@ -1,0 +1,79 @@
+"""Regions of the Earth: boxes of longitude and latitude, across the date line too."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cgmgm_seis.errors import ScenarioError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of longitude and latitude, degrees.
+
+    Parameters
+    ----------
+    west, east : float
+        Longitudes within -180 to 180; a box whose west is greater than its east crosses the
+        date line.
+    south, north : float
+        Latitudes.
+
+    Raises
+    ------
+    ScenarioError
+        If it is no box on the Earth.
+
+    Examples
+    --------
+    >>> fiji = Region(177.0, -178.0, -20.0, -15.0)
+    >>> fiji.contains([-18.0, -18.0], [179.5, 0.0]).tolist()
+    [True, False]
+    """
+
+    west: float
+    east: float
+    south: float
+    north: float
+
+    def __post_init__(self) -> None:
+        longitudes = np.array([self.west, self.east])
+        if not (np.abs(longitudes) <= 180.0).all() or not -90.0 <= self.south < self.north <= 90.0:
+            raise ScenarioError(
+                f"Region {self} is not allowed; west,east,south,north are degrees within -180 to "
+                "180 and -90 to 90, south below north, and west above east across the date line."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.west:g},{self.east:g},{self.south:g},{self.north:g}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``west,east,south,north``."""
+        try:
+            west, east, south, north = (float(part) for part in text.split(","))
+        except ValueError as error:
+            raise ScenarioError(
+                f"Region '{text}' is not west,east,south,north, such as -122.5,-121.8,37.27,38.07."
+            ) from error
+        return cls(west, east, south, north)
+
+    def contains(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which places lie in the box, its edges included."""
+        latitude, longitude = np.asarray(latitude_deg, float), np.asarray(longitude_deg, float)
+        if self.west <= self.east:
+            across = (longitude >= self.west) & (longitude <= self.east)
+        else:
+            across = (longitude >= self.west) | (longitude <= self.east)
+        return across & (latitude >= self.south) & (latitude <= self.north)
+
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Return one or two boxes (west, east, south, north) that do not cross the date line."""
+        if self.west <= self.east:
+            return [(self.west, self.east, self.south, self.north)]
+        return [
+            (self.west, 180.0, self.south, self.north),
+            (-180.0, self.east, self.south, self.north),
+        ]

@@ -1,0 +1,114 @@
+"""`cgmgm-seis dataset from-records`: from a waveform archive to a data set."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cgmgm_seis_cli.parameters import described, show_messages
+
+FAULTS = click.Choice(["refuse", "flag"])
+# Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
+PROCESSING_OPTIONS = (
+    click.option(
+        "--start", "start_offset_s", default=-5.0, help="Start of the records, s after the origin."
+    ),
+    click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
+    click.option("--sampling-rate", default=100.0, help="Of the records, Hz."),
+    click.option(
+        "--band",
+        "band_hz",
+        nargs=2,
+        type=float,
+        default=(0.5, 40.0),
+        help="Where the velocity is flat, Hz: corners of the cosine pre-filter of the response "
+        "removal, which ends at half of the lower and 1.125 times the upper one.",
+    ),
+    click.option("--max-distance", "max_distance_km", default=100.0, help="Of stations, km."),
+    click.option("--min-snr", "min_snr_db", default=3.0, help="Least signal-to-noise ratio, dB."),
+    click.option("--gaps", type=FAULTS, default="refuse", help="Leave out, or bridge and mark."),
+    click.option("--clipping", type=FAULTS, default="refuse", help="Leave out, or mark."),
+)
+
+
+def processing_options(command: Any) -> Any:
+    """Give a command the options of `Processing`."""
+    for option in reversed(PROCESSING_OPTIONS):
+        command = option(command)
+    return command
+
+
+def load_velocity_model(path: Path | None) -> Any:
+    """Return the table of travel times of a velocity model, or None for the default."""
+    from cgmgm_seis.arrivals import TravelTimeTable
+
+    return path and TravelTimeTable.from_velocity_model(path, progress=True)
+
+
+@click.command("from-records", context_settings={"show_default": True})
+@click.option(
+    "--events", multiple=True, required=True, metavar="FILE", help="QuakeML; repeatable, * allowed."
+)
+@click.option(
+    "--inventory", multiple=True, required=True, metavar="FILE", help="StationXML with responses."
+)
+@click.option(
+    "--waveforms",
+    multiple=True,
+    required=True,
+    metavar="PATTERN",
+    help="Files in counts; ** stands for all folders below: 'archive/**/*.mseed'.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
+@processing_options
+@click.option(
+    "--velocity-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE.nd",
+    help="1-D Earth that tells noise from signal.  [default: the Bay Area's]",
+)
+@click.option("--picks", is_flag=True, help="Pick with PhaseNet where the catalogue has no picks.")
+@click.option("--picker", default="original", metavar="NAME|PATH", help="PhaseNet weights.")
+@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print details.")
+@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+def from_records(
+    events: tuple[str, ...],
+    inventory: tuple[str, ...],
+    waveforms: tuple[str, ...],
+    out: Path,
+    velocity_model: Path | None,
+    picks: bool,
+    picker: str,
+    overwrite: bool,
+    verbosity: int | None,
+    **settings: Any,
+) -> None:
+    """Turn raw counts into ground velocity around the origin times.
+
+    One instrument a station: HH before BH before HN, unless it is clipped or has gaps.  What
+    was decided is in the metadata, what was left out, and why, in left_out.csv.
+    """
+    from cgmgm_seis.datasets.archive import Processing, import_records
+    from cgmgm_seis.folders import check_folder
+
+    show_messages(verbosity or 0)
+    processing = Processing(**settings)
+    check_folder(out, overwrite, "waveforms.hdf5")
+    phasenet = None
+    if picks:
+        from cgmgm_seis.picks import load_picker
+
+        phasenet = load_picker(picker)
+    metadata = import_records(
+        events,
+        inventory,
+        waveforms,
+        out,
+        processing,
+        load_velocity_model(velocity_model),
+        phasenet,
+        overwrite,
+        progress=verbosity != -1,
+    )
+    click.echo(described(out, metadata))
