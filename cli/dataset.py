@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.dataset_designsafe import import_designsafe
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.parameters import described, show_messages
 
@@ -40,4 +41,5 @@ def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: 
     click.echo(described(out, metadata))
 
 
-dataset.add_command(from_records)
+for command in (import_designsafe, from_records):
+    dataset.add_command(command)

@@ -5,7 +5,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from cgmgm_seis.datasets.records import (
     instrument_preference,
     read_catalog,
     read_inventory,
+    reason_of,
     remove_instrument,
 )
 from cgmgm_seis.datasets.writing import DatasetWriter, new_dataset
@@ -263,7 +263,7 @@ class WaveformIndex:
                 stream = obspy.read(str(path).replace("[", "[[]"), **options)
             damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
         except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-            stream, damage = Stream(), [f"{error}" or type(error).__name__]
+            stream, damage = Stream(), [reason_of(error)]
         if damage and str(path) not in self.unreadable:
             reason = damage[0].splitlines()[0].rstrip(".")
             self.unreadable[str(path)] = reason
@@ -514,7 +514,10 @@ def _magnitude_type(event: Event) -> dict[str, Any]:
 
 
 def _say_left_out(left_out: Faults) -> None:
-    """Say how many records were left out, by the kind of reason."""
-    kinds = sorted(" ".join(fault[3].split()[1:4]).rstrip(".") for fault in left_out if fault[1])
-    for kind, several in groupby(kinds):
-        logger.info("%d instrument(s) left out: .. %s ..", len(list(several)), kind)
+    """Say how many instruments were left out, with one example of every kind of reason."""
+    instruments = sorted(fault for fault in left_out if fault[2] and fault[0])
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for *_, instrument, reason in instruments:
+        kinds[" ".join(reason.removeprefix(instrument).split()[:3])].append(reason)
+    for reasons in kinds.values():
+        logger.info("%d instrument(s) left out, such as: %s", len(reasons), reasons[0])

@@ -263,7 +263,7 @@ def remove_instrument(
             inventory, output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
         )
     except Exception as error:  # ObsPy raises plain Exception where a response is missing
-        raise DatasetError(f"{name} has no usable response: {_reason(error)}.") from error
+        raise DatasetError(f"{name} has no usable response: {reason_of(error)}.") from error
     step = 1 / sampling_rate
     first = max(trace.stats.starttime for trace in velocity)
     last = min(trace.stats.endtime for trace in velocity)
@@ -280,7 +280,7 @@ def remove_instrument(
     try:
         velocity.rotate("->ZNE", inventory=inventory, components=["ZNE", "Z12", "123"])
     except Exception as error:  # ObsPy raises plain ValueError or Exception
-        raise DatasetError(f"{name} cannot be turned to ZNE: {_reason(error)}.") from error
+        raise DatasetError(f"{name} cannot be turned to ZNE: {reason_of(error)}.") from error
     return velocity.sort(["channel"], reverse=True)
 
 
@@ -312,7 +312,7 @@ def _read(
             file.seek(0)
             return reader(file)
     except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-        raise error_type(f"{path} is not a readable {kind} file: {_reason(error)}.") from error
+        raise error_type(f"{path} is not a readable {kind} file: {reason_of(error)}.") from error
 
 
 def _read_waveforms(paths: Paths) -> Stream:
@@ -323,7 +323,7 @@ def _read_waveforms(paths: Paths) -> Stream:
     try:
         return stream.merge()
     except Exception as error:  # ObsPy raises plain Exception
-        raise DatasetError(f"Waveform files contradict each other: {_reason(error)}.") from error
+        raise DatasetError(f"Waveform files contradict each other: {reason_of(error)}.") from error
 
 
 def _by_station(stream: Stream) -> dict[str, dict[str, Stream]]:
@@ -364,7 +364,7 @@ def _check_epochs(inventory: Inventory) -> None:
                 )
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return the first line of an error's text, without names of temporary files."""
     text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     line = text.splitlines()[0].rstrip(".")

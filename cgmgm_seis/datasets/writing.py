@@ -1,7 +1,7 @@
 """Write data sets in SeisBench format, record by record, complete or not at all."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import TracebackType
@@ -85,8 +85,9 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with redirect_stderr(StringIO()):
-            self._writer.__exit__(kind, error, traceback)
+        # SeisBench's writer would log an error of its own; what it holds is closed either way.
+        with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
+            self._writer.__exit__(None, None, None)
         if kind is None and self._buffer is not None:
             (self.folder / WAVEFORMS_FILE).write_bytes(self._buffer.getvalue())
 

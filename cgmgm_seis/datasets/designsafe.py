@@ -1,0 +1,269 @@
+"""The data report of Ren et al. (2026), DesignSafe PRJ-4573, to a SeisBench data set."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from obspy.core.event import Catalog
+from obspy.signal.trigger import classic_sta_lta
+from scipy.signal import butter, sosfilt
+from tqdm import tqdm
+
+from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
+from cgmgm_seis.datasets.designsafe_csv import (
+    COLUMNS,
+    SHARED_COLUMNS,
+    component_of,
+    read_samples,
+    scan,
+    with_stations,
+)
+from cgmgm_seis.datasets.writing import new_dataset
+from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.scenario import DEFAULT_ORIGIN_TIME, event_source
+
+logger = logging.getLogger(__name__)
+
+# Records that tell where the origin time lies, and the allowed scatter of what they tell, seconds.
+OFFSET_RECORDS, OFFSET_SCATTER_S = 200, 2.0
+
+
+def import_designsafe(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    start_offset_s: float | None = None,
+    events: Catalog | None = None,
+    travel_times: TravelTimeTable | None = None,
+    skip_bad: bool = False,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Turn one to three CSV files, a component each, into a SeisBench data set.
+
+    The files are streamed: memory holds a few hundred records at a time.  Components are joined
+    by event and station; records that are not in all files are left out and counted.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        One file a component; the name's end tells which: EW or E, NS or N, UD, V or Z.
+    out : str or pathlib.Path
+        Folder of the data set.
+    start_offset_s : float, optional
+        Time of the first sample after the origin time, seconds, which the files do not tell.
+        By default it is measured: see `measured_start_offset`.
+    events : obspy.Catalog, optional
+        Gives the origin times, which the files do not tell either; an event's name ends with its
+        number in the files.  Without it every event gets a time of its own from 2020-01-01 on,
+        and the column ``source_origin_time_is_placeholder`` is true.
+    travel_times : TravelTimeTable, optional
+        For the measured start offset; by default the Bay Area's.
+    skip_bad : bool
+        Leave out rows that are no records instead of raising.
+    overwrite : bool
+        Replace an existing data set.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The metadata.  Stations within 50 m of a bundled one get its codes, others network XX and
+        a number.
+
+    Raises
+    ------
+    DatasetError
+        If a row is no record (the message has its number), components contradict each other,
+        no record is in all files or the start offset cannot be measured.
+    OutputError
+        If ``out`` exists and may not be overwritten, or cannot be written.
+    """
+    order = _component_order(paths)
+    with new_dataset(out, overwrite, component_order=order) as writer, ExitStack() as stack:
+        by_component = {component_of(path): Path(path) for path in paths}
+        ordered = [by_component[component] for component in order]
+        table = _joined([scan(path, skip_bad, progress) for path in ordered], ordered)
+        table = _with_origin_times(with_stations(table), events)
+        files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in ordered]
+        if start_offset_s is None:
+            start_offset_s = measured_start_offset(files[0], table, travel_times)
+            logger.info("Measured from onsets: records start at %+.2f s.", start_offset_s)
+        starts = pd.to_datetime(table["source_origin_time"], utc=True)
+        starts += pd.to_timedelta(start_offset_s, unit="s")
+        table["trace_start_time"] = starts.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        metadata = table.drop(columns=table.filter(regex="^_").columns).to_dict("records")
+        places = table[[f"_offset_{number}" for number in range(len(files))]].to_numpy(int)
+        numbers = table[[f"_row_{number}" for number in range(len(files))]].to_numpy(int)
+        kept: list[dict[Any, Any]] = []
+        bad: list[str] = []
+        bar = tqdm(metadata, desc="Records", unit="rec", disable=None if progress else True)
+        for row, offsets, row_numbers in zip(bar, places, numbers, strict=True):
+            components = [
+                read_samples(file, int(offset)) for file, offset in zip(files, offsets, strict=True)
+            ]
+            if fault := _fault(components, ordered, row_numbers):
+                bad.append(fault)
+                continue
+            samples = np.stack([data[: min(map(len, components))] for data in components])
+            kept.append({**row, "trace_npts": samples.shape[1]})
+            writer.add(kept[-1], samples)
+        if bad and (not skip_bad or not kept):
+            raise DatasetError(f"{len(bad)} of {len(metadata)} records are bad: {bad[0]}")
+        if bad:
+            logger.warning("%d records left out, such as: %s", len(bad), bad[0])
+    return pd.DataFrame(kept)
+
+
+def measured_start_offset(
+    file: BinaryIO, table: pd.DataFrame, travel_times: TravelTimeTable | None = None
+) -> float:
+    """Measure when the records start after their origin times.
+
+    The first time that the short-term average (0.5 s) of the power between 2 and 15 Hz is eight
+    times the long-term average (5 s) is an onset; it comes after the first sample by the P time
+    of the 1-D Earth less the start offset.  The median over some records is robust against those
+    whose onset is S or a disturbance.
+
+    Parameters
+    ----------
+    file : binary file
+        Of any component.
+    table : pandas.DataFrame
+        Scenario with ``_offset_0``, where rows begin.
+    travel_times : TravelTimeTable, optional
+        By default the Bay Area's.
+
+    Raises
+    ------
+    DatasetError
+        If the records disagree by more than 2 s (median absolute deviation), or hold no onset.
+    """
+    earth = travel_times or bay_area_travel_times()
+    some = table.iloc[:: -(-len(table) // OFFSET_RECORDS)]
+    p_times, _ = earth.at(some["source_depth_km"], some["path_ep_distance_km"])
+    offsets = []
+    for (_, row), p_time in zip(some.iterrows(), p_times, strict=True):
+        rate = row["trace_sampling_rate_hz"]
+        samples = np.nan_to_num(read_samples(file, row["_offset_0"]))
+        if samples.size < 10.0 * rate or not np.ptp(samples):
+            continue
+        band = butter(2, (2.0, min(15.0, 0.4 * rate)), "bandpass", fs=rate, output="sos")
+        filtered = sosfilt(band, samples - samples.mean())
+        ratio = classic_sta_lta(filtered, int(0.5 * rate), int(5.0 * rate))
+        triggered = np.flatnonzero(ratio > 4.0)
+        if len(triggered):
+            offsets.append(p_time - triggered[0] / rate)
+    median = float(np.median(offsets)) if offsets else float("nan")
+    scatter = float(np.median(np.abs(np.array(offsets) - median))) if offsets else float("nan")
+    if not scatter <= OFFSET_SCATTER_S:
+        raise DatasetError(
+            f"The start of the records cannot be measured: {len(offsets)} of {len(some)} have an "
+            f"onset, which scatter by {scatter:.1f} s; --start-offset (start_offset_s) gives it."
+        )
+    return median
+
+
+def _component_order(paths: Sequence[str | Path]) -> str:
+    found = [component_of(path) for path in paths]
+    if not found or len(set(found)) < len(found):
+        raise DatasetError(
+            f"The components {', '.join(found) or 'none'} are not allowed; one to three different "
+            "files are."
+        )
+    return "".join(component for component in "ZNE" if component in found)
+
+
+def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
+    """Join the components by event and station; the k-th of several rows to the k-th."""
+    keyed = []
+    for table in tables:
+        key = ["source_id", "station_latitude_deg", "station_longitude_deg"]
+        rounded = table.assign(**{column: table[column].round(5) for column in key[1:]})
+        keyed.append(
+            table.assign(
+                _key=[
+                    "/".join(map(str, parts))
+                    for parts in zip(
+                        *(rounded[column] for column in key),
+                        rounded.groupby(key).cumcount(),
+                        strict=True,
+                    )
+                ]
+            ).set_index("_key")
+        )
+    common = keyed[0].index
+    for other in keyed[1:]:
+        common = common[common.isin(other.index)]
+    lost = max(len(table) for table in keyed) - len(common)
+    if lost:
+        logger.warning("%d records left out: they are not in all %d files.", lost, len(keyed))
+    if not len(common):
+        raise DatasetError(
+            f"0 records are in all of {', '.join(map(str, paths))}; event and station coordinates "
+            "must be the same."
+        )
+    first = keyed[0].loc[common]
+    joined = first.drop(columns=["_row", "_offset"])
+    for number, (table, path) in enumerate(zip(keyed, paths, strict=True)):
+        table = table.loc[common]
+        joined[f"_offset_{number}"] = table["_offset"]
+        joined[f"_row_{number}"] = table["_row"]
+        for column in SHARED_COLUMNS:
+            differ = ~np.isclose(table[column], first[column], rtol=0.0, atol=1e-4)
+            if differ.any():
+                k = int(np.argmax(differ))
+                raise DatasetError(
+                    f"{path}, row {table['_row'].iloc[k]} has {column} = "
+                    f"{table[column].iloc[k]:g}, but {paths[0]}, row {first['_row'].iloc[k]} has "
+                    f"{first[column].iloc[k]:g}; components must agree."
+                )
+    return joined.reset_index(drop=True)
+
+
+def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFrame:
+    """Add origin times of a catalogue, or made-up ones, and what kind of records these are."""
+    known: dict[str, str] = {}
+    for event in events or []:
+        try:
+            source = event_source(event)
+        except ScenarioError:
+            continue
+        known[source["source_id"].lstrip("abcdefghijklmnopqrstuvwxyz=?")] = str(
+            source["source_origin_time"]
+        )
+    names = table["source_id"]
+    made_up = {
+        name: str(DEFAULT_ORIGIN_TIME + 3600.0 * number)
+        for number, name in enumerate(names.unique())
+    }
+    placeholder = ~names.isin(list(known))
+    if events is not None and placeholder.any():
+        logger.warning(
+            "%d of %d records have no event in the catalogue; their origin times are made up.",
+            placeholder.sum(),
+            len(table),
+        )
+    return table.assign(
+        source_origin_time=[known.get(name) or made_up[name] for name in names],
+        source_origin_time_is_placeholder=placeholder,
+        trace_units="m/s",
+        trace_channel="HX",
+        trace_simulated=False,
+    )
+
+
+def _fault(
+    components: list[NDArray[np.float64]], paths: list[Path], rows: NDArray[np.int_]
+) -> str | None:
+    """Say which sample of a record is not finite, if one is not."""
+    for data, path, row in zip(components, paths, rows, strict=True):
+        if not np.isfinite(data).all():
+            column = len(COLUMNS) + 1 + int(np.argmax(~np.isfinite(data)))
+            return f"{path}, row {row}, column {column} is not a finite number; samples must be."
+    return None

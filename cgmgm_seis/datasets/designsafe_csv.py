@@ -1,0 +1,279 @@
+"""The CSV files of the data report of Ren et al. (2026), and ObsPy's plugin for them.
+
+A file holds one component; a row is a record: 14 columns of metadata, then the samples of ground
+velocity, m/s.  There is no header.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from obspy import Stream, Trace
+from obspy.core import AttribDict
+from tqdm import tqdm
+
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
+from cgmgm_seis.stations import bay_area_stations
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "source_id",
+    "source_latitude_deg",
+    "source_longitude_deg",
+    "station_latitude_deg",
+    "station_longitude_deg",
+    "source_depth_km",
+    "source_magnitude",
+    "trace_sampling_rate_hz",
+    "trace_npts",
+    "trace_dt_s",
+    "trace_f_min_hz",
+    "trace_f_max_hz",
+    "trace_n_frequencies",
+    "path_rup_distance_km",
+)
+# What the components of a record share.
+SHARED_COLUMNS = COLUMNS[1:8]
+# How the names of components end.
+SUFFIXES = {"EW": "E", "NS": "N", "UD": "Z", "E": "E", "N": "N", "Z": "Z", "V": "Z"}
+# A bundled station this near gives its name to the coordinates of a row, degrees (about 50 m).
+SAME_PLACE_DEG = 5e-4
+
+
+def is_designsafe(path: str) -> bool:
+    """Tell whether a file is one of the data report, for `obspy.read`."""
+    try:
+        with Path(path).open("rb") as file:
+            # Long enough for 14 numbers; most files of other formats end here.
+            if set(file.read(256)) - set(b"0123456789+-.eE, naNA"):
+                return False
+            file.seek(0)
+            values, n_columns = _header(file.readline(), path, 1)
+    except (OSError, DatasetError, TypeError):
+        return False
+    return n_columns - len(COLUMNS) == values["trace_npts"]
+
+
+def read_designsafe(path: str, headonly: bool = False, **_: Any) -> Stream:
+    """Read a file of the data report as a Stream, for `obspy.read`.
+
+    Parameters
+    ----------
+    path : str
+        The CSV file.
+    headonly : bool
+        Leave out the samples.
+
+    Returns
+    -------
+    obspy.Stream
+        One trace a row, velocity in m/s.  ``stats.coordinates`` are those of the station,
+        ``stats.designsafe`` holds the row's metadata, ``stats.distance`` is epicentral, metres.
+        The file knows no absolute times; the first sample is at 2020-01-01 in every trace.
+
+    Examples
+    --------
+    >>> obspy.read("Time_Series_Data_v5_EW.csv")[0].stats.coordinates  # doctest: +SKIP
+    """
+    table = with_stations(scan(path))
+    component = component_of(path, default="E")
+    traces = []
+    with Path(path).open("rb") as file:
+        for row in table.to_dict("records"):
+            stats = {
+                "network": row["station_network_code"],
+                "station": row["station_code"],
+                "channel": f"HX{component}",
+                "sampling_rate": row["trace_sampling_rate_hz"],
+                "starttime": DEFAULT_ORIGIN_TIME,
+                "distance": row["path_ep_distance_km"] * 1000.0,
+                "coordinates": AttribDict(
+                    latitude=row["station_latitude_deg"],
+                    longitude=row["station_longitude_deg"],
+                    elevation=row["station_elevation_m"],
+                ),
+                "designsafe": AttribDict({column: row[column] for column in COLUMNS}),
+            }
+            if headonly:
+                traces.append(Trace(header=stats | {"npts": int(row["trace_npts"])}))
+            else:
+                traces.append(Trace(read_samples(file, row["_offset"]), stats))
+    return Stream(traces)
+
+
+def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd.DataFrame:
+    """Read the metadata of a file, row by row, and where its rows begin.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The CSV file.
+    skip_bad : bool
+        Leave out rows that are no records instead of raising.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `COLUMNS`, ``_row`` (from 1) and ``_offset`` (bytes).
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read or a row is no record; the message has its number, the column
+        and what is allowed.
+    """
+    rows, bad = [], []
+    width = 0
+    try:
+        size = Path(path).stat().st_size
+        bar = tqdm(
+            total=size,
+            desc=Path(path).name,
+            unit="B",
+            unit_scale=True,
+            disable=None if progress else True,
+        )
+        with Path(path).open("rb") as file, bar:
+            offset = 0
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    try:
+                        values, n_columns = _header(line, path, number)
+                        width = width or n_columns
+                        if n_columns != width:
+                            raise DatasetError(
+                                f"{path}, row {number} has {n_columns} columns; the rows before "
+                                f"have {width}."
+                            )
+                        rows.append({**values, "_row": number, "_offset": offset})
+                    except DatasetError as error:
+                        if not skip_bad:
+                            raise
+                        bad.append(str(error))
+                offset += len(line)
+                bar.update(len(line))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if bad:
+        logger.warning("%d rows left out, such as: %s", len(bad), bad[0])
+    if not rows:
+        raise DatasetError(f"{path} holds 0 records; at least one is needed.")
+    table = pd.DataFrame(rows)
+    declared = table["trace_npts"] != width - len(COLUMNS)
+    if declared.any():
+        logger.warning(
+            "%s: %d rows declare another number of steps than the %d samples they hold.",
+            path,
+            int(declared.sum()),
+            width - len(COLUMNS),
+        )
+    return table
+
+
+def read_samples(file: BinaryIO, offset: int) -> NDArray[np.float64]:
+    """Return the samples of the row at a byte offset, m/s; text becomes NaN."""
+    file.seek(offset)
+    fields = file.readline().rstrip(b"\r\n").split(b",")[len(COLUMNS) :]
+    try:
+        return np.array(fields, dtype=float)
+    except ValueError:
+        return pd.to_numeric(pd.Series(fields).str.decode("ascii", "replace"), "coerce").to_numpy(
+            float
+        )
+
+
+def component_of(path: str | Path, default: str = "") -> str:
+    """Return the component that a file's name ends with.
+
+    Raises
+    ------
+    DatasetError
+        If it ends with none, and there is no default.
+
+    Examples
+    --------
+    >>> component_of("Time_Series_Data_v5_EW.csv")
+    'E'
+    """
+    ending = Path(path).stem.rsplit("_", 1)[-1].upper()
+    if ending not in SUFFIXES and not default:
+        raise DatasetError(
+            f"{path} does not tell its component; names end with _{', _'.join(SUFFIXES)}."
+        )
+    return SUFFIXES.get(ending, default)
+
+
+def with_stations(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with paths and station codes, which the files do not tell.
+
+    Stations within 50 m of a bundled one get its codes, others network XX and a number.
+    """
+    known = bay_area_stations()
+    places = table[["station_latitude_deg", "station_longitude_deg"]].round(5)
+    names: dict[tuple[float, float], dict[str, Any]] = {}
+    for place in places.drop_duplicates().itertuples(index=False, name=None):
+        distance = np.hypot(
+            known["station_latitude_deg"] - place[0], known["station_longitude_deg"] - place[1]
+        )
+        if distance.min() < SAME_PLACE_DEG:
+            station = known.loc[distance.idxmin()]
+            code, network = station["station_code"], station["station_network_code"]
+            elevation = float(station["station_elevation_m"])
+        else:
+            code, network, elevation = f"S{len(names):04d}", "XX", 0.0
+        names[place] = {
+            "station_network_code": network,
+            "station_code": code,
+            "station_location_code": "",
+            "station_elevation_m": elevation,
+        }
+    stations = pd.DataFrame(
+        [names[place] for place in places.itertuples(index=False, name=None)], index=table.index
+    )
+    return add_paths(table.join(stations))
+
+
+def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any], int]:
+    """Return the metadata of a row and its number of columns, or say what is wrong with it."""
+    fields = line.split(b",", len(COLUMNS))
+    n_columns = line.count(b",") + 1
+    where = f"{path}, row {number}"
+    if n_columns <= len(COLUMNS) + 1:
+        raise DatasetError(
+            f"{where} has {n_columns} columns; {len(COLUMNS)} and the samples are needed."
+        )
+    values: dict[str, Any] = {}
+    for position, (column, field) in enumerate(zip(COLUMNS, fields, strict=False), 1):
+        try:
+            values[column] = float(field)
+        except ValueError:
+            text = field.decode("ascii", "replace").strip()
+            if column != "source_id" or not text:
+                raise DatasetError(
+                    f"{where}, column {position} ({column}) is '{text[:40]}'; a number is needed."
+                ) from None
+            values[column] = text
+    for position, column in enumerate(COLUMNS, 1):
+        low, high = LIMITS.get(column, (-np.inf, np.inf))
+        if column in ("trace_sampling_rate_hz", "trace_npts", "trace_dt_s"):
+            low = 1e-9
+        if column in SHARED_COLUMNS and not low <= values[column] <= high:
+            raise DatasetError(
+                f"{where}, column {position} ({column}) = {values[column]:g} is not allowed; "
+                f"it lies within {low:g} to {high:g}."
+            )
+    rate, step = values["trace_sampling_rate_hz"], values["trace_dt_s"]
+    if not abs(rate * step - 1.0) < 1e-3:
+        raise DatasetError(f"{where} has {rate:g} Hz and steps of {step:g} s, which disagree.")
+    if isinstance(values["source_id"], float):
+        if not np.isfinite(values["source_id"]):
+            raise DatasetError(f"{where}, column 1 (source_id) is missing; a name is needed.")
+        values["source_id"] = f"{values['source_id']:.15g}"
+    return values, n_columns
