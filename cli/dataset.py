@@ -6,6 +6,7 @@ import click
 
 from cgmgm_seis_cli.dataset_designsafe import import_designsafe
 from cgmgm_seis_cli.dataset_records import from_records
+from cgmgm_seis_cli.dataset_seisbench import from_seisbench
 from cgmgm_seis_cli.parameters import described, show_messages
 
 
@@ -41,5 +42,5 @@ def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: 
     click.echo(described(out, metadata))
 
 
-for command in (import_designsafe, from_records):
+for command in (import_designsafe, from_records, from_seisbench):
     dataset.add_command(command)

@@ -243,11 +243,10 @@ def open_dataset(
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
         else:
-            path = Path(dataset)
             dataset = WaveformDataset(
-                path, component_order=component_order, sampling_rate=sampling_rate
+                Path(dataset), component_order=component_order, sampling_rate=sampling_rate
             )
-            _restore_codes(dataset, path)
+            restore_codes(dataset)
         dataset.sampling_rate = sampling_rate
         dataset.dimension_order = "NCW"
         dataset.component_order = component_order
@@ -258,6 +257,7 @@ def open_dataset(
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
         raise DatasetError(f"{dataset} is not a readable SeisBench data set: {reason}.") from error
+    _check_units(dataset)
     missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
     if missing:
         raise DatasetError(
@@ -267,11 +267,26 @@ def open_dataset(
     return dataset
 
 
-def _restore_codes(dataset: WaveformDataset, path: Path) -> None:
-    """Read the codes as text: pandas makes a 0 of location 00, and nothing of network NA."""
+def _check_units(dataset: WaveformDataset) -> None:
+    """Refuse counts; say so where amplitudes are normalised."""
+    unit = str(dataset.data_format.get("unit", "")).lower()
+    if unit == "counts":
+        raise DatasetError(
+            "The data set holds counts, not velocity in m/s; `cgmgm-seis dataset from-seisbench "
+            "--normalise-amplitudes` makes one of shapes without amplitudes of it."
+        )
+    if unit == "normalised":
+        logger.warning("The data set's amplitudes are normalised: they mean nothing.")
+
+
+def restore_codes(dataset: WaveformDataset) -> None:
+    """Read the codes of a whole data set as text.
+
+    SeisBench's reader makes a 0 of location 00, and nothing of network NA.
+    """
     tables = [
         pd.read_csv(
-            path / f"metadata{chunk}.csv",
+            Path(dataset.path) / f"metadata{chunk}.csv",
             usecols=lambda column: column in CODE_COLUMNS,
             dtype=str,
             keep_default_na=False,
