@@ -77,3 +77,27 @@ class Region:
             (self.west, 180.0, self.south, self.north),
             (-180.0, self.east, self.south, self.north),
         ]
+
+
+def middle_longitude(longitude_deg: ArrayLike) -> float:
+    """Return the mean direction of longitudes, degrees: right across the date line too.
+
+    Examples
+    --------
+    >>> round(middle_longitude([179.0, -178.0]), 6)
+    -179.5
+    """
+    directions = np.exp(1j * np.radians(np.asarray(longitude_deg, float)))
+    return float(np.degrees(np.angle(directions.sum())))
+
+
+def unwrapped_longitude(longitude_deg: ArrayLike, middle_deg: float) -> NDArray[np.float64]:
+    """Return longitudes within half a turn of a middle one, where they may leave -180 to 180.
+
+    Examples
+    --------
+    >>> unwrapped_longitude([179.0, -178.0], 180.0).tolist()
+    [179.0, 182.0]
+    """
+    turns = np.round((np.asarray(longitude_deg, float) - middle_deg) / 360.0)
+    return np.asarray(longitude_deg, float) - 360.0 * turns

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.dataset_designsafe import import_designsafe
+from cgmgm_seis_cli.dataset_download import download
+from cgmgm_seis_cli.dataset_inspect import info, split
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.dataset_seisbench import from_seisbench
 from cgmgm_seis_cli.parameters import described, show_messages
@@ -42,5 +44,5 @@ def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: 
     click.echo(described(out, metadata))
 
 
-for command in (import_designsafe, from_records, from_seisbench):
+for command in (download, import_designsafe, from_records, from_seisbench, info, split):
     dataset.add_command(command)

@@ -10,9 +10,6 @@ from cgmgm_seis_cli.parameters import described, show_messages
 FAULTS = click.Choice(["refuse", "flag"])
 # Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
 PROCESSING_OPTIONS = (
-    click.option(
-        "--start", "start_offset_s", default=-5.0, help="Start of the records, s after the origin."
-    ),
     click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
     click.option("--sampling-rate", default=100.0, help="Of the records, Hz."),
     click.option(
@@ -31,11 +28,16 @@ PROCESSING_OPTIONS = (
 )
 
 
-def processing_options(command: Any) -> Any:
-    """Give a command the options of `Processing`."""
-    for option in reversed(PROCESSING_OPTIONS):
-        command = option(command)
-    return command
+def processing_options(start: str = "--start") -> Any:
+    """Give a command the options of `Processing`, with a name of the first one."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(PROCESSING_OPTIONS):
+            command = option(command)
+        text = "Start of the records, s after the origin."
+        return click.option(start, "start_offset_s", default=-5.0, help=text)(command)
+
+    return decorate
 
 
 def load_velocity_model(path: Path | None) -> Any:
@@ -60,7 +62,7 @@ def load_velocity_model(path: Path | None) -> Any:
     help="Files in counts; ** stands for all folders below: 'archive/**/*.mseed'.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
-@processing_options
+@processing_options()
 @click.option(
     "--velocity-model",
     type=click.Path(path_type=Path),

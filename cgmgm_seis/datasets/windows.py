@@ -152,8 +152,8 @@ def _read(
     """Read and check every record; return where they are, themselves, and their scenario."""
     dataset = open_dataset(dataset, sampling_rate, component_order)
     metadata = dataset.metadata
-    rows = _usable_rows(metadata, component_order)
-    first_samples = _first_samples(metadata, sampling_rate, start_offset_s)
+    rows = usable_rows(metadata, component_order)
+    firsts = first_samples(metadata, sampling_rate, start_offset_s)
     _say_resampled(metadata.iloc[rows], sampling_rate)
 
     shape = (len(rows), len(component_order), n_samples)
@@ -165,7 +165,7 @@ def _read(
     uncovered = 0
     for row in tqdm(rows, desc="Reading", unit="rec", disable=None if progress else True):
         record, values = dataset.get_sample(int(row))
-        first = int(first_samples[row])
+        first = int(firsts[row])
         window = record[:, max(first, 0) : first + n_samples]
         if first < 0 or window.shape[-1] < n_samples:
             uncovered += 1
@@ -225,14 +225,19 @@ def event_split(
     DatasetError
         If the fractions are not three shares that sum to 1.
     """
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise DatasetError(
-            f"Split fractions {tuple(fractions)} are not allowed; three shares with sum 1 are."
-        )
+    check_fractions(fractions)
     limits = np.cumsum(fractions)[:-1]
     events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
     draws = [generator(seed, "split", event).random() for event in events.tolist()]
     return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raise `DatasetError` unless these are shares of train, dev and test."""
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise DatasetError(
+            f"Split fractions {tuple(fractions)} are not allowed; three shares with sum 1 are."
+        )
 
 
 def open_dataset(
@@ -298,7 +303,7 @@ def restore_codes(dataset: WaveformDataset) -> None:
         dataset.metadata[column] = codes[column].to_numpy()
 
 
-def _usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.intp]:
+def usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.intp]:
     """Return the rows with all values and components; say how many have not."""
     known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
@@ -314,7 +319,7 @@ def _usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.int
     return np.flatnonzero(known & complete)
 
 
-def _first_samples(
+def first_samples(
     metadata: pd.DataFrame, sampling_rate: float, start_offset_s: float
 ) -> NDArray[np.float64]:
     """Return the sample of every trace at which the window starts."""

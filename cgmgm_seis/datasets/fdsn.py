@@ -1,0 +1,418 @@
+"""Download an archive from an FDSN server, gently, and go on where it stopped."""
+
+import json
+import logging
+import math
+import re
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import obspy
+from obspy import Catalog, Inventory, Stream, UTCDateTime
+from obspy.clients.fdsn import Client
+from obspy.clients.fdsn.header import (
+    FDSNBadGatewayException,
+    FDSNBadRequestException,
+    FDSNException,
+    FDSNForbiddenException,
+    FDSNInternalServerException,
+    FDSNNoDataException,
+    FDSNRequestTooLargeException,
+    FDSNServiceUnavailableException,
+    FDSNTimeoutException,
+    FDSNTooManyRequestsException,
+    FDSNUnauthorizedException,
+)
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
+from cgmgm_seis.datasets.records import MARGIN_S, read_catalog, read_inventory, reason_of
+from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
+from cgmgm_seis.regions import Region
+from cgmgm_seis.scenario import event_source, wrapped_longitude
+
+logger = logging.getLogger(__name__)
+
+REQUEST_FILE, EVENTS_FILE, STATIONS_FILE = "request.json", "events.xml", "stations.xml"
+WAVEFORMS_FOLDER = "waveforms"
+# Ending of the empty file of an event without waveforms, so that it is not asked for again.
+NO_DATA = ".nodata"
+# What may pass when asked again; the rest is the fault of the request.
+PASSING = (
+    FDSNInternalServerException,
+    FDSNServiceUnavailableException,
+    FDSNTimeoutException,
+    FDSNTooManyRequestsException,
+    FDSNBadGatewayException,
+    ConnectionError,
+    TimeoutError,
+)
+FINAL = (FDSNBadRequestException, FDSNForbiddenException, FDSNUnauthorizedException)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to download.
+
+    Parameters
+    ----------
+    start, end : str
+        First and last origin time, UTC.
+    region : str
+        Of the epicentres: ``west,east,south,north``, degrees.
+    min_magnitude : float
+        Least magnitude.
+    max_distance_km : float
+        Epicentral distance of the farthest station.
+    channels : str
+        Channel codes, * and ? allowed.
+    start_offset_s, duration_s : float
+        Window of the records, which gets a minute on both sides for the filters.
+    """
+
+    start: str
+    end: str
+    region: str
+    min_magnitude: float = 1.0
+    max_distance_km: float = 100.0
+    channels: str = "HH?,BH?,HN?"
+    start_offset_s: float = -5.0
+    duration_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        Region.parse(self.region)
+        try:
+            span = UTCDateTime(self.end) - UTCDateTime(self.start)
+        except Exception as error:  # ObsPy raises several kinds
+            raise DatasetError(
+                f"{self.start} to {self.end} are no times such as 2005-01-01."
+            ) from error
+        if span <= 0:
+            raise DatasetError(f"The end {self.end} is not after the start {self.start}.")
+
+
+class PoliteClient:
+    """An FDSN client that waits between requests, and asks again when the server is busy.
+
+    Parameters
+    ----------
+    name : str
+        One of ObsPy's names of data centres, such as "NCEDC", or the server's address.
+    pause_s : float
+        Least time between two requests, seconds.
+    tries : int
+        How often a request is tried; the waiting time doubles from `backoff_s`.
+    backoff_s : float
+        First waiting time, seconds.
+    timeout_s : float
+        How long the server may be silent, seconds.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such data centre.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pause_s: float = 0.5,
+        tries: int = 5,
+        backoff_s: float = 2.0,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.name = name
+        self.pause_s, self.tries, self.backoff_s = pause_s, tries, backoff_s
+        self._last = -math.inf
+        try:
+            self.client = Client(name, timeout=timeout_s, _discover_services=False)
+        except (ValueError, FDSNException) as error:
+            raise DatasetError(
+                f"There is no FDSN server {name}: {reason_of(error)}; a name of ObsPy's such as "
+                "NCEDC, or an address such as https://service.ncedc.org, is."
+            ) from error
+
+    def ask(self, request: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Return what a request brings, or None where there are no data.
+
+        Raises
+        ------
+        DatasetError
+            If the server refuses it, or fails every time.
+        FDSNRequestTooLargeException
+            If it is too large; ask for less.
+        """
+        for attempt in range(1, self.tries + 1):
+            time.sleep(max(self._last + self.pause_s - time.monotonic(), 0.0))
+            try:
+                return request(*arguments, **options)
+            except FDSNNoDataException:
+                return None
+            except FDSNRequestTooLargeException:
+                raise
+            except Exception as error:  # parsers raise whatever they raise for half an answer
+                reason = f"{type(error).__name__}: {reason_of(error)}"
+                if isinstance(error, FINAL) or attempt == self.tries:
+                    raise DatasetError(f"{self.name} refuses or fails: {reason}.") from error
+                if not isinstance(error, PASSING):
+                    logger.debug("A damaged answer of %s: %s.", self.name, reason)
+                wait_s = self.backoff_s * 2.0 ** (attempt - 1)
+                logger.info("%s; asking %s again in %g s.", reason, self.name, wait_s)
+                time.sleep(wait_s)
+            finally:
+                self._last = time.monotonic()
+        raise AssertionError("unreachable")
+
+    def events(self, request: Request) -> Catalog:
+        """Return the catalogue; a time span that is too large is asked for in halves."""
+        found = Catalog()
+        spans = [(UTCDateTime(request.start), UTCDateTime(request.end))]
+        while spans:
+            start, end = spans.pop()
+            try:
+                for box in Region.parse(request.region).boxes():
+                    part = self.ask(
+                        self.client.get_events,
+                        starttime=start,
+                        endtime=end,
+                        minmagnitude=request.min_magnitude,
+                        **_box(box),
+                    )
+                    found += part or Catalog()
+            except FDSNRequestTooLargeException as error:
+                if end - start < 60.0:
+                    raise DatasetError(f"{self.name} refuses a minute of events.") from error
+                middle = start + (end - start) / 2.0
+                spans += [(start, middle), (middle, end)]
+        unique = {str(event.resource_id): event for event in found}
+        return Catalog(sorted(unique.values(), key=_origin_time))
+
+    def stations(self, request: Request) -> Inventory:
+        """Return the stations around the region with responses, asked for by network."""
+        found = Inventory()
+        for box in _around(Region.parse(request.region), request.max_distance_km).boxes():
+            common = {
+                "starttime": UTCDateTime(request.start),
+                "endtime": UTCDateTime(request.end),
+                "channel": request.channels,
+                **_box(box),
+            }
+            names = self.ask(self.client.get_stations, level="station", **common) or Inventory()
+            for network in names:
+                codes = sorted({station.code for station in network})
+                found += self._responses(network.code, codes, common)
+        return found
+
+    def _responses(self, network: str, codes: list[str], common: dict[str, Any]) -> Inventory:
+        """Return the responses of some stations; of half of them at a time where too many."""
+        try:
+            part = self.ask(
+                self.client.get_stations,
+                network=network,
+                station=",".join(codes),
+                level="response",
+                **common,
+            )
+            return part or Inventory()
+        except FDSNRequestTooLargeException as error:
+            if len(codes) == 1:
+                raise DatasetError(f"{self.name} refuses the one station {codes[0]}.") from error
+            half = len(codes) // 2
+            first = self._responses(network, codes[:half], common)
+            return first + self._responses(network, codes[half:], common)
+
+    def waveforms(self, bulk: list[tuple[Any, ...]]) -> bytes:
+        """Return MiniSEED of (network, station, location, channel, start, end), whole records.
+
+        An answer that is not readable to its end counts as a fault, and is asked for again.
+        """
+        if not bulk:
+            return b""
+        try:
+            return self.ask(self._whole, bulk) or b""
+        except FDSNRequestTooLargeException as error:
+            if len(bulk) == 1:
+                raise DatasetError(f"{self.name} refuses the one request {bulk[0]}.") from error
+            half = len(bulk) // 2
+            return self.waveforms(bulk[:half]) + self.waveforms(bulk[half:])
+
+    def _whole(self, bulk: list[tuple[Any, ...]]) -> bytes:
+        buffer = BytesIO()
+        self.client.get_waveforms_bulk(bulk, filename=buffer)
+        content = buffer.getvalue()
+        if content:
+            _check_miniseed(content)
+        return content
+
+
+def download(
+    client: PoliteClient,
+    request: Request,
+    archive: str | Path,
+    events: Catalog | None = None,
+    progress: bool = False,
+) -> list[str]:
+    """Download catalogue, responses and waveforms into a folder, an event a file.
+
+    What is there already is not asked for again: after an interruption the same call goes on.
+
+    Parameters
+    ----------
+    client : PoliteClient
+        The server.
+    request : Request
+        What to download.
+    archive : str or pathlib.Path
+        The folder: ``events.xml``, ``stations.xml``, ``waveforms/*.mseed``, ``request.json``.
+    events : obspy.Catalog, optional
+        A catalogue of your own instead of the server's.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    list of str
+        Events whose waveforms failed, and why; the next call tries them again.
+
+    Raises
+    ------
+    DatasetError
+        If there are no events or stations, or the server fails for good.
+    OutputError
+        If the folder holds another download.
+
+    Examples
+    --------
+    >>> request = Request("2019-10-14", "2019-10-16", "-123,-121,37,38.5", min_magnitude=4.0)
+    >>> download(PoliteClient("NCEDC"), request, "archive")  # doctest: +SKIP
+    """
+    archive = Path(archive)
+    _start(archive, client, request)
+    if not (archive / EVENTS_FILE).is_file():
+        catalog = client.events(request) if events is None else events
+        if not len(catalog):
+            raise DatasetError(
+                f"{client.name} has 0 events of M {request.min_magnitude:g} or more in "
+                f"{request.region} from {request.start} to {request.end}; at least one is needed."
+            )
+        _write(archive / EVENTS_FILE, catalog, "QUAKEML")
+    if not (archive / STATIONS_FILE).is_file():
+        inventory = client.stations(request)
+        if not len(inventory.networks):
+            raise DatasetError(
+                f"{client.name} has 0 stations with channels {request.channels} within "
+                f"{request.max_distance_km:g} km of {request.region}; at least one is needed."
+            )
+        _write(archive / STATIONS_FILE, inventory, "STATIONXML")
+    catalog = read_catalog(archive / EVENTS_FILE)
+    inventory = read_inventory(archive / STATIONS_FILE)
+    failed = []
+    for event in tqdm(catalog, unit="event", desc="Waveforms", disable=None if progress else True):
+        try:
+            source = event_source(event)
+        except ScenarioError as error:
+            logger.warning("%s", error)
+            continue
+        name = re.sub(r"[^\w.-]", "_", source["source_id"], flags=re.ASCII)
+        path = archive / WAVEFORMS_FOLDER / f"{name}.mseed"
+        if path.is_file() or path.with_suffix(NO_DATA).is_file():
+            continue
+        try:
+            content = client.waveforms(_bulk(source, inventory, request))
+            _replace(path if content else path.with_suffix(NO_DATA), content)
+        except DatasetError as error:
+            failed.append(f"{source['source_id']}: {error}")
+            logger.warning("Event %s", failed[-1])
+    return failed
+
+
+def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> list[tuple[Any, ...]]:
+    """Return the requests of one event: every channel that was open at a near station."""
+    origin = UTCDateTime(source["source_origin_time"])
+    start = origin + request.start_offset_s - MARGIN_S
+    end = origin + request.start_offset_s + request.duration_s + MARGIN_S
+    wanted: dict[tuple[str, str, str, str], None] = {}
+    for station in near_stations(inventory, source, request.max_distance_km):
+        codes = station["station_network_code"], station["station_code"]
+        for network in inventory.select(*codes, time=origin):
+            for channel in (channel for found in network for channel in found):
+                wanted[*codes, channel.location_code or "--", channel.code] = None
+    return [(*codes, start, end) for codes in wanted]
+
+
+def _start(archive: Path, client: PoliteClient, request: Request) -> None:
+    """Make the folder, or check that it holds the same download."""
+    identity = {"client": client.name, **asdict(request)}
+    path = archive / REQUEST_FILE
+    if path.is_file():
+        before = json.loads(path.read_text())
+        for key in sorted(before | identity):
+            if before.get(key) != identity.get(key):
+                raise OutputError(
+                    f"{archive} holds a download with {key} = {before.get(key)}, not "
+                    f"{identity.get(key)}; another folder is needed."
+                )
+        return
+    if archive.exists() and (not archive.is_dir() or any(archive.iterdir())):
+        raise OutputError(
+            f"{archive} exists already and holds no download; another name is needed."
+        )
+    _replace(path, (json.dumps(identity, indent=1) + "\n").encode())
+
+
+def _check_miniseed(content: bytes) -> None:
+    """Raise `DatasetError` where MiniSEED does not end with a whole record."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stream: Stream = obspy.read(BytesIO(content), format="MSEED")
+    sizes = {trace.stats.mseed.record_length for trace in stream}
+    if caught or not sizes or len(content) % min(sizes):
+        raise DatasetError("the MiniSEED is truncated or damaged")
+
+
+def _write(path: Path, content: Any, format: str) -> None:
+    buffer = BytesIO()
+    content.write(buffer, format=format)
+    _replace(path, buffer.getvalue())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a whole file or none."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _box(box: tuple[float, float, float, float]) -> dict[str, float]:
+    names = ("minlongitude", "maxlongitude", "minlatitude", "maxlatitude")
+    return dict(zip(names, box, strict=True))
+
+
+def _around(region: Region, distance_km: float) -> Region:
+    """Return a region with a margin of so many kilometres."""
+    degrees = distance_km / KM_PER_DEGREE
+    south, north = max(region.south - degrees, -90.0), min(region.north + degrees, 90.0)
+    across = degrees / max(math.cos(math.radians(max(abs(south), abs(north)))), 1e-6)
+    width = (region.east - region.west) % 360.0
+    if width + 2.0 * across >= 360.0 or (region.west == -180.0 and region.east == 180.0):
+        return Region(-180.0, 180.0, south, north)
+    return Region(
+        wrapped_longitude(region.west - across),
+        wrapped_longitude(region.east + across),
+        south,
+        north,
+    )
+
+
+def _origin_time(event: Any) -> float:
+    origin = event.preferred_origin() or (event.origins[0] if event.origins else None)
+    return origin.time.timestamp if origin is not None and origin.time else 0.0

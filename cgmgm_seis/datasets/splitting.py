@@ -1,0 +1,144 @@
+"""Deal the records of a data set to train, dev and test: by event, station or region."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from seisbench.data import WaveformDataset
+
+from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
+from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.regions import middle_longitude
+from cgmgm_seis.seeding import generator
+from cgmgm_seis.spatial import local_km
+
+# Sides of the square cells of a split by region, km.
+CELL_KM = 20.0
+
+
+def split_dataset(
+    folder: str | Path,
+    by: str = "event",
+    seed: int = 0,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Write the column ``split`` into the metadata of a data set.
+
+    All other text of the metadata stays as it is; every file is replaced whole.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        Data set in SeisBench format.
+    by : str
+        "event": an event's records are on one side; "station": a station's are, so that the test
+        shows new sites (an event may be on several sides); "region": the epicentres of a square
+        of 20 km are, so that it shows new source regions.
+    seed : int
+        Another seed, another split.
+    fractions : sequence of float
+        Expected shares of train, dev and test; they sum to 1.
+    overwrite : bool
+        Replace a split that the data set has.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The metadata with the new column.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be read, lacks a column, or a split would be empty.
+    OutputError
+        If there is a split already, or the metadata cannot be written.
+    """
+    if by not in SPLITTERS:
+        raise DatasetError(f"by = '{by}' is not allowed; {', '.join(SPLITTERS)} are.")
+    folder = Path(folder)
+    try:
+        chunks = WaveformDataset.available_chunks(folder)
+        paths = [folder / f"metadata{chunk}.csv" for chunk in chunks]
+        parts = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
+        raise DatasetError(f"{folder} is not a readable SeisBench data set: {reason}.") from error
+    table = pd.concat(parts, ignore_index=True)
+    if "split" in table and not overwrite:
+        raise OutputError(
+            f"{folder} has a split already; --overwrite (overwrite=True) replaces it."
+        )
+    needed, split = SPLITTERS[by]
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise DatasetError(f"{folder} lacks the columns {', '.join(missing)} of a split by {by}.")
+    table["split"] = split(table, seed, fractions)
+    counts = table["split"].value_counts()
+    for name, share in zip(SPLITS, fractions, strict=True):
+        if share and not counts.get(name, 0):
+            raise DatasetError(
+                f"The split {name} by {by} would have 0 of {len(table)} records; another seed, "
+                "other fractions or more data are needed."
+            )
+    start = 0
+    for path, part in zip(paths, parts, strict=True):
+        part["split"] = table["split"].to_numpy()[start : start + len(part)]
+        start += len(part)
+        _replace(path, part)
+    return table
+
+
+def _replace(path: Path, table: pd.DataFrame) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        table.to_csv(temporary, index=False)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def station_split(
+    table: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> NDArray[np.str_]:
+    """Assign records by their station; it depends on the seed and the station's name alone."""
+    names = table["station_network_code"].astype(str) + "." + table["station_code"].astype(str)
+    return event_split(pd.DataFrame({"source_id": "station " + names}), seed, fractions)
+
+
+def region_split(
+    table: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> NDArray[np.str_]:
+    """Assign records by the square of 20 km in which their epicentre lies.
+
+    Squares are dealt in random order to the split that lacks most records of its share.
+    """
+    check_fractions(fractions)
+    try:
+        places = table[["source_latitude_deg", "source_longitude_deg"]].astype(float).to_numpy()
+    except ValueError as error:
+        raise DatasetError(f"An epicentre is no place: {error}; every record needs one.") from error
+    if not np.isfinite(places).all():
+        raise DatasetError("An epicentre is missing; a split by region needs one of every record.")
+    centre = float(places[:, 0].mean()), middle_longitude(places[:, 1])
+    squares = np.floor(local_km(places[:, 0], places[:, 1], centre) / CELL_KM).astype(int)
+    _, square, sizes = np.unique(squares, axis=0, return_inverse=True, return_counts=True)
+    lacking = np.array(fractions) * len(table)
+    chosen = np.empty(len(sizes), dtype=int)
+    for cell in generator(seed, "split by region").permutation(len(sizes)):
+        chosen[cell] = int(np.argmax(lacking))
+        lacking[chosen[cell]] -= sizes[cell]
+    return np.array(SPLITS)[chosen[square.ravel()]]
+
+
+# Name: the columns needed, and how it is done.
+SPLITTERS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "event": (("source_id",), event_split),
+    "station": (("station_network_code", "station_code"), station_split),
+    "region": (("source_latitude_deg", "source_longitude_deg"), region_split),
+}

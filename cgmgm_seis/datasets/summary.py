@@ -1,0 +1,257 @@
+"""What is in a data set, and what training would do with it: numbers, sentences and a page."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.datasets.windows import (
+    NEEDED_COLUMNS,
+    SPLITS,
+    event_split,
+    first_samples,
+    open_dataset,
+    read_records,
+    usable_rows,
+)
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.seeding import generator
+
+# Records that are read for the spectra.
+SAMPLED_RECORDS = 200
+FREQUENCIES_HZ = np.geomspace(0.5, 40.0, 60)
+# Columns that something uses where they are there, and what for.
+OPTIONAL_COLUMNS = {
+    "station_network_code": "names of stations",
+    "station_code": "names of stations",
+    "station_elevation_m": "StationXML",
+    "trace_p_arrival_sample": "picks to compare with",
+    "trace_s_arrival_sample": "picks to compare with",
+    "trace_snr_db": "signal-to-noise ratios",
+    "trace_units": "a check of the units",
+    "trace_simulated": "the weight card",
+    "split": "a split of your own",
+}
+FLAGS = {
+    "trace_clipped": "clipped",
+    "trace_has_gaps": "bridged gaps",
+    "trace_units_approximate": "approximate amplitudes",
+    "source_depth_is_estimated": "estimated depths",
+    "source_origin_time_is_placeholder": "made-up origin times",
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A data set in numbers.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name.
+    table : pandas.DataFrame
+        Metadata of the usable records, with the split that training would use.
+    lines : list of (str, str)
+        What is said about it: name and text.
+    frequencies : numpy.ndarray
+        Hz.
+    spectra : numpy.ndarray
+        Smoothed FAS of some records, m/s x s, shape (record, frequency), geometric mean of
+        components.
+    spectra_magnitudes : numpy.ndarray
+        Their magnitudes.
+    """
+
+    name: str
+    table: pd.DataFrame
+    lines: list[tuple[str, str]]
+    frequencies: NDArray[np.float64]
+    spectra: NDArray[np.float64]
+    spectra_magnitudes: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _ in self.lines)
+        return "\n".join(f"{name:{width}}  {text}" for name, text in self.lines)
+
+
+def summarise(
+    folder: str | Path,
+    sampling_rate: float = 100.0,
+    component_order: str = "ZNE",
+    start_offset_s: float = -5.0,
+    n_samples: int = 6000,
+    seed: int = 0,
+) -> Summary:
+    """Summarise a data set as training with these settings sees it.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        Data set in SeisBench format.
+    sampling_rate, component_order, start_offset_s, n_samples
+        The window of the model that is to be trained, as in `read_records`.
+    seed : int
+        Of the split, and of the records whose spectra are computed.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read or lacks columns that training needs.
+    """
+    dataset = open_dataset(folder, sampling_rate, component_order)
+    metadata = dataset.metadata
+    with _Messages() as said:
+        rows = usable_rows(metadata, component_order)
+        covered = rows[_covers(metadata, sampling_rate, start_offset_s, n_samples)[rows]]
+    table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
+    lines = [
+        ("data set", str(Path(folder).resolve())),
+        (
+            "records",
+            f"{len(metadata)} of {metadata['source_id'].nunique()} events; {len(covered)} usable",
+        ),
+    ]
+    if len(rows) > len(covered):
+        said.append(f"{len(rows) - len(covered)} records left out: not covering the window.")
+    lines += [("left out", text.removesuffix(".")) for text in said]
+    given = "split" in table
+    if len(table):
+        if not given:
+            table["split"] = event_split(table, seed)
+        lines += _ranges(table)
+    lines += _formats(dataset, metadata)
+    missing = [f"{name} ({use})" for name, use in OPTIONAL_COLUMNS.items() if name not in metadata]
+    lines.append(("missing columns", ", ".join(missing) or "none"))
+    spectra = np.empty((0, len(FREQUENCIES_HZ)))
+    magnitudes = np.empty(0)
+    if len(table):
+        chosen = generator(seed, "summary").permutation(covered)[:SAMPLED_RECORDS]
+        some = dataset.filter(np.isin(np.arange(len(metadata)), chosen), inplace=False)
+        try:
+            with _Messages() as bad:
+                waveforms, scenario = read_records(
+                    some, sampling_rate, component_order, start_offset_s, n_samples, skip_bad=True
+                )
+            smooth = smoothed_fas(waveforms, sampling_rate, FREQUENCIES_HZ)
+            with np.errstate(divide="ignore"):
+                spectra = np.exp(np.log(smooth).mean(axis=1))
+            magnitudes = scenario["source_magnitude"].to_numpy(float)
+            lines += [(f"of {len(chosen)} read", text.removesuffix(".")) for text in bad]
+        except DatasetError as error:
+            lines.append(("waveforms", str(error)))
+    lines.append(("train would", _verdict(table, given)))
+    return Summary(Path(folder).resolve().name, table, lines, FREQUENCIES_HZ, spectra, magnitudes)
+
+
+def _covers(
+    metadata: pd.DataFrame, sampling_rate: float, start_offset_s: float, n_samples: int
+) -> NDArray[np.bool_]:
+    """Tell which traces cover the window, as far as their metadata tell."""
+    first = first_samples(metadata, sampling_rate, start_offset_s)
+    if "trace_npts" not in metadata:
+        return np.asarray(first >= 0)
+    npts = pd.to_numeric(metadata["trace_npts"], errors="coerce").to_numpy(float)
+    duration_s = npts / metadata["trace_sampling_rate_hz"].to_numpy(float)
+    return np.asarray((first >= 0) & (first + n_samples <= duration_s * sampling_rate + 1.5))
+
+
+def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Describe places, sizes and the split."""
+
+    def span(column: str, unit: str) -> str:
+        values = table[column].astype(float)
+        return f"{values.min():.4g} to {values.max():.4g}{unit}"
+
+    stations = table[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
+    lines = [
+        ("magnitudes", span("source_magnitude", "")),
+        ("depths", span("source_depth_km", " km")),
+        (
+            "distances",
+            span("path_ep_distance_km", " km") if "path_ep_distance_km" in table else "?",
+        ),
+        (
+            "epicentres",
+            f"latitude {span('source_latitude_deg', '')}, "
+            f"longitude {span('source_longitude_deg', '')}",
+        ),
+        ("stations", f"{len(stations)} places"),
+    ]
+    for column, name in (("trace_snr_db", "SNR"), ("station_elevation_m", "elevations")):
+        if column in table:
+            unit = " dB" if column == "trace_snr_db" else " m"
+            lines.append((name, span(column, unit)))
+    for phase in "ps":
+        column = f"trace_{phase}_arrival_sample"
+        if column in table:
+            lines.append((f"{phase.upper()} samples", f"{table[column].notna().sum()} records"))
+    flags = [
+        f"{int(table[column].eq(True).sum())} {text}"
+        for column, text in FLAGS.items()
+        if column in table and table[column].eq(True).any()
+    ]
+    return [*lines, *([("flags", ", ".join(flags))] if flags else [])]
+
+
+def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
+    """Describe rates, components and units."""
+    rates = metadata["trace_sampling_rate_hz"].value_counts()
+    orders = metadata["trace_component_order"].value_counts()
+    unit = dataset.data_format.get("unit", "not stated")
+    lines = [
+        ("sampling rates", ", ".join(f"{count} at {rate:g} Hz" for rate, count in rates.items())),
+        ("components", ", ".join(f"{count} {order}" for order, count in orders.items())),
+        ("units", f"{unit}, response {dataset.data_format.get('instrument_response', '?')}"),
+    ]
+    if "trace_units" in metadata:
+        counts = metadata["trace_units"].fillna("not stated").value_counts()
+        lines[-1] = (
+            "units",
+            f"{lines[-1][1]}; " + ", ".join(f"{count} {name}" for name, count in counts.items()),
+        )
+    return lines
+
+
+def _verdict(table: pd.DataFrame, given: bool) -> str:
+    """Say what training would do."""
+    if table.empty:
+        return f"fail: 0 records can be used; it needs {', '.join(NEEDED_COLUMNS)}"
+    counts = table["split"].value_counts()
+    parts = ", ".join(
+        f"{counts.get(name, 0)} {name} "
+        f"({table.loc[table['split'] == name, 'source_id'].nunique()} events)"
+        for name in SPLITS
+    )
+    how = "its own split" if given else "a split by event"
+    text = f"use {len(table)} records with {how}: {parts}"
+    shared = table.groupby("source_id")["split"].nunique() > 1
+    if shared.any():
+        text += f"; {shared.sum()} events are on several sides"
+    if not counts.get("train", 0) or not counts.get("dev", 0):
+        return f"fail: train and dev need at least 1 record; it would {text}"
+    return text
+
+
+class _Messages(logging.Handler):
+    """Collect what the reader logs instead of showing it."""
+
+    def __enter__(self) -> list[str]:
+        self.said: list[str] = []
+        self._logger = logging.getLogger("cgmgm_seis.datasets.windows")
+        self._propagate = self._logger.propagate
+        self._logger.addHandler(self)
+        self._logger.propagate = False
+        return self.said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one message."""
+        self.said.append(record.getMessage())
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.propagate = self._propagate

@@ -1,0 +1,107 @@
+"""`cgmgm-seis dataset download`: from an FDSN server to a data set."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cgmgm_seis_cli.dataset_records import load_velocity_model, processing_options
+from cgmgm_seis_cli.parameters import described, show_messages
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--client", required=True, metavar="NAME|URL", help="FDSN server, such as NCEDC.")
+@click.option("--start", "first", required=True, metavar="TIME", help="First origin time, UTC.")
+@click.option("--end", "last", required=True, metavar="TIME", help="Last origin time, UTC.")
+@click.option(
+    "--region", required=True, metavar="W,E,S,N", help="Of the epicentres, degrees; W > E at 180."
+)
+@click.option("--min-mag", default=1.0, help="Least magnitude.")
+@click.option("--channels", default="HH?,BH?,HN?", help="Channel codes.")
+@click.option("--events", multiple=True, metavar="FILE", help="Catalogue of your own (QuakeML).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    help="Folder of the raw files, to go on with after an interruption.  [default: OUT-archive]",
+)
+@processing_options(start="--record-start")
+@click.option(
+    "--velocity-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE.nd",
+    help="1-D Earth that tells noise from signal.  [default: the Bay Area's]",
+)
+@click.option("--pause", default=0.5, help="Least time between two requests, s.")
+@click.option("--tries", type=click.IntRange(min=1), default=5, help="Of a request that fails.")
+@click.option("--backoff", default=2.0, help="Wait before the second try, s; it doubles.")
+@click.option("--timeout", default=120.0, help="How long the server may be silent, s.")
+@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print details.")
+@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+def download(
+    client: str,
+    first: str,
+    last: str,
+    region: str,
+    min_mag: float,
+    channels: str,
+    events: tuple[str, ...],
+    out: Path,
+    archive: Path | None,
+    velocity_model: Path | None,
+    pause: float,
+    tries: int,
+    backoff: float,
+    timeout: float,
+    overwrite: bool,
+    verbosity: int | None,
+    **settings: Any,
+) -> None:
+    """Download events, responses and waveforms, and make a data set of them.
+
+    After an interruption the same command goes on.  An archive on your own disk, SDS too, is
+    what `from-records` is for.
+    """
+    from cgmgm_seis.datasets.archive import Processing, import_records
+    from cgmgm_seis.datasets.fdsn import PoliteClient, Request
+    from cgmgm_seis.datasets.fdsn import download as download_archive
+    from cgmgm_seis.datasets.records import read_catalog
+    from cgmgm_seis.folders import check_folder
+
+    show_messages(verbosity or 0)
+    processing = Processing(**settings)
+    request = Request(
+        first,
+        last,
+        region,
+        min_mag,
+        processing.max_distance_km,
+        channels,
+        processing.start_offset_s,
+        processing.duration_s,
+    )
+    check_folder(out, overwrite, "waveforms.hdf5")
+    folder = archive or out.with_name(f"{out.name}-archive")
+    failed = download_archive(
+        PoliteClient(client, pause, tries, backoff, timeout),
+        request,
+        folder,
+        read_catalog(events) if events else None,
+        progress=verbosity != -1,
+    )
+    metadata = import_records(
+        folder / "events.xml",
+        folder / "stations.xml",
+        folder / "waveforms" / "*.mseed",
+        out,
+        processing,
+        load_velocity_model(velocity_model),
+        overwrite=overwrite,
+        progress=verbosity != -1,
+    )
+    click.echo(described(out, metadata))
+    if failed:
+        click.echo(
+            f"{len(failed)} event(s) failed; the same command with --overwrite tries them again."
+        )

@@ -1,0 +1,73 @@
+"""`cgmgm-seis dataset info` and `split`: what is in a data set, and who sees what of it."""
+
+from pathlib import Path
+
+import click
+
+from cgmgm_seis_cli.parameters import described, show_messages
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Page to write, PNG or PDF.  [default: NAME-info.png]",
+)
+@click.option("--plot/--no-plot", default=True, show_default=True, help="Write the page.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split.")
+@click.option("--overwrite", is_flag=True, help="Replace the page.")
+def info(dataset: Path, out: Path | None, plot: bool, seed: int, overwrite: bool) -> None:
+    """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
+    from cgmgm_seis.datasets.summary import summarise
+    from cgmgm_seis.errors import OutputError
+
+    show_messages(0)
+    page = out or Path(f"{dataset.resolve().name}-info.png")
+    if plot and page.suffix.lower() not in (".png", ".pdf"):
+        raise click.UsageError(f"--out {page} is no page; a name with .png or .pdf is.")
+    if plot and page.exists() and not overwrite:
+        raise OutputError(f"{page} exists already; --overwrite replaces it.")
+    summary = summarise(dataset, seed=seed)
+    click.echo(str(summary))
+    if plot:
+        from cgmgm_seis.datasets.summary_plots import plot_summary
+
+        temporary = page.with_name(f".{page.name}.part")
+        try:
+            plot_summary(summary).savefig(temporary, format=page.suffix[1:].lower())
+            temporary.replace(page)
+        finally:
+            temporary.unlink(missing_ok=True)
+        click.echo(f"{page}: the page with map, magnitudes, spectra and signal-to-noise ratios")
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option(
+    "--by",
+    type=click.Choice(["event", "station", "region"]),
+    default="event",
+    show_default=True,
+    help="What is on one side only; regions are squares of 20 km of epicentres.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed.")
+@click.option(
+    "--fractions",
+    nargs=3,
+    type=float,
+    default=(0.8, 0.1, 0.1),
+    show_default=True,
+    help="Shares of train, dev and test.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a split that the data set has.")
+def split(
+    dataset: Path, by: str, seed: int, fractions: tuple[float, float, float], overwrite: bool
+) -> None:
+    """Write the split of DATASET into its metadata: train, dev and test."""
+    from cgmgm_seis.datasets.splitting import split_dataset
+
+    show_messages(0)
+    table = split_dataset(dataset, by, seed, fractions, overwrite)
+    table["source_magnitude"] = table["source_magnitude"].astype(float)
+    click.echo(described(dataset, table))

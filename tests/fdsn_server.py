@@ -1,0 +1,135 @@
+"""A small FDSN server on loopback: event, station and dataselect of a folder, and their faults."""
+
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from urllib.parse import parse_qs, urlparse
+
+import obspy
+from obspy import UTCDateTime
+
+EMPTY = b""
+
+
+class FDSNServer:
+    """Serve a catalogue, an inventory and a stream.
+
+    ``faults`` is a list of (service, fault), used up one a request: a status such as 500, "slow",
+    "truncated" or "cut", a connection that ends too early.  ``limit`` is the number of channels of
+    a bulk request beyond which the answer is 413; ``asked`` lists what was asked for.
+    """
+
+    def __init__(self, catalog, inventory, stream):
+        self.catalog, self.inventory, self.stream = catalog, inventory, stream
+        self.faults, self.asked, self.times = [], [], []
+        self.limit = 1000
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, service, options, body):
+        """Return status and content."""
+        if service == "event":
+            return self._events(options)
+        if service == "station":
+            return self._stations(options)
+        lines = [line.split() for line in body.decode().splitlines() if "=" not in line]
+        if len(lines) > self.limit:
+            return 413, EMPTY
+        found = obspy.Stream()
+        for network, station, location, channel, start, end in lines:
+            part = self.stream.select(network, station, location.strip("-"), channel)
+            found += part.slice(UTCDateTime(start), UTCDateTime(end))
+        if not found:
+            return 204, EMPTY
+        buffer = BytesIO()
+        found.write(buffer, "MSEED", reclen=512)
+        return 200, buffer.getvalue()
+
+    def _events(self, options):
+        start, end = (UTCDateTime(options[name]) for name in ("starttime", "endtime"))
+        if end - start > 86400 * self.limit:
+            return 413, EMPTY
+        found = obspy.Catalog(
+            [
+                event
+                for event in self.catalog
+                if start <= event.preferred_origin().time <= end
+                and event.preferred_magnitude().mag >= float(options["minmagnitude"])
+                and _inside(event.preferred_origin(), options)
+            ]
+        )
+        buffer = BytesIO()
+        found.write(buffer, "QUAKEML")
+        return (200, buffer.getvalue()) if len(found) else (204, EMPTY)
+
+    def _stations(self, options):
+        found = self.inventory.copy()
+        for network in found:
+            codes = options.get("station", "*").split(",")
+            network.stations = [
+                station
+                for station in network
+                if _inside(station, options) and (codes == ["*"] or station.code in codes)
+            ]
+            if options["level"] == "station":
+                for station in network:
+                    station.channels = []
+        wanted = options.get("network", "*")
+        found.networks = [
+            network for network in found if len(network) and wanted in ("*", network.code)
+        ]
+        if options["level"] == "response" and sum(map(len, found)) > self.limit:
+            return 413, EMPTY
+        buffer = BytesIO()
+        found.write(buffer, "STATIONXML")
+        return (200, buffer.getvalue()) if len(found.networks) else (204, EMPTY)
+
+    def _handler(self):
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                self.handle_request(b"")
+
+            def do_POST(self):
+                self.handle_request(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def handle_request(self, body):
+                url = urlparse(self.path)
+                service = url.path.split("/")[2]
+                options = {name: values[0] for name, values in parse_qs(url.query).items()}
+                server.asked.append((service, options or body.decode()))
+                server.times.append(time.monotonic())
+                fault = None
+                if server.faults and server.faults[0][0] == service:
+                    fault = server.faults.pop(0)[1]
+                if fault == "slow":
+                    time.sleep(2.5)
+                status, content = server.answer(service, options, body)
+                if isinstance(fault, int):
+                    status, content = fault, b"Error"
+                if fault == "truncated":
+                    content = content[:-300]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                with suppress(OSError):  # the client may not have waited
+                    self.wfile.write(content[: len(content) // 2] if fault == "cut" else content)
+
+        return Handler
+
+
+def _inside(place, options):
+    return float(options["minlongitude"]) <= place.longitude <= float(
+        options["maxlongitude"]
+    ) and float(options["minlatitude"]) <= place.latitude <= float(options["maxlatitude"])
