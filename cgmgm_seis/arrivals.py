@@ -5,8 +5,10 @@ into a (depth x distance) table.  The table travels inside the weights of every 
 """
 
 import tempfile
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RegularGridInterpolator
 from tqdm import tqdm
+
+from cgmgm_seis.errors import ScenarioError
 
 # Each wave's first arrival: upgoing, turning in the crust, or along the Moho.
 PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
@@ -58,11 +62,17 @@ class TravelTimeTable:
         ----------
         path : str or pathlib.Path
             Velocity model in TauP's named-discontinuities format: depth (km), Vp (km/s),
-            Vs (km/s) and density (g/cm3) down to the Earth's centre.
+            Vs (km/s) and density (g/cm3).  A model that ends above the Earth's centre, such as
+            one of the crust, is continued with that of `bay_area_velocity_model` below 120 km.
         max_depth_km, max_distance_km, depth_step_km, distance_step_km : float
             Extent and spacing of the grid.
         progress : bool
             Show a progress bar.
+
+        Raises
+        ------
+        ScenarioError
+            If the file is no velocity model, or has no P or S at a node.
         """
         from obspy.geodetics import kilometer2degrees
         from obspy.taup import TauPyModel
@@ -72,14 +82,53 @@ class TravelTimeTable:
         distances = np.arange(0.0, max_distance_km + distance_step_km / 2, distance_step_km)
         times = np.full((2, len(depths), len(distances)), np.inf)
         with tempfile.TemporaryDirectory() as folder:
-            build_taup_model(str(path), folder, verbose=False)
-            model = TauPyModel(str(Path(folder) / f"{Path(path).stem}.npz"))
+            whole = Path(folder) / "earth.nd"
+            try:
+                whole.write_text(_whole_earth(Path(path).read_text()))
+                # TauP prints what it does even where it is told not to.
+                with redirect_stdout(StringIO()):
+                    build_taup_model(str(whole), folder, verbose=False)
+            except Exception as error:  # TauP raises whatever its parser raises
+                reason = f"{getattr(error, 'strerror', None) or error}".strip().rstrip(".")
+                raise ScenarioError(
+                    f"{path} is not a readable velocity model (.nd): {reason}; lines of depth, Vp, "
+                    "Vs and density are."
+                ) from error
+            model = TauPyModel(str(whole.with_suffix(".npz")))
             for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
                 for k, distance in enumerate(distances):
                     for wave, phases in enumerate(PHASES.values()):
                         found = model.get_travel_times(depth, kilometer2degrees(distance), phases)
+                        if not found:
+                            raise ScenarioError(
+                                f"{path} has no {'PS'[wave]} from {depth:g} km depth at "
+                                f"{distance:g} km; every node of the table needs one."
+                            )
                         times[wave, i, k] = min(arrival.time for arrival in found)
         return cls(times, depth_step_km, distance_step_km)
+
+    @classmethod
+    def covering(
+        cls,
+        path: str | Path,
+        max_depth_km: float,
+        max_distance_km: float,
+        progress: bool = False,
+    ) -> "TravelTimeTable":
+        """Compute the table of a velocity model that covers a data set, in a minute or two.
+
+        About 20 depths by 50 distances, but no finer than 1 km; see `from_velocity_model`.
+        """
+        depth_step = max(np.ceil(max_depth_km / 20.0), 1.0)
+        distance_step = max(np.ceil(max_distance_km / 50.0), 1.0)
+        return cls.from_velocity_model(
+            path,
+            depth_step * max(np.ceil(max_depth_km / depth_step), 1.0),
+            distance_step * max(np.ceil(max_distance_km / distance_step), 1.0),
+            float(depth_step),
+            float(distance_step),
+            progress,
+        )
 
     def at(self, depth_km: ArrayLike, distance_km: ArrayLike) -> tuple[Any, Any]:
         """Interpolate the P and S times.
@@ -123,6 +172,22 @@ class TravelTimeTable:
         with np.load(path, allow_pickle=False) as file:
             depth_step, distance_step = file["steps_km"].tolist()
             return cls(file["times"].astype(float), depth_step, distance_step)
+
+
+def _whole_earth(text: str) -> str:
+    """Return a velocity model continued to the Earth's centre, where it ends above."""
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    layers = [line.split() for line in lines if not line[0].isalpha()]
+    last = max(float(layer[0]) for layer in layers)
+    if last > 3000.0:
+        return text
+    deep = bay_area_velocity_model().read_text().splitlines()
+    start = next(k for k, line in enumerate(deep) if line.startswith("120.00 8.05"))
+    below = [line for line in deep[start:] if line[0].isalpha() or float(line.split()[0]) > last]
+    top = f"{last:g} {deep[start].split(maxsplit=1)[1]}"
+    mantle = [] if "mantle" in lines else ["mantle"]
+    return "\n".join([*lines, *mantle, top, *below]) + "\n"
 
 
 def bay_area_velocity_model() -> Path:

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import RangeError, ScenarioError
+from cgmgm_seis.regions import middle_longitude, unwrapped_longitude
 
 # The five sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline.
 CONDITION_SETS: dict[str, tuple[str, ...]] = {
@@ -54,10 +55,34 @@ def condition_columns(condition_set: str) -> tuple[str, ...]:
 
 
 def training_ranges(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Return the [lowest, highest] value of every range column of a training table."""
+    """Return the [lowest, highest] value of every range column of a training table.
+
+    Longitudes of a region across the date line continue beyond 180 degrees.
+
+    Examples
+    --------
+    >>> columns = dict.fromkeys(RANGE_COLUMNS, [1.0, 2.0])
+    >>> table = pd.DataFrame(columns | {"source_longitude_deg": [179.0, -178.0]})
+    >>> training_ranges(table)["source_longitude_deg"]
+    [-181.0, -178.0]
+    """
     return {
-        column: [float(table[column].min()), float(table[column].max())] for column in RANGE_COLUMNS
+        column: [float(values.min()), float(values.max())]
+        for column, values in ((column, _continuous(table, column)) for column in RANGE_COLUMNS)
     }
+
+
+def _continuous(
+    table: pd.DataFrame, column: str, middle: float | None = None
+) -> NDArray[np.float64]:
+    """Return a column; longitudes without the jump of a region that crosses the date line.
+
+    Those around 180 degrees may then exceed it, in the ranges kept with the weights too.
+    """
+    values = table[column].to_numpy(float)
+    if not column.endswith("_longitude_deg"):
+        return values
+    return unwrapped_longitude(values, middle_longitude(values) if middle is None else middle)
 
 
 def check_ranges(
@@ -86,7 +111,7 @@ def check_ranges(
     """
     messages = []
     for column, (low, high) in ranges.items():
-        values = table[column].to_numpy(float)
+        values = _continuous(table, column, 0.5 * (low + high))
         outside = ~((values >= low) & (values <= high))
         if not outside.any():
             continue
@@ -123,7 +148,14 @@ def scaled_conditions(
         (0.0, 360.0) if column == "path_azimuth_deg" else ranges[column] for column in columns
     ]
     low, high = np.array(limits, dtype=float).T
-    values = table[list(columns)].to_numpy(float)
+    middles = low + 0.5 * (high - low)
+    values = np.stack(
+        [
+            _continuous(table, column, middle)
+            for column, middle in zip(columns, middles, strict=True)
+        ],
+        axis=1,
+    )
     # A data set with a single depth or magnitude has no width to divide by.
     width = np.where(high > low, high - low, 1.0)
     return ((values - low) / width).astype(np.float32)

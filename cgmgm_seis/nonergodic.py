@@ -27,6 +27,7 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.gaussian_fields import SineBasis, path_mean_variance
 from cgmgm_seis.gmm import NEAREST_KM, ErgodicGMM, Prediction
 from cgmgm_seis.mixed_model import MixedModel, Posterior
+from cgmgm_seis.regions import middle_longitude
 from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
@@ -202,8 +203,10 @@ class NonErgodicFAS:
 
     def _learn_region(self, scenario: pd.DataFrame) -> None:
         """Remember the region's box, its stations and the range of magnitudes."""
-        columns = ["source_latitude_deg", "source_longitude_deg"]
-        self._centre = scenario[columns].mean().to_list()
+        self._centre = [
+            float(scenario["source_latitude_deg"].mean()),
+            middle_longitude(scenario["source_longitude_deg"]),
+        ]
         self._basis = SineBasis.around(np.concatenate(self._ends(scenario)), self.n_functions)
         self._stations = (
             np.unique(_station(scenario)) if "site" in self.fields else np.empty(0, str)

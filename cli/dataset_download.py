@@ -96,7 +96,7 @@ def download(
         folder / "waveforms" / "*.mseed",
         out,
         processing,
-        load_velocity_model(velocity_model),
+        load_velocity_model(velocity_model, processing.max_distance_km),
         overwrite=overwrite,
         progress=verbosity != -1,
     )

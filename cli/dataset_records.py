@@ -40,11 +40,12 @@ def processing_options(start: str = "--start") -> Any:
     return decorate
 
 
-def load_velocity_model(path: Path | None) -> Any:
+def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> Any:
     """Return the table of travel times of a velocity model, or None for the default."""
     from cgmgm_seis.arrivals import TravelTimeTable
 
-    return path and TravelTimeTable.from_velocity_model(path, progress=True)
+    # Good enough to tell noise from signal; deeper sources continue along a straight line.
+    return path and TravelTimeTable.from_velocity_model(path, 40.0, max_distance_km, 10.0, 10.0)
 
 
 @click.command("from-records", context_settings={"show_default": True})
@@ -108,7 +109,7 @@ def from_records(
         waveforms,
         out,
         processing,
-        load_velocity_model(velocity_model),
+        load_velocity_model(velocity_model, processing.max_distance_km),
         phasenet,
         overwrite,
         progress=verbosity != -1,

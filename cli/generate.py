@@ -203,7 +203,7 @@ def generate(
             start_offset_s=start,
             duration_s=duration,
         )
-    arrivals = model.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
+    arrivals = model.onsets(scenario)
     settings = {
         "components": components,
         "start_offset_s": start,

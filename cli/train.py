@@ -68,6 +68,12 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
     "--published", is_flag=True, default=None, help="Cgmgm: repeat the published code's choices."
 )
 @click.option(
+    "--velocity-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE.nd",
+    help="1-D Earth of the region, kept with the weights.  [default: the Bay Area's]",
+)
+@click.option(
     "--init",
     metavar="NAME|PATH",
     help="Go on from these weights, with their widths, components and scaling.",
@@ -133,6 +139,7 @@ def train(
     out: Path,
     model_name: str,
     components: str,
+    velocity_model: Path | None,
     init: str | None,
     config_file: Path | None,
     resume: bool,
@@ -146,6 +153,10 @@ def train(
     metrics.csv, checkpoint.pt and the trained weights.  A run that was stopped, by whatever,
     continues with the same command and --resume.
     """
+    if init is not None and velocity_model is not None:
+        raise click.UsageError("--init and --velocity-model exclude each other; weights have one.")
+
+    from cgmgm_seis.datasets.training_data import regional_travel_times
     from cgmgm_seis.parallel import rank
     from cgmgm_seis.pretrained import load_model, weights_info
     from cgmgm_seis.recipe import Recipe, read_recipe
@@ -175,6 +186,9 @@ def train(
             arguments["component_order"] = components
         config = recipe.config(**settings)
         model = Recipe(recipe.model, arguments).new_model(config.seed)
+    if velocity_model is not None:
+        times = regional_travel_times(velocity_model, dataset, model, progress=verbosity != -1)
+        model.set_travel_times(times)
     weights = train_model(
         model, dataset, out, config, resume=resume, overwrite=overwrite, progress=verbosity != -1
     )

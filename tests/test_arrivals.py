@@ -6,6 +6,7 @@ from obspy.taup.taup_create import build_taup_model
 
 from cgmgm_seis.arrivals import PHASES, TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.arrivals import bay_area_velocity_model as gil7
+from cgmgm_seis.errors import ScenarioError
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,22 @@ def test_s_comes_after_p_and_both_later_with_distance():
     assert (s > p).all()
     assert (np.diff(p, axis=0) > 0).all()
     assert (np.diff(s, axis=0) > 0).all()
+
+
+def test_a_crust_alone_is_continued(tmp_path):
+    """Straight rays in a uniform crust that the file ends with."""
+    model = tmp_path / "crust.nd"
+    model.write_text("0 6 3.5 2.7\n40 6 3.5 2.7\n")
+    table = TravelTimeTable.from_velocity_model(model, 10.0, 20.0, 5.0, 10.0)
+    p, s = table.at([5.0, 10.0], [10.0, 20.0])
+    np.testing.assert_allclose(p, np.hypot([5, 10], [10, 20]) / 6, atol=5e-3)
+    np.testing.assert_allclose(s, np.hypot([5, 10], [10, 20]) / 3.5, atol=8e-3)
+
+
+@pytest.mark.parametrize("text", ["", "hello", "0 6\n10 6\n", "a,b,c\n1,2,3\n"])
+def test_files_that_are_no_velocity_model(tmp_path, text):
+    (tmp_path / "bad.nd").write_text(text)
+    with pytest.raises(ScenarioError, match=r"bad\.nd is not a readable velocity model"):
+        TravelTimeTable.from_velocity_model(tmp_path / "bad.nd", 1.0, 1.0)
+    with pytest.raises(ScenarioError, match="No such file"):
+        TravelTimeTable.from_velocity_model(tmp_path / "none.nd", 1.0, 1.0)

@@ -15,15 +15,19 @@ from seisbench.data import WaveformDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cgmgm_seis.arrivals import TravelTimeTable
 from cgmgm_seis.datasets.windows import (
     SPLITS,
     LazyWaveforms,
     event_split,
+    open_dataset,
     read_records,
     scan_records,
+    usable_rows,
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.seeding import event_numbers
 
 logger = logging.getLogger(__name__)
@@ -268,6 +272,43 @@ def prepare(
 
 def _as_it_is(features: Any) -> Any:
     return features
+
+
+def regional_travel_times(
+    velocity_model: str | Path,
+    dataset: WaveformDataset | str | Path,
+    model: GroundMotionModel,
+    progress: bool = False,
+) -> TravelTimeTable:
+    """Compute travel times of a region's 1-D Earth, as deep and far as a data set reaches.
+
+    Parameters
+    ----------
+    velocity_model : str or pathlib.Path
+        ``.nd`` file, see `TravelTimeTable.from_velocity_model`.
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        The data set.
+    model : GroundMotionModel
+        The model that is to be trained; says which records count.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be read.
+    ScenarioError
+        If the velocity model cannot.
+    """
+    metadata = open_dataset(dataset, model.sampling_rate, model.component_order).metadata
+    table = add_paths(metadata.iloc[usable_rows(metadata, model.component_order)])
+    # A tenth more, so that a scenario a little outside does not extrapolate.
+    return TravelTimeTable.covering(
+        velocity_model,
+        1.1 * max(float(table["source_depth_km"].max()), 1.0),
+        1.1 * float(table["path_ep_distance_km"].max()),
+        progress,
+    )
 
 
 def _features(

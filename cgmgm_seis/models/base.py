@@ -313,6 +313,14 @@ class GroundMotionModel(SeisBenchModel):
             grid["distance_step_km"],
         )
 
+    def onsets(self, scenario: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the P and S times of every scenario row, s after the origin time.
+
+        Where the records of `sample` begin to move; here those of the 1-D table.
+        """
+        p, s = self.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
+        return p, s
+
     def to_device(self, device: str) -> Self:
         """Move the model to "cpu", "cuda", "mps", .., or with "auto" to the fastest at hand.
 

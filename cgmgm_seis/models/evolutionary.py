@@ -16,6 +16,7 @@ from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
 from cgmgm_seis.parallel import gathered
+from cgmgm_seis.regions import middle_longitude
 from cgmgm_seis.seeding import event_numbers, generator, record_keys
 from cgmgm_seis.spatial import local_km, random_waves, scenario_features, station_spacing_km
 from cgmgm_seis.spatial_fields import fit_correlation, gaussian_fields
@@ -166,7 +167,11 @@ class EvolutionaryCGM(GroundMotionModel):
         super().fit_normalisation(waveforms, scenario)
         self.n_training_records = len(scenario)
         places = scenario[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
-        self.centre = [round(degrees, 3) for degrees in places.mean()]
+        # The mean longitude is that of directions, since a region may cross the date line.
+        middle = middle_longitude(places["station_longitude_deg"])
+        self.centre = [
+            round(degrees, 3) for degrees in (places["station_latitude_deg"].mean(), middle)
+        ]
         length = self.feature_length * station_spacing_km(scenario, self.centre)
         self.waves = torch.as_tensor(random_waves(self.n_waves, length)).to(self.waves)
         step = -(-len(waveforms) // NORMALISATION_RECORDS)
@@ -412,6 +417,17 @@ class EvolutionaryCGM(GroundMotionModel):
 
         step = batch_size or DEFAULT_BATCH_SIZE
         return self._in_batches(len(scenario), n_realizations, step, progress, draw)
+
+    @torch.no_grad()
+    def onsets(self, scenario: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the P and S times, s after the origin: those of the 1-D table and the delays.
+
+        They are exact: `sample` draws every realization with these onsets.
+        """
+        conditions = {key: x.to(self.device) for key, x in self.conditions(scenario).items()}
+        times = conditions["times"] + self.decoder.delays(conditions)
+        p, s = times.double().cpu().numpy().T
+        return p, s
 
     @torch.no_grad()
     def median_spectra(self, scenario: pd.DataFrame) -> Spectra:

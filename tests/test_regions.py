@@ -1,0 +1,82 @@
+"""Regions anywhere: across the date line and in the south the same numbers as at home."""
+
+import numpy as np
+import pytest
+
+from cgmgm_seis.conditions import check_ranges, scaled_conditions, training_ranges
+from cgmgm_seis.datasets.simulated import simulate_catalogue
+from cgmgm_seis.errors import RangeError
+from cgmgm_seis.models.evolutionary import EvolutionaryCGM
+from cgmgm_seis.scenario import add_paths, check_scenario
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return simulate_catalogue(4, seed=2, workers=1)
+
+
+def moved(table, degrees):
+    """Return the catalogue at another longitude; the Earth is round."""
+    columns = ["source_longitude_deg", "station_longitude_deg"]
+    wrapped = {name: (table[name] + degrees + 180.0) % 360.0 - 180.0 for name in columns}
+    return add_paths(table.assign(**wrapped))
+
+
+def test_ranges_and_conditions_across_the_date_line(catalogue):
+    _, table = catalogue
+    fiji = moved(table, 302.2)
+    assert fiji["source_longitude_deg"].min() < -179 and fiji["source_longitude_deg"].max() > 179
+    ranges = training_ranges(fiji)
+    low, high = ranges["source_longitude_deg"]
+    assert high - low < 3.0
+    assert check_ranges(fiji, ranges) == []
+    np.testing.assert_allclose(
+        scaled_conditions(fiji, "coordinates", ranges),
+        scaled_conditions(table, "coordinates", training_ranges(table)),
+        atol=1e-5,
+    )
+    with pytest.raises(RangeError, match="source_longitude_deg = 170"):
+        check_ranges(fiji.assign(source_longitude_deg=170.0), ranges)
+
+
+def test_a_model_hears_the_same_across_the_date_line(catalogue):
+    waveforms, table = catalogue
+    heard = []
+    for degrees in (0.0, 302.2):
+        model = EvolutionaryCGM()
+        there = moved(table, degrees)
+        model.fit_normalisation(waveforms, there)
+        heard.append(model.conditions(there))
+    for key, values in heard[0].items():
+        # The centre is rounded to 0.001 degrees.
+        np.testing.assert_allclose(heard[1][key], values, atol=2e-3, err_msg=key)
+
+
+def test_south_negative_elevations_and_above_sea_level(catalogue):
+    waveforms, table = catalogue
+    south = add_paths(
+        table.assign(
+            source_latitude_deg=-table["source_latitude_deg"],
+            station_latitude_deg=-table["station_latitude_deg"],
+        )
+    )
+    np.testing.assert_allclose(south["path_ep_distance_km"], table["path_ep_distance_km"])
+    odd = check_scenario(south.assign(station_elevation_m=-250.0, source_depth_km=-0.4))
+    model = EvolutionaryCGM()
+    model.fit_normalisation(waveforms, odd)
+    p, s = model.onsets(odd)
+    assert (s > p).all() and (p > 0).all()
+    motion = model.sample(odd.head(2))
+    assert np.isfinite(motion).all()
+
+
+def test_onsets_are_the_table_and_the_delays(catalogue):
+    waveforms, table = catalogue
+    model = EvolutionaryCGM()
+    model.fit_normalisation(waveforms, table)
+    times = model.travel_times.at(table["source_depth_km"], table["path_ep_distance_km"])
+    np.testing.assert_allclose(model.onsets(table), times, atol=1e-3)
+    model.decoder.delay.weight.data.normal_(std=2.0)
+    delays = model.decoder.delays(model.conditions(table)).detach().numpy().T
+    assert np.abs(delays).max() > 0.02
+    np.testing.assert_allclose(model.onsets(table), np.add(times, delays), atol=1e-3)
