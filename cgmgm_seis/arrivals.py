@@ -76,6 +76,7 @@ class TravelTimeTable:
         """
         from obspy.geodetics import kilometer2degrees
         from obspy.taup import TauPyModel
+        from obspy.taup.seismic_phase import SeismicPhase
         from obspy.taup.taup_create import build_taup_model
 
         depths = np.arange(0.0, max_depth_km + depth_step_km / 2, depth_step_km)
@@ -94,17 +95,23 @@ class TravelTimeTable:
                     f"{path} is not a readable velocity model (.nd): {reason}; lines of depth, Vp, "
                     "Vs and density are."
                 ) from error
-            model = TauPyModel(str(whole.with_suffix(".npz")))
-            for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
+            earth = TauPyModel(str(whole.with_suffix(".npz"))).model
+        for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
+            # What get_travel_times does, but the phases of a depth are built only once.
+            corrected = earth.depth_correct(depth)
+            for wave, names in enumerate(PHASES.values()):
+                branches = [SeismicPhase(name, corrected) for name in names]
                 for k, distance in enumerate(distances):
-                    for wave, phases in enumerate(PHASES.values()):
-                        found = model.get_travel_times(depth, kilometer2degrees(distance), phases)
-                        if not found:
-                            raise ScenarioError(
-                                f"{path} has no {'PS'[wave]} from {depth:g} km depth at "
-                                f"{distance:g} km; every node of the table needs one."
-                            )
-                        times[wave, i, k] = min(arrival.time for arrival in found)
+                    degrees = kilometer2degrees(distance)
+                    found = [
+                        arrival.time for branch in branches for arrival in branch.calc_time(degrees)
+                    ]
+                    if not found:
+                        raise ScenarioError(
+                            f"{path} has no {'PS'[wave]} from {depth:g} km depth at "
+                            f"{distance:g} km; every node of the table needs one."
+                        )
+                    times[wave, i, k] = min(found)
         return cls(times, depth_step_km, distance_step_km)
 
     @classmethod

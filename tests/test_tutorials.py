@@ -1,0 +1,51 @@
+"""The tutorials run as they are written, from the first block to the last."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+COMMAND = 'cgmgm-seis() { "$PYTHON" -c "from cgmgm_seis_cli.main import main; main()" "$@"; }'
+
+
+def run(page, folder, after=""):
+    """Run the shell and Python blocks of a page in a folder."""
+    text = (DOCS / page).read_text()
+    environment = os.environ | {"PYTHON": sys.executable, "MPLBACKEND": "agg"}
+    outputs = []
+    for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.S):
+        block = block.replace("python tutorial_archive.py", '"$PYTHON" tutorial_archive.py')
+        if language == "sh":
+            arguments = ["bash", "-c", f"set -e\n{COMMAND}\n{block}"]
+        else:
+            arguments = [sys.executable, "-c", block + after]
+        done = subprocess.run(
+            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        outputs.append(done.stdout)
+    return "".join(outputs)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copy(DOCS / "tutorial_archive.py", tmp_path)
+    return tmp_path
+
+
+def test_your_own_region(folder):
+    said = run("tutorial.md", folder)
+    assert "train would" in said and "station_longitude_deg" in said
+    assert (folder / "report" / "report.html").is_file()
+    for name in ("kermadec.png", "map.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picker_learns(folder):
+    said = run("pickers.md", folder, after="assert np.mean(losses[-5:]) < 0.6 * losses[0]\n")
+    assert "loss" in said
