@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.resources import files
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ class TravelTimeTable:
 
         depths = np.arange(0.0, max_depth_km + depth_step_km / 2, depth_step_km)
         distances = np.arange(0.0, max_distance_km + distance_step_km / 2, distance_step_km)
+        radians = np.radians(kilometer2degrees(distances))
         times = np.full((2, len(depths), len(distances)), np.inf)
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / "earth.nd"
@@ -97,21 +99,16 @@ class TravelTimeTable:
                 ) from error
             earth = TauPyModel(str(whole.with_suffix(".npz"))).model
         for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
-            # What get_travel_times does, but the phases of a depth are built only once.
             corrected = earth.depth_correct(depth)
             for wave, names in enumerate(PHASES.values()):
-                branches = [SeismicPhase(name, corrected) for name in names]
-                for k, distance in enumerate(distances):
-                    degrees = kilometer2degrees(distance)
-                    found = [
-                        arrival.time for branch in branches for arrival in branch.calc_time(degrees)
-                    ]
-                    if not found:
-                        raise ScenarioError(
-                            f"{path} has no {'PS'[wave]} from {depth:g} km depth at "
-                            f"{distance:g} km; every node of the table needs one."
-                        )
-                    times[wave, i, k] = min(found)
+                rays = [_first_times(SeismicPhase(name, corrected), radians) for name in names]
+                times[wave, i] = np.min(rays, axis=0)
+                if not np.isfinite(times[wave, i]).all():
+                    distance = distances[int(np.argmax(~np.isfinite(times[wave, i])))]
+                    raise ScenarioError(
+                        f"{path} has no {'PS'[wave]} from {depth:g} km depth at {distance:g} km; "
+                        "every node of the table needs one."
+                    )
         return cls(times, depth_step_km, distance_step_km)
 
     @classmethod
@@ -122,12 +119,12 @@ class TravelTimeTable:
         max_distance_km: float,
         progress: bool = False,
     ) -> "TravelTimeTable":
-        """Compute the table of a velocity model that covers a data set, in a minute or two.
+        """Compute the table of a velocity model that covers a data set, in seconds.
 
-        About 20 depths by 50 distances, but no finer than 1 km; see `from_velocity_model`.
+        At most 60 depths by 300 distances, and no finer than 1 km; see `from_velocity_model`.
         """
-        depth_step = max(np.ceil(max_depth_km / 20.0), 1.0)
-        distance_step = max(np.ceil(max_distance_km / 50.0), 1.0)
+        depth_step = max(np.ceil(max_depth_km / 60.0), 1.0)
+        distance_step = max(np.ceil(max_distance_km / 300.0), 1.0)
         return cls.from_velocity_model(
             path,
             depth_step * max(np.ceil(max_depth_km / depth_step), 1.0),
@@ -179,6 +176,25 @@ class TravelTimeTable:
         with np.load(path, allow_pickle=False) as file:
             depth_step, distance_step = file["steps_km"].tolist()
             return cls(file["times"].astype(float), depth_step, distance_step)
+
+
+def _first_times(phase: Any, radians: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first times of a phase at some distances, infinite where it does not arrive.
+
+    Between the rays that TauP has traced, the cubic that has their times and their slopes, which
+    are the ray parameters: a thousand times faster than shooting a ray to every distance.
+    """
+    first = np.full(radians.shape, np.inf)
+    rays = zip(phase.dist, phase.time, phase.ray_param, strict=True)
+    for (x0, t0, p0), (x1, t1, p1) in pairwise(rays):
+        step = x1 - x0
+        inside = (radians >= min(x0, x1)) & (radians <= max(x0, x1))
+        if step and inside.any():
+            u = (radians[inside] - x0) / step
+            times = (1 + 2 * u) * (1 - u) ** 2 * t0 + u**2 * (3 - 2 * u) * t1
+            times += step * u * (1 - u) * ((1 - u) * p0 - u * p1)
+            first[inside] = np.minimum(first[inside], times)
+    return first
 
 
 def _whole_earth(text: str) -> str:

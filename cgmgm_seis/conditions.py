@@ -115,12 +115,13 @@ def check_ranges(
         outside = ~((values >= low) & (values <= high))
         if not outside.any():
             continue
-        row = table.iloc[int(np.argmax(outside))]
+        first = int(np.argmax(outside))
+        row = table.iloc[first]
         where = ""
         if not column.startswith("source_"):
             where = f" (station {row.station_network_code}.{row.station_code})"
         message = (
-            f"{column} = {row[column]:.6g}{where} is outside the trained range "
+            f"{column} = {values[first]:.6g}{where} is outside the trained range "
             f"{low:.6g} to {high:.6g}"
         )
         if not extrapolate:

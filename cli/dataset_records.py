@@ -44,8 +44,8 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
     """Return the table of travel times of a velocity model, or None for the default."""
     from cgmgm_seis.arrivals import TravelTimeTable
 
-    # Good enough to tell noise from signal; deeper sources continue along a straight line.
-    return path and TravelTimeTable.from_velocity_model(path, 40.0, max_distance_km, 10.0, 10.0)
+    # Deeper sources continue along a straight line, good enough to tell noise from signal.
+    return path and TravelTimeTable.covering(path, 60.0, max_distance_km)
 
 
 @click.command("from-records", context_settings={"show_default": True})

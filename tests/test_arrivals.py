@@ -30,6 +30,13 @@ def test_the_bundled_table_is_taups(taup):
             assert got[wave] == pytest.approx(min(a.time for a in arrivals), abs=tolerance)
 
 
+def test_interpolated_rays_are_shot_rays():
+    """The bundled table was shot node by node with TauP; cubics between rays lose below 1 ms."""
+    table = TravelTimeTable.from_velocity_model(gil7(), 24.0, 200.0, 4.0, 1.0)
+    bundled = bay_area_travel_times().times[:, :25:4]
+    np.testing.assert_allclose(table.times, bundled, atol=1e-3)
+
+
 def test_vertical_rays_are_sums_over_layers():
     """Thickness over velocity of GIL7's layers, REFERENCE table, down to 8 km."""
     tops, vp, vs = [0, 1, 3, 4, 5], [3.2, 4.5, 4.8, 5.51, 6.21], [1.5, 2.4, 2.78, 3.18, 3.4]

@@ -50,3 +50,16 @@ def test_unknown_name():
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: There are no weights 'atlantis'")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("bad", [{"source_magnitude": ["low", 5]}, {"depth": 3}, [1, 2], "all"])
+def test_ranges_that_are_no_numbers(tiny_weights, tmp_path, bad):
+    for suffix in (".json", ".pt"):
+        shutil.copy(tiny_weights.with_suffix(suffix), tmp_path)
+    path = tmp_path / "tiny.json"
+    metadata = json.loads(path.read_text())
+    metadata["model_args"]["ranges"] = bad
+    path.write_text(json.dumps(metadata))
+    result = run("weights", "info", str(tmp_path / "tiny"))
+    assert result.exit_code == 1
+    assert "has ranges that are no pairs of numbers" in result.output
