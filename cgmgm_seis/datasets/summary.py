@@ -20,6 +20,7 @@ from cgmgm_seis.datasets.windows import (
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.regions import middle_longitude, unwrapped_longitude
 from cgmgm_seis.seeding import generator
 
 # Records that are read for the spectra.
@@ -164,7 +165,9 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Describe places, sizes and the split."""
 
     def span(column: str, unit: str) -> str:
-        values = table[column].astype(float)
+        values = table[column].to_numpy(float)
+        if column.endswith("longitude_deg"):
+            values = unwrapped_longitude(values, middle_longitude(values))
         return f"{values.min():.4g} to {values.max():.4g}{unit}"
 
     stations = table[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()

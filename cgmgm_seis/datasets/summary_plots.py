@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cgmgm_seis.datasets.summary import Summary
 from cgmgm_seis.datasets.windows import SPLITS
@@ -92,6 +93,7 @@ def _map(axes: Axes, table: pd.DataFrame) -> None:
     latitude = float(table["source_latitude_deg"].mean())
     axes.set_aspect(1.0 / max(np.cos(np.radians(latitude)), 0.05), adjustable="datalim")
     axes.xaxis.set_major_formatter(lambda value, _: f"{(value + 180.0) % 360.0 - 180.0:.6g}")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("Longitude (°)", fontsize=9)
     axes.set_ylabel("Latitude (°)", fontsize=9)
     axes.legend(fontsize=7, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

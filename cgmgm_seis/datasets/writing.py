@@ -172,7 +172,7 @@ def write_labelled(
     ...             writer, motion, table, ([3.0], [5.2]), sampling_rate=100, start_offset_s=-5
     ...         )
     ...     rows = pd.read_csv(f"{folder}/labelled/metadata.csv")
-    >>> rows.trace_s_arrival_sample.tolist()
+    >>> rows.trace_s_arrival_sample.round(3).tolist()
     [1020.0, 1020.0]
     """
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
