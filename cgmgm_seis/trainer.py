@@ -143,7 +143,7 @@ class Trainer:
         return _named("", names, summed(totals))
 
     def batches(self, split: str) -> Iterator[Features]:
-        """Yield the batches of a split, or this process's shares of them, in the order of events."""
+        """Yield the batches of a split, or this process's shares of them."""
         for _, batch in self._batches(split, self._batch_rows(split)):
             yield batch
 

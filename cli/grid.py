@@ -132,11 +132,11 @@ def grid(
         raise click.UsageError("Give --region with --shape, or --stations FILE.")
 
     from cgmgm_seis.conditions import ExtrapolationWarning
+    from cgmgm_seis.folders import check_folder
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import grid_nodes, read_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
-    from cgmgm_seis.outputs import check_folder
     from cgmgm_seis.pretrained import load_model
     from cgmgm_seis.scenario import SOURCE_COLUMNS, from_points
 

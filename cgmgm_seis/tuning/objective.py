@@ -101,7 +101,7 @@ class Attempt:
 
     def _discriminative_score(self) -> float:
         """Draw the dev records' scenarios, phases and all, and train classifiers."""
-        from cgmgm_seis.discriminator import discriminative_score
+        from cgmgm_seis.evaluation.discriminator import discriminative_score
 
         self.model.load_state_dict(self.trainer.best_weights)
         self.model.eval()
