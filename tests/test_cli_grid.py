@@ -10,7 +10,7 @@ from cgmgm_seis_cli.main import main
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SOURCE = ["grid", "--mag", "3.9", "--src", "37.861,-122.257", "--depth", "7.9"]
-GRID = ["--region", "-122.5,-121.8,37.27,38.07", "--shape", "2x3"]
+GRID = ["--region", "-122.4,-122.0,37.7,38.0", "--shape", "2x3"]
 
 
 def run(*arguments):
