@@ -142,9 +142,9 @@ class Trainer:
             totals = totals + weight * torch.stack(list(losses.values()))
         return _named("", names, summed(totals))
 
-    def batches(self, split: str) -> Iterator[Features]:
+    def batches(self, split: str, order: np.random.Generator | None = None) -> Iterator[Features]:
         """Yield the batches of a split, or this process's shares of them."""
-        for _, batch in self._batches(split, self._batch_rows(split)):
+        for _, batch in self._batches(split, self._batch_rows(split, order)):
             yield batch
 
     def stop_reason(self, deadline: float) -> str | None:

@@ -57,6 +57,8 @@ LATENTS_FROM, DELAYS_FROM = 0.05, 0.1
 # What latents do to the ln energy of a wave is, a priori, a random walk over frequency with steps
 # of this size: where noise hides the wave, it goes on as beside it.
 LOADING_STEP = 0.02
+# What a station has for itself, as a share of the standard deviation of the smooth site terms.
+SITE_NUGGET = 0.15
 
 
 class EvolutionaryCGM(GroundMotionModel):
@@ -321,8 +323,11 @@ class EvolutionaryCGM(GroundMotionModel):
 
     @torch.no_grad()
     def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
-        """Estimate how record terms correlate between receivers, from the latents of records."""
-        parts = []
+        """Smooth the site terms between stations; estimate how record terms correlate.
+
+        The correlation between receivers is that of the latents of the training records.
+        """
+        parts, sites = [], self.waves.new_empty(0, self.decoder.site.in_features)
         for batch in batches:
             output = self.decoder(batch)
             middle = self.effects.mean.expand(len(output), -1)
@@ -331,7 +336,9 @@ class EvolutionaryCGM(GroundMotionModel):
             mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
             latents = self.effects.standardised(mean, log_variance.exp())
             parts.append(gathered(*latents, batch["event"], batch["receiver"]))
+            sites = torch.cat([sites, *gathered(batch["site"])]).unique(dim=0)
         columns = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
+        self.decoder.smooth_sites(sites, SITE_NUGGET)
         found = fit_correlation(*columns)
         effects = self.effects
         effects.length_km = torch.tensor(found.length_km).to(effects.length_km)

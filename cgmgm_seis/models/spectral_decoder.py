@@ -130,6 +130,27 @@ class SpectralDecoder(nn.Module):
         constant, share = self.delay(torch.cat(places, dim=1)).chunk(2, dim=1)
         return DELAY_SCALE * constant + SLOWNESS_SCALE * share * conditions["times"]
 
+    @torch.no_grad()
+    def smooth_sites(self, features: Tensor, nugget: float) -> None:
+        """Make the embedding of sites the smoothest that is nearly what it was at stations.
+
+        Training settles it at the stations alone.  Linear in Fourier features, it is replaced by
+        its Gaussian-process mean given its values there (ridge regression: Rasmussen & Williams
+        2006, chapter 2), which neighbours with different values cannot make swing between them.
+
+        Parameters
+        ----------
+        features : torch.Tensor
+            Fourier features of the training stations, (station, feature).
+        nugget : float
+            Standard deviation of what a station has for itself, over that of the process.
+        """
+        stations = features.double()
+        covariance = stations @ stations.T
+        covariance.diagonal().add_(nugget**2)
+        fit = torch.linalg.solve(covariance, stations).T @ stations
+        self.site.weight.copy_(self.site.weight.double() @ fit)
+
     def with_latents(self, output: Tensor, latents: Tensor, magnitude: Tensor) -> Tensor:
         """Add what latents (record, latent) do to outputs.
 
