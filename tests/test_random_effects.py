@@ -88,3 +88,15 @@ def test_the_spread_is_that_of_all_draws():
     effects.within = torch.tensor(WITHIN, dtype=torch.float32)
     spread = effects.spread()
     assert (spread @ spread.T).numpy() == pytest.approx(BETWEEN + WITHIN, abs=1e-5)
+
+
+def test_fields_take_their_share_of_the_record_terms():
+    """20,000 draws: the field explains 70 % of the first latent and nothing of the second."""
+    effects = RandomEffects(2)
+    effects.between = torch.zeros(2, 2)
+    event, record, field = torch.randn(3, 20000, 2, generator=torch.Generator().manual_seed(0))
+    effects.correlated = torch.tensor([0.7, 0.0])
+    drawn = effects.draw(0.0 * event, record, field)
+    assert drawn.var(dim=0).numpy() == pytest.approx([1.0, 1.0], abs=0.05)
+    found = np.sort(np.abs(np.corrcoef(drawn.T, field.T)[:2, 2:]).max(axis=1))
+    assert found == pytest.approx([0.0, 0.7**0.5], abs=0.03)

@@ -1,7 +1,5 @@
 """Latents with an event's share and a record's share, as ground-motion models have residuals."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -131,12 +129,6 @@ class RandomEffects(nn.Module):
         """Return posterior means and variances with a covariance within events of 1."""
         transform, _ = self._standardisation()
         return (mean - self.mean) @ transform.T, variance @ transform.square().T
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Load; weights from before there were fields have none."""
-        for name in ("length_km", "correlated"):
-            state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _standardisation(self) -> tuple[Tensor, Tensor]:
         """Return what makes the covariance within events 1 and that between them diagonal.
