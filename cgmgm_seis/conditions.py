@@ -117,12 +117,14 @@ def check_ranges(
             continue
         first = int(np.argmax(outside))
         row = table.iloc[first]
+        # Of a longitude across the date line: the range as seen from the given value.
+        turn = row[column] - values[first]
         where = ""
         if not column.startswith("source_"):
             where = f" (station {row.station_network_code}.{row.station_code})"
         message = (
-            f"{column} = {values[first]:.6g}{where} is outside the trained range "
-            f"{low:.6g} to {high:.6g}"
+            f"{column} = {row[column]:.6g}{where} is outside the trained range "
+            f"{low + turn:.6g} to {high + turn:.6g}"
         )
         if not extrapolate:
             raise RangeError(f"{message}; --extrapolate (extrapolate=True) tries all the same.")
