@@ -8,8 +8,6 @@ published ergodic model, and PhaseNet's picks with the true arrivals.
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from cgmgm_seis.datasets.seismograms import (
 )
 from cgmgm_seis.datasets.writing import new_dataset
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.processes import process_pool
 
 MIN_SNR_DB = 3.0
 _BLOCK = 4  # events a task
@@ -137,8 +136,7 @@ def _simulated_events(
     if workers == 1:
         yield from map(_simulate_block, blocks)
         return
-    # Spawned, since forked processes would inherit the threads of torch and HDF5.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield from pool.map(_simulate_block, blocks)
 
 

@@ -3,10 +3,8 @@
 import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from cgmgm_seis.datasets.seismograms import N_SAMPLES, SAMPLING_RATE, START_OFFS
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.processes import process_pool
 from cgmgm_seis.seeding import generator
 
 Floats = NDArray[np.float64]
@@ -80,18 +79,7 @@ def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
         workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS)
     if workers == 1:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)
-
-
-def _end_with_parent() -> None:
-    """Let a process of the pool end when the one that started it is killed."""
-
-    def watch() -> None:
-        if (parent := parent_process()) is not None:
-            parent.join()
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
+    return process_pool(workers)
 
 
 def measure(pool: Executor, waveforms: NDArray[np.float32], window: Window) -> list[Future[Floats]]:

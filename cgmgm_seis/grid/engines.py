@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from cgmgm_seis.errors import CgmgmError, OutputError
 from cgmgm_seis.grid.job import GridJob
+from cgmgm_seis.processes import process_pool
 
 Task = tuple[int, int]
 Seconds = Mapping[str, float]
@@ -38,7 +38,7 @@ def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds
     """
     with (
         _environment(ONE_THREAD),
-        ProcessPoolExecutor(workers, get_context("spawn"), _start, (job,)) as pool,
+        process_pool(workers, _start, (job,)) as pool,
     ):
         futures = [pool.submit(_run, task) for task in tasks]
         try:
