@@ -19,9 +19,9 @@ if __name__ == "__main__":
 """
 
 
-def test_the_initializer_is_called():
-    with process_pool(1, os.environ.__setitem__, ("CGMGM_TEST", "set")) as pool:
-        assert pool.submit(os.getenv, "CGMGM_TEST").result() == "set"
+def test_the_initializer_is_called(tmp_path):
+    with process_pool(1, os.chdir, (tmp_path,)) as pool:
+        assert pool.submit(os.getcwd).result() == str(tmp_path)
 
 
 def test_processes_end_with_a_killed_parent(tmp_path):
