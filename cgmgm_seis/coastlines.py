@@ -36,8 +36,8 @@ def coastlines() -> list[NDArray[np.float64]]:
     return [line[~np.isnan(line[:, 0])] for line in np.split(points, ends)]
 
 
-def plot_coastlines(axes: Axes) -> None:
-    """Draw the coast on a map of longitude and latitude, below all else; its limits stay.
+def plot_coastlines(axes: Axes, above: bool = False) -> None:
+    """Draw the coast on a map of longitude and latitude, whose limits stay.
 
     Where the map is outside of `COVERAGE` nothing is drawn.
 
@@ -45,6 +45,8 @@ def plot_coastlines(axes: Axes) -> None:
     ----------
     axes : matplotlib.axes.Axes
         A panel with longitudes (degrees) along x and latitudes along y.
+    above : bool
+        Over what fills the map, instead of below all else.
 
     Examples
     --------
@@ -54,5 +56,6 @@ def plot_coastlines(axes: Axes) -> None:
     >>> len(axes.collections)
     1
     """
-    lines = LineCollection(coastlines(), colors="#8fa3b0", linewidths=0.8, zorder=0.5)
+    colour, zorder = ("#4a5a66", 1.5) if above else ("#8fa3b0", 0.5)
+    lines = LineCollection(coastlines(), colors=colour, linewidths=0.8, zorder=zorder)
     axes.add_collection(lines, autolim=False)

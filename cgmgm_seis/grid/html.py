@@ -11,11 +11,14 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
+from cgmgm_seis.coastlines import coastlines
 from cgmgm_seis.grid.statistics import STATISTICS
 
 # More nodes than these are thinned: a page should open at once.
 MOST_NODES = 40_000
 COLOURS = "magma_r"
+# The coast is drawn as far beyond the nodes, degrees.
+COAST_MARGIN = 0.5
 
 
 def write_html(path: Path, maps: Path, title: str) -> str:
@@ -55,6 +58,7 @@ def write_html(path: Path, maps: Path, title: str) -> str:
                 float(file.attrs["source_latitude_deg"]),
                 float(file.attrs["source_longitude_deg"]),
             ],
+            "coast": _coast(longitude, latitude),
             "layers": layers,
             "colours": (matplotlib.colormaps[COLOURS](np.arange(256))[:, :3] * 255)
             .round()
@@ -67,6 +71,14 @@ def write_html(path: Path, maps: Path, title: str) -> str:
     path.write_text(page.replace("/*DATA*/null", data))
     thinned = f", every {step}th node each way" if step > 1 else ""
     return f"interactive map, opens in any browser: {len(layers)} layers{thinned}"
+
+
+def _coast(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[list[list[float]]]:
+    """Return the lines of the coast that come near the map, as longitudes and latitudes."""
+    low = np.array([longitude.min(), latitude.min()]) - COAST_MARGIN
+    high = np.array([longitude.max(), latitude.max()]) + COAST_MARGIN
+    near = [line for line in coastlines() if ((line > low) & (line < high)).all(axis=1).any()]
+    return [line.round(4).tolist() for line in near]
 
 
 def _layers(file: h5py.File) -> list[tuple[str, NDArray[Any]]]:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
 from cgmgm_seis.stations import bay_area_stations
 
@@ -153,10 +154,8 @@ def draw_map(
 
 
 def draw_background(axes: Axes, region: Sequence[float]) -> None:
-    """Draw what lies in a region (west, east, south, north): seismic stations.
-
-    Coastlines belong here too.
-    """
+    """Draw what lies in a region (west, east, south, north): the coast and seismic stations."""
+    plot_coastlines(axes, above=True)
     west, east, south, north = region
     stations = bay_area_stations()
     inside = stations["station_longitude_deg"].between(west, east)
