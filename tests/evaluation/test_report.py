@@ -13,8 +13,13 @@ from cgmgm_seis.errors import OutputError
 from cgmgm_seis.evaluation.contents import sections
 from cgmgm_seis.evaluation.distribution_plots import plot_pit
 from cgmgm_seis.evaluation.figures import colours
+from cgmgm_seis.evaluation.maps import plot_maps
 from cgmgm_seis.evaluation.report import render, write_evaluation
-from cgmgm_seis.evaluation.residual_plots import plot_spectral_residuals
+from cgmgm_seis.evaluation.residual_plots import (
+    plot_intensity_measures,
+    plot_scatter_by_bin,
+    plot_spectral_residuals,
+)
 from cgmgm_seis.evaluation.tables import SIMULATOR
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -112,6 +117,28 @@ def test_spectral_lines_are_those_of_the_table(found):
     styles = [line.get_linestyle() for line in tau.lines[:2]]
     assert styles == ["-", "--"]
     np.testing.assert_array_equal(tau.lines[1].get_ydata(), own["tau_generated"])
+
+
+def test_no_line_leaves_its_panel(found):
+    bins = found.tables["bins"]
+    louder = bins.assign(tau=bins["tau"] + 2.0 * (bins["by"] == "magnitude"))
+    for axes in plot_scatter_by_bin(louder).axes:
+        for line in axes.lines:
+            drawn = line.get_ydata()[np.isfinite(line.get_ydata())]
+            assert (drawn <= axes.get_ylim()[1]).all() and axes.get_ylim()[0] == 0.0
+
+
+def test_vertical_and_horizontal_measures_are_shown(found):
+    (axes,) = plot_intensity_measures(found.tables["measures"]).axes
+    shown = [label.get_text().split()[0] for label in axes.get_yticklabels()]
+    assert list(dict.fromkeys(shown)) == ["Z", "E", "H"]
+
+
+def test_maps_show_the_coast_below_the_symbols(found):
+    for axes in plot_maps(found.tables["places"]).axes[:2]:
+        symbols, coast = axes.collections
+        assert coast.get_zorder() < symbols.get_zorder()
+        assert len(symbols.get_offsets()) > 3
 
 
 def test_pit_histograms_are_densities(found):
