@@ -1,8 +1,8 @@
 """Compare a search with random trials of the same seed, on about 1,000 simulated records.
 
 Run ``python tests/benchmarks/bench_tuning.py``; it ends with status 1 unless the best of the search
-is better than the median of the random trials, and the search takes less than 3 minutes.  The
-random trials are never stopped early.
+is better than the median of the random trials, which are never stopped early, and prints the
+seconds of both.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from cgmgm_seis.tuning.search import Search, tune
 from cgmgm_seis.tuning.space import default_space
 from cgmgm_seis.tuning.trials import Trial, TrialsFile
 
-EVENTS, TRIALS, EPOCHS, MINUTES = 100, 12, 3, 3.0
+EVENTS, TRIALS, EPOCHS = 100, 12, 3
 
 
 def main() -> None:
@@ -63,8 +63,8 @@ def main() -> None:
     print(f"best of the search {best:.1f}, of random trials {min(random):.1f}")
     print(f"median of the search's complete trials {statistics.median(complete):.1f}")
     print(f"median of random trials {median:.1f}")
-    if best >= median or seconds["search"] > 60.0 * MINUTES:
-        sys.exit("The search is not better than the median of random trials, or takes too long.")
+    if best >= median:
+        sys.exit("The search is not better than the median of random trials.")
 
 
 if __name__ == "__main__":
