@@ -128,9 +128,7 @@ def test_components_are_ordered_and_incomplete_records_left_out(dataset, caplog)
     assert "1 records left out: without all of the components ZNE" in caplog.text
     waveforms, _ = read_records(folder, **{**LIKE, "component_order": "Z"})
     assert waveforms.shape == (2, 1, N)
-    with pytest.raises(
-        DatasetError, match=r"0 of 2 records cover .* with motion on the components R"
-    ):
+    with pytest.raises(DatasetError, match="with motion on the components R; at least"):
         read_records(folder, **{**LIKE, "component_order": "R"})
 
 

@@ -19,6 +19,9 @@ from cgmgm_seis.evaluation.figures import (
 
 Floats = NDArray[np.float64]
 
+# Degrees of latitude from the middle of a map to its top, at least: the coast must be recognised.
+LEAST_DEG = 0.3
+
 
 def plot_maps(places: pd.DataFrame) -> Figure:
     """Draw the bias of every station and every event on maps.
@@ -36,11 +39,13 @@ def plot_maps(places: pd.DataFrame) -> Figure:
     own = places[places["measure"] == f"{kind} {MAP_FREQUENCY:g} Hz"]
     generators = generators_of(places)
     kinds = ("station", "event")
-    stretch = 1.0 / np.cos(np.deg2rad(own["latitude_deg"].mean()))
-    shape = np.ptp(own["longitude_deg"]) / max(np.ptp(own["latitude_deg"]) * stretch, 1e-3)
-    width = 4.2 * float(np.clip(shape, 0.6, 2.0))
+    latitude, longitude = own["latitude_deg"], own["longitude_deg"]
+    stretch = 1.0 / np.cos(np.deg2rad(latitude.mean()))
+    half_height = max(0.54 * np.ptp(latitude), LEAST_DEG)
+    half_width = max(0.54 * np.ptp(longitude), LEAST_DEG * stretch)
+    width = 4.2 * float(np.clip(half_width / (half_height * stretch), 0.6, 2.0))
     figure, panels = new_panels(
-        len(kinds), len(generators), (width * len(generators) + 3.0, 9.0), sharex=True, sharey=True
+        len(kinds), len(generators), (width * len(generators) + 1.9, 9.0), sharex=True, sharey=True
     )
     limit = max(float(own["bias"].abs().quantile(0.95)), 0.1)
     norm = TwoSlopeNorm(0.0, -limit, limit)
@@ -65,6 +70,9 @@ def plot_maps(places: pd.DataFrame) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(3))
             axes.yaxis.set_major_locator(MaxNLocator(5))
         row[0].set_ylabel("Latitude (°)")
+    middle = [0.5 * (values.min() + values.max()) for values in (longitude, latitude)]
+    panels[0, 0].set_xlim(middle[0] - half_width, middle[0] + half_width)
+    panels[0, 0].set_ylim(middle[1] - half_height, middle[1] + half_height)
     for axes in panels[-1]:
         axes.set_xlabel("Longitude (°)")
     figure.colorbar(
