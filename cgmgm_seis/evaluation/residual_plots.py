@@ -49,26 +49,31 @@ def plot_spectral_residuals(measures: pd.DataFrame) -> Figure:
     own = measures[measures["component"] == component]
     own = own[own["measure"].str.startswith(f"{kind} ")]
     own = own.assign(frequency=own["measure"].str.split().str[1].astype(float))
-    figure, panels = new_panels(1, 4, (13.5, 3.7))
-    bias, total, between, within = panels[0]
+    # One event says nothing of the scatter between events.
+    split = own["tau_recorded"].notna().any()
+    figure, panels = new_panels(1, 4 if split else 2, (13.5 if split else 7.5, 3.7))
+    bias, *others = panels[0]
     zero_line(bias)
     for name, colour in colours(generators_of(measures)).items():
         table = own[own["generator"] == name].sort_values("frequency")
         f = table["frequency"]
         bias.plot(f, table["median_bias"], color=colour, label=name)
-        total.plot(f, table["sigma"], color=colour)
-        for axes, column in ((between, "tau"), (within, "phi")):
-            axes.plot(f, table[f"{column}_recorded"], color=colour)
-            axes.plot(f, table[f"{column}_generated"], color=colour, linestyle="--")
+        for axes, column in zip(others, SCATTER, strict=False):
+            if column == "sigma":
+                axes.plot(f, table[column], color=colour)
+            else:
+                axes.plot(f, table[f"{column}_recorded"], color=colour)
+                axes.plot(f, table[f"{column}_generated"], color=colour, linestyle="--")
     title(bias, "Bias")
     bias.set_ylabel(f"ln {kind}, generated $-$ recorded")
-    for name_of, axes in zip(SCATTER.values(), (total, between, within), strict=True):
+    for name_of, axes in zip(SCATTER.values(), others, strict=False):
         title(axes, name_of)
         axes.set_ylabel("ln units")
         axes.set_ylim(bottom=0.0)
     for axes in panels[0]:
         _frequency_axis(axes)
-    style_legend(within, {"of the records": "-", "of a realization": "--"})
+    if split:
+        style_legend(others[-1], {"of the records": "-", "of a realization": "--"})
     legend(figure, bias)
     return figure
 
