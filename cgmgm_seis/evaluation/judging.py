@@ -168,7 +168,7 @@ class Judged:
             return pd.DataFrame()
         component = compared_component(self.window.component_order)
         if component is None:
-            self.missing["ground-motion models"] = "they are of horizontals, the models have none"
+            self.missing["ground-motion models"] = "the records have no horizontals"
             return pd.DataFrame()
         fitted: dict[str, FASModel] = {}
         try:
