@@ -324,9 +324,7 @@ class Evolution(nn.Module):
             kernel = self._kernel(correlation * _autocorrelation(frame, self.n_fft), fine=1)
             return np.asarray(kernel.T)
         kernel = self._kernel(correlation)
-        places = np.arange(len(kernel)) / _OVERSAMPLING
-        hats = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(self.n_bins)))
-        return np.asarray(kernel.T @ hats)
+        return np.asarray(kernel.T @ self._interpolation(self.finest).T)
 
     def _kernel(self, correlation: Floats, fine: int = _OVERSAMPLING) -> Floats:
         """Return what a window sees of a spectrum: weights (frequency, bin), `fine` a bin.
