@@ -1,12 +1,17 @@
 """Output folders that appear complete or not at all."""
 
 import errno
+import glob
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 from cgmgm_seis.errors import OutputError
 
@@ -40,16 +45,25 @@ def check_folder(
 
 @contextmanager
 def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE) -> Iterator[Path]:
-    """Yield a hidden folder that takes its name when all went well and vanishes otherwise."""
-    check_folder(folder, overwrite, marker)
+    """Yield a hidden folder that takes its name when all went well and vanishes otherwise.
+
+    What a killed process left behind goes when the same folder is made again.
+    """
     folder = folder.absolute()
     # Missing parents are made at the very end, so that a failure does not leave them behind.
     beside = next(parent for parent in folder.parents if parent.exists())
+    _clear_remains(folder, beside)
+    check_folder(folder, overwrite, marker)
     token = uuid.uuid4().hex
     temporary = beside / f".{folder.name}-{token}.part"
     replaced = folder.with_name(f".{folder.name}-{token}.old")
+    held = None
     try:
-        temporary.mkdir()
+        # Nobody takes it for a killed process's before it is held.
+        fresh = temporary.with_suffix(".new")
+        fresh.mkdir()
+        held = _hold(fresh)
+        fresh.rename(temporary)
         yield temporary
         folder.parent.mkdir(parents=True, exist_ok=True)
         check_folder(folder, overwrite, marker)
@@ -63,7 +77,37 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
         if isinstance(error, OSError):
             raise OutputError(f"{folder} cannot be written: {_reason(error)}.") from error
         raise
+    finally:
+        if held is not None:
+            os.close(held)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder until this process ends; None where another holds it, or locks are missing."""
+    if sys.platform == "win32":
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _clear_remains(folder: Path, beside: Path) -> None:
+    """Delete what killed processes left of a folder, and give back what they had put aside."""
+    name = glob.escape(folder.name)
+    for part in beside.glob(f".{name}-*.part"):
+        if (held := _hold(part)) is not None:
+            shutil.rmtree(part, ignore_errors=True)
+            os.close(held)
+    for replaced in folder.parent.glob(f".{name}-*.old"):
+        if folder.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        elif not (beside / replaced.with_suffix(".part").name).exists():
+            replaced.rename(folder)
 
 
 def _reason(error: OSError) -> str:

@@ -34,6 +34,8 @@ Examples:
       --region -122.5,-121.8,37.27,38.07 --shape 100x100 -n 100 --out scenario
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 50 \\
       --measures pga,psa --write openquake --out portfolio
+  cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 20 \\
+      --format seisbench --write waveforms --out labelled
 """
 
 
@@ -42,7 +44,7 @@ Examples:
 @click.option("--src", type=Point(), required=True, help="Epicentre, degrees.")
 @click.option("--depth", type=float, default=8.0, help="Source depth, km.")
 @click.option("--time", type=Time(), default="2020-01-01", help="Origin time, UTC.")
-@click.option("--region", type=Region(), help="Map region, degrees, as GMT has it.")
+@click.option("--region", type=Region(), help="Map region, degrees, as GMT has it; W > E at 180.")
 @click.option("--shape", type=Shape(), help="Rows and columns of nodes in --region.")
 @click.option(
     "--stations",
@@ -61,7 +63,8 @@ Examples:
 @click.option(
     "--write",
     type=Words(WRITABLE),
-    help=f"Some of {','.join(WRITABLE)}.  [default: all; waveforms for one realization only]",
+    help=f"Some of {','.join(WRITABLE)}.  [default: all; waveforms of several realizations only "
+    "with --format seisbench]",
 )
 @click.option("--measures", type=Words(MEASURES), default=",".join(MEASURES), help="Maps wanted.")
 @click.option(
@@ -69,6 +72,13 @@ Examples:
 )
 @click.option("--periods", type=Numbers(), default="0.1,0.3,1", help="Of the PSA, s.")
 @click.option("--keep-realizations", is_flag=True, help="Keep every realization in maps.h5.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["mseed", "seisbench"]),
+    default="mseed",
+    help="Of the waveforms; seisbench writes a data set whose P and S are labelled.",
+)
 @click.option(
     "--encoding",
     type=click.Choice(["float32", "steim2"]),
@@ -110,6 +120,7 @@ def grid(
     frequencies: tuple[float, ...],
     periods: tuple[float, ...],
     keep_realizations: bool,
+    file_format: str,
     encoding: str,
     movie: str | None,
     workers: int | None,
@@ -155,7 +166,8 @@ def grid(
         messages = model.check_ranges(nodes.extremes(source), extrapolate)
     for message in messages:
         click.echo(f"Warning: {message}", err=True)
-    chosen = write or tuple(part for part in WRITABLE if part != "waveforms" or realizations == 1)
+    records = realizations == 1 or file_format == "seisbench"
+    chosen = write or tuple(part for part in WRITABLE if records or part != "waveforms")
     job = GridJob(
         model,
         weights,
@@ -165,6 +177,7 @@ def grid(
         realizations,
         seed,
         waveforms="waveforms" in chosen,
+        format=file_format,
         encoding=encoding,
         movie=movie is not None,
         extrapolate=extrapolate,
@@ -195,6 +208,7 @@ def grid(
     settings = {
         "write": list(chosen),
         "keep_realizations": keep_realizations,
+        "format": file_format,
         "encoding": encoding,
         "movie": movie,
         "extrapolate": extrapolate,

@@ -116,9 +116,34 @@ def test_bad_tables_of_stations(tmp_path, text, words):
         read_nodes(tmp_path / "bad.csv")
 
 
+def test_a_grid_across_the_date_line_is_one_grid():
+    """What a grid is elsewhere, moved: distances, axes, and what nodes have in common."""
+    here, there = grid_nodes((-122.3, -121.8, 37.3, 38.1), (5, 6)), 302.2
+    moved = grid_nodes((179.9, -179.6, 37.3, 38.1), (5, 6))
+    assert np.abs(moved.longitude).max() <= 180.0
+    np.testing.assert_allclose(moved.unwrapped_longitude, here.longitude + there, atol=1e-9)
+    source = SOURCE.assign(source_longitude_deg=-122.257 + there)
+    every, some = moved.scenario(source, 0, 30), moved.extremes(source)
+    distances = every["path_hyp_distance_km"]
+    wanted = here.scenario(SOURCE, 0, 30)["path_hyp_distance_km"]
+    np.testing.assert_allclose(distances, wanted, rtol=1e-6)
+    assert {179.9, -179.6} <= set(some["station_longitude_deg"].round(9))
+    assert set(distances.agg(["min", "max"])) <= set(some["path_hyp_distance_km"])
+    values = np.random.default_rng(0).standard_normal((30, 40, 1)).astype(np.float32)
+    found = [
+        EventTerms.of(n.latitude, n.longitude, values).between(
+            n.latitude, n.longitude, values - values.mean(axis=1, keepdims=True)
+        )
+        for n in (here, moved)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-6)
+
+
 def test_bad_grids_and_measures():
-    with pytest.raises(ScenarioError, match="west < east"):
-        grid_nodes((-121.0, -122.0, 37.0, 38.0), (2, 2))
+    with pytest.raises(ScenarioError, match="37,38 is a line; its west and east must differ"):
+        grid_nodes((-121.0, -121.0, 37.0, 38.0), (2, 2))
+    with pytest.raises(ScenarioError, match="south below north"):
+        grid_nodes((-122.0, -121.0, 38.0, 37.0), (2, 2))
     with pytest.raises(ScenarioError, match="1x5"):
         grid_nodes(REGION, (1, 5))
     with pytest.raises(CgmgmError, match="60 Hz"):
@@ -277,6 +302,35 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
     np.testing.assert_allclose(trace.data / counts, motion, atol=2e-6 * np.abs(motion).max())
     back = trace.copy().remove_sensitivity(inventory)
     np.testing.assert_allclose(back.data, motion, atol=2e-6 * np.abs(motion).max())
+
+
+def test_a_labelled_data_set_of_all_nodes(job, tmp_path):
+    """Chunks of a SeisBench set: the records of `sample`, the onsets of the model, resumable."""
+    from seisbench.data import WaveformDataset
+
+    job = replace(job, format="seisbench")
+    draw_tasks(job)
+    wanted = contents(job.folder)
+    damaged = next(job.folder.rglob("waveforms_nodes_0000003*.hdf5"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert draw_tasks(job)["found"] == 3 and contents(job.folder) == wanted
+    written = dict(write_grid(tmp_path / "out", job, parts=["quakeml"]))
+    assert "24 records, P and S labelled" in written[tmp_path / "out" / "waveforms"]
+    data = WaveformDataset(tmp_path / "out/waveforms", component_order="ZNE")
+    assert data.chunks == [f"_nodes_{k:07d}-{k + 2:07d}" for k in (0, 3, 6, 9)]
+    table = job.nodes.scenario(SOURCE, 0, 12)
+    direct, (p, s) = job.model.sample(table, 2, seed=3), job.model.onsets(table)
+    assert data["station_code"].tolist() == np.repeat(table["station_code"], 2).tolist()
+    for row in (0, 13, 23):
+        x = direct[row // 2, row % 2]
+        np.testing.assert_allclose(data.get_waveforms(row), x, atol=1e-5 * np.abs(x).max())
+    for phase, times in (("p", p), ("s", s)):
+        np.testing.assert_allclose(
+            data[f"trace_{phase}_arrival_sample"], np.repeat(100.0 * (times + 5.0), 2), atol=1e-3
+        )
+    assert len(obspy.read_inventory(tmp_path / "out/stations.xml").get_contents()["channels"]) == 72
+    with pytest.raises(OutputError, match="seisbench has no encoding 'steim2'"):
+        replace(job, encoding="steim2")
 
 
 def test_stations_of_a_file_have_maps_too(job, tmp_path):

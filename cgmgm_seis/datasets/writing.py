@@ -18,8 +18,21 @@ from cgmgm_seis.scenario import COLUMNS
 from cgmgm_seis.streams import channel_code, location_code
 
 METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"
+# Lists the chunks of a data set in pieces, a line each.
+CHUNKS_FILE = "chunks"
 # Records that HDF5 stores in one block, and that memory holds until then.
 _BLOCK = 256
+
+
+def chunk_files(chunk: str) -> tuple[str, str]:
+    """Return the names of a chunk's metadata and waveforms, as SeisBench has them.
+
+    Examples
+    --------
+    >>> chunk_files("_2020")
+    ('metadata_2020.csv', 'waveforms_2020.hdf5')
+    """
+    return METADATA_FILE.replace(".", f"{chunk}."), WAVEFORMS_FILE.replace(".", f"{chunk}.")
 
 
 class DatasetWriter:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.coastlines import coastlines
 from cgmgm_seis.grid.statistics import STATISTICS
+from cgmgm_seis.regions import unwrapped_longitude
 
 # More nodes than these are thinned: a page should open at once.
 MOST_NODES = 40_000
@@ -56,7 +57,7 @@ def write_html(path: Path, maps: Path, title: str) -> str:
             "codes": [] if grid else file["station"].asstr()[:].tolist(),
             "source": [
                 float(file.attrs["source_latitude_deg"]),
-                float(file.attrs["source_longitude_deg"]),
+                float(unwrapped_longitude(file.attrs["source_longitude_deg"], longitude.mean())),
             ],
             "coast": _coast(longitude, latitude),
             "layers": layers,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
-from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,22 +14,17 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from obspy import Stream
 
 from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
+from cgmgm_seis.grid.waveforms import ENCODINGS, FORMATS, waveform_files, waveform_names
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.pretrained import load_model
-from cgmgm_seis.streams import location_code, to_stream
 
 # Records drawn before they are measured: 18 MB of three-component waveforms.
 DRAWN_RECORDS = 250
-ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
-# Counts a m/s of integer waveforms: a picometre a second.  Steim-2 takes differences of 29 bits.
-COUNTS_PER_M_S = 1e12
-LARGEST_DIFFERENCE = 2**29 - 1
 # Step of the movie's envelope, s.
 MOVIE_STEP_S = 0.5
 
@@ -54,9 +48,10 @@ class GridJob:
     n_realizations, seed : int
         As in `GroundMotionModel.sample`.
     waveforms : bool
-        Keep the records too, as MiniSEED.
-    encoding : str
-        "float32", or "steim2": integers of `COUNTS_PER_M_S` or less a m/s.
+        Keep the records too.
+    format, encoding : str
+        Of the records: "mseed", or "seisbench", a data set whose P and S are labelled; "float32",
+        or, of MiniSEED, "steim2": integers of `COUNTS_PER_M_S` or less a m/s.
     movie : bool
         Keep the envelopes of realization 0.
     extrapolate : bool
@@ -77,6 +72,7 @@ class GridJob:
     n_realizations: int = 1
     seed: int = 0
     waveforms: bool = True
+    format: str = "mseed"
     encoding: str = "float32"
     movie: bool = False
     extrapolate: bool = False
@@ -91,6 +87,14 @@ class GridJob:
             raise OutputError(
                 f"Encoding '{self.encoding}' is unknown; {' and '.join(ENCODINGS)} are known."
             )
+        if self.format not in FORMATS:
+            raise OutputError(
+                f"Format '{self.format}' is unknown; {' and '.join(FORMATS)} are known."
+            )
+        if self.format == "seisbench" and self.encoding != "float32":
+            raise OutputError(
+                f"Format seisbench has no encoding '{self.encoding}'; float32 is its only one."
+            )
         if self.measures.n_series == 0:
             raise ScenarioError("0 measures are left for this model; at least one is needed.")
 
@@ -104,7 +108,7 @@ class GridJob:
             "measures": self.measures.labels,
             "n_realizations": self.n_realizations,
             "seed": self.seed,
-            "waveforms": self.encoding if self.waveforms else None,
+            "waveforms": [self.format, self.encoding] if self.waveforms else None,
             "movie": self.movie,
             "device": self.device,
             "task_records": self.task_records,
@@ -127,19 +131,18 @@ class GridJob:
         """Realizations whose waveforms are kept."""
         return range(self.n_realizations if self.waveforms else 0)
 
-    def waveform_path(self, realization: int, first: int, last: int) -> Path:
-        """Return where a task's MiniSEED of a realization is, in `folder`."""
-        name = f"nodes_{first:07d}-{last - 1:07d}.mseed"
-        return self.folder / self.chunks.name / realization_name(realization) / name
+    def waveform_paths(self, first: int, last: int) -> dict[str, Path]:
+        """Return where a task's files of waveforms are, in `folder`, by their names."""
+        place = self.folder / self.chunks.name
+        return {name: place / name for name in waveform_names(self, first, last)}
 
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
         """Return a finished task's arrays; None if it is not, or a file of it is damaged."""
         found = self.chunks.load(first, last)
         if found is None:
             return None
-        for k in self.realizations_written:
-            path = self.waveform_path(k, first, last)
-            digest = bytes(found["digests"][k])
+        for number, path in enumerate(self.waveform_paths(first, last).values()):
+            digest = bytes(found["digests"][number])
             if not path.is_file() or hashlib.sha256(path.read_bytes()).digest() != digest:
                 return None
         return found
@@ -184,8 +187,7 @@ class GridJob:
         """
         seconds = dict.fromkeys(("generation", "measures", "writing"), 0.0)
         scenario = self.nodes.scenario(self.source, first, last)
-        parts, envelopes = [], []
-        streams = [Stream() for _ in self.realizations_written]
+        parts, envelopes, kept = [], [], []
         step = max(1, DRAWN_RECORDS // self.n_realizations)
         for start in range(0, len(scenario), step):
             part = scenario.iloc[start : start + step].reset_index(drop=True)
@@ -202,55 +204,22 @@ class GridJob:
             parts.append(self.measures(records))
             if self.movie:
                 envelopes.append(self._envelope(records[:, 0]))
-            measured = perf_counter()
-            for k, stream in enumerate(streams):
-                stream += self._stream(records[:, k], part, k)
+            if self.waveforms:
+                kept.append(records)
             seconds["generation"] += drawn - began
-            seconds["measures"] += measured - drawn
-            seconds["writing"] += perf_counter() - measured
+            seconds["measures"] += perf_counter() - drawn
         began = perf_counter()
-        arrays = {"measures": np.concatenate(parts)}
+        arrays: dict[str, NDArray[Any]] = {"measures": np.concatenate(parts)}
         if self.movie:
             arrays["envelope"] = np.concatenate(envelopes)
-        if streams:
-            arrays["digests"] = np.stack(
-                [self._write(s, self.waveform_path(k, first, last)) for k, s in enumerate(streams)]
-            )
-            arrays["scales"] = np.array([[t.stats.counts for t in s] for s in streams])
+        if kept:
+            files, arrays["scales"] = waveform_files(self, np.concatenate(kept), first, last)
+            paths = self.waveform_paths(first, last).values()
+            digests = [_write(*pair) for pair in zip(paths, files, strict=True)]
+            arrays["digests"] = np.stack(digests)
         self.chunks.save(first, last, **arrays)
         seconds["writing"] += perf_counter() - began
         return seconds
-
-    def _stream(self, records: NDArray[np.float32], scenario: pd.DataFrame, k: int) -> Stream:
-        """Return the records (record, component, sample) of one realization."""
-        stream = to_stream(
-            records[:, None],
-            scenario,
-            sampling_rate=self.model.sampling_rate,
-            start_offset_s=self.model.start_offset_s,
-            component_order=self.model.component_order,
-        )
-        for trace in stream:
-            trace.stats.location = location_code(k)
-            trace.stats.counts = 1.0
-            if self.encoding == "steim2":
-                trace.stats.counts = _counts(trace.data)
-                trace.data = np.rint(trace.data * trace.stats.counts).astype(np.int32)
-        return stream
-
-    def _write(self, stream: Stream, path: Path) -> NDArray[np.uint8]:
-        """Write MiniSEED, complete or not at all; return its checksum."""
-        buffer = BytesIO()
-        stream.write(buffer, format="MSEED", encoding=ENCODINGS[self.encoding])
-        content = buffer.getvalue()
-        temporary = path.with_suffix(".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-        return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
 
     def _envelope(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the largest velocity of any component in every step, (record, step), m/s."""
@@ -282,21 +251,13 @@ def _loaded(weights: str, device: str) -> GroundMotionModel:
     return load_model(weights, device)
 
 
-def realization_name(realization: int) -> str:
-    """Return the folder of a realization's waveforms.
-
-    Examples
-    --------
-    >>> realization_name(7)
-    'realization_0007'
-    """
-    return f"realization_{realization:04d}"
-
-
-def _counts(data: NDArray[np.float32]) -> float:
-    """Return a power of ten, the counts of 1 m/s, that Steim-2 can hold."""
-    step = float(np.abs(np.diff(data.astype(float), prepend=0.0)).max())
-    counts = COUNTS_PER_M_S
-    while step * counts > LARGEST_DIFFERENCE - 1 or np.abs(data).max() * counts > 2**31 - 2:
-        counts /= 10.0
-    return counts
+def _write(path: Path, content: bytes) -> NDArray[np.uint8]:
+    """Write a file, complete or not at all; return its checksum."""
+    temporary = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)

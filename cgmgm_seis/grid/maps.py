@@ -97,14 +97,19 @@ class MapFile:
         if nodes.shape is not None:
             rows, columns = nodes.shape
             self._axis("latitude", nodes.latitude.reshape(rows, columns)[:, 0])
-            self._axis("longitude", nodes.longitude.reshape(rows, columns)[0])
+            self._axis("longitude", nodes.unwrapped_longitude[:columns])
             return ["latitude", "longitude"]
         table = nodes.table(0, len(nodes))
         codes = (table["station_network_code"] + "." + table["station_code"]).tolist()
         self._axis("station", codes)
         self.file["station"].attrs["long_name"] = "network and station code"
-        for name in ("latitude", "longitude", "elevation"):
-            variable = self.file.create_dataset(name, data=getattr(nodes, name))
+        coordinates = {
+            "latitude": nodes.latitude,
+            "longitude": nodes.unwrapped_longitude,
+            "elevation": nodes.elevation,
+        }
+        for name, values in coordinates.items():
+            variable = self.file.create_dataset(name, data=values)
             variable.dims[0].attach_scale(self.file["station"])
             variable.attrs.update(AXES.get(name, {"units": "m", "standard_name": "altitude"}))
         return ["station"]

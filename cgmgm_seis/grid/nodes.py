@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.datasets.records import read_inventory
 from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.regions import Region, middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario import PATH_COLUMNS, check_scenario, inventory_stations
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,13 @@ class Nodes:
     def __len__(self) -> int:
         return len(self.latitude)
 
+    @property
+    def unwrapped_longitude(self) -> Floats:
+        """Longitudes without the step at the date line: beyond 180 degrees, eastwards."""
+        if self.shape is not None:
+            return self.longitude + 360.0 * (self.longitude < self.longitude[0])
+        return unwrapped_longitude(self.longitude, middle_longitude(self.longitude))
+
     def table(self, first: int, last: int) -> pd.DataFrame:
         """Return the station columns of the nodes from `first` to before `last`."""
         part = slice(first, last)
@@ -97,7 +105,7 @@ class Nodes:
         )
         places = [
             int(find(values))
-            for values in (self.latitude, self.longitude, far)
+            for values in (self.latitude, self.unwrapped_longitude, far)
             for find in (np.argmin, np.argmax)
         ]
         parts = [self.scenario(source, place, place + 1) for place in sorted(set(places))]
@@ -119,30 +127,30 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
     Parameters
     ----------
     region : sequence of float
-        West, east, south, north, degrees (the order of GMT).
+        West, east, south, north, degrees (the order of GMT); west is greater than east across the
+        date line.
     shape : tuple of int
         Rows and columns, two or more each.
 
     Raises
     ------
     ScenarioError
-        If the region is empty or no place on Earth, or the shape too small or too large.
+        If the region is no box on the Earth, or the shape too small or too large.
     """
-    west, east, south, north = region
-    if not (-180.0 <= west < east <= 180.0 and -90.0 <= south < north <= 90.0):
-        raise ScenarioError(
-            f"The region {west:g},{east:g},{south:g},{north:g} is not allowed; west < east within "
-            "-180 to 180 and south < north within -90 to 90 are."
-        )
+    box = Region(*region)
+    if box.west == box.east:
+        raise ScenarioError(f"The region {box} is a line; its west and east must differ.")
     rows, columns = shape
     if min(shape) < 2 or rows * columns > MOST_NODES:
         raise ScenarioError(
             f"A grid of {rows}x{columns} nodes is not allowed; two or more each way and "
             f"{MOST_NODES} at most are."
         )
+    east = box.east if box.west < box.east else box.east + 360.0
     latitude, longitude = np.meshgrid(
-        np.linspace(south, north, rows), np.linspace(west, east, columns), indexing="ij"
+        np.linspace(box.south, box.north, rows), np.linspace(box.west, east, columns), indexing="ij"
     )
+    longitude -= 360.0 * (longitude > 180.0)
     flat = latitude.ravel(), longitude.ravel()
     return Nodes(*flat, elevation=np.zeros(rows * columns), shape=(rows, columns))
 

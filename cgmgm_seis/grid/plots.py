@@ -1,6 +1,6 @@
 """Figures of a map file: spectra, scatter and peaks at the nodes, and the wavefield as a movie."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -17,6 +17,7 @@ from PIL import Image
 
 from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
+from cgmgm_seis.regions import unwrapped_longitude
 from cgmgm_seis.stations import bay_area_stations
 
 AMPLITUDES, SCATTER = "magma_r", "viridis"
@@ -108,14 +109,7 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
         axes.set_visible(False)
     for (name, values), axes in zip(layers, panels.ravel(), strict=False):
         image = draw_map(axes, file["longitude"][:], file["latitude"][:], values, colours)
-        axes.plot(
-            file.attrs["source_longitude_deg"],
-            file.attrs["source_latitude_deg"],
-            "*",
-            color="gold",
-            markeredgecolor="k",
-            markersize=13,
-        )
+        draw_source(axes, file.attrs)
         figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
         axes.set_title(name, fontsize=9)
     for axes in panels[-1]:
@@ -174,6 +168,18 @@ def draw_background(axes: Axes, region: Sequence[float]) -> None:
     axes.set_aspect(1.0 / np.cos(np.radians(0.5 * (south + north))))
 
 
+def draw_source(axes: Axes, source: Mapping[str, Any] | pd.Series) -> None:
+    """Draw the epicentre on a map whose limits are set."""
+    axes.plot(
+        unwrapped_longitude(source["source_longitude_deg"], float(np.mean(axes.get_xlim()))),
+        source["source_latitude_deg"],
+        "*",
+        color="gold",
+        markeredgecolor="k",
+        markersize=13,
+    )
+
+
 def _limits(degrees: NDArray[np.float64]) -> tuple[float, float]:
     """Return the ends of an axis, apart where all is in one place."""
     low, high = float(degrees.min()), float(degrees.max())
@@ -228,7 +234,7 @@ def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator
     figure = Figure(figsize=(5.2, 5.6), dpi=90, layout="constrained")
     axes = figure.subplots()
     nodes = job.nodes
-    longitude, latitude = nodes.longitude, nodes.latitude
+    longitude, latitude = nodes.unwrapped_longitude, nodes.latitude
     image: Any
     if nodes.shape is not None:
         longitude, latitude = longitude[: nodes.shape[1]], latitude[:: nodes.shape[1]]
@@ -237,15 +243,7 @@ def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator
     else:
         image = axes.scatter(longitude, latitude, 20, envelope[:, 0], norm=norm, cmap=AMPLITUDES)
     draw_background(axes, (*_limits(longitude), *_limits(latitude)))
-    source: pd.Series = job.source.iloc[0]
-    axes.plot(
-        source["source_longitude_deg"],
-        source["source_latitude_deg"],
-        "*",
-        color="gold",
-        markeredgecolor="k",
-        markersize=13,
-    )
+    draw_source(axes, job.source.iloc[0])
     axes.set_xlabel("Longitude (°)")
     axes.set_ylabel("Latitude (°)")
     figure.colorbar(image, ax=axes, shrink=0.8, label="Largest velocity (m/s)")

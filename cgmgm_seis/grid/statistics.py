@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cgmgm_seis.regions import middle_longitude
 from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,7 @@ class EventTerms:
     @classmethod
     def of(cls, latitude: Floats, longitude: Floats, values: NDArray[np.float32]) -> "EventTerms":
         """Return the terms that anchors with values (anchor, realization, series) tell."""
-        centre = (float(latitude.mean()), float(longitude.mean()))
+        centre = (float(latitude.mean()), middle_longitude(longitude))
         values = values.astype(float)
         residuals = values - values.mean(axis=1, keepdims=True)
         return cls(local_km(latitude, longitude, centre), residuals, centre)

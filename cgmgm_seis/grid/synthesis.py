@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,12 +13,13 @@ from tqdm import tqdm
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
 from cgmgm_seis.grid.html import write_html
-from cgmgm_seis.grid.job import GridJob, realization_name
+from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
+from cgmgm_seis.grid.waveforms import bring_waveforms
 from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.provenance import provenance
 from cgmgm_seis.streams import to_catalog
@@ -167,7 +166,10 @@ def write_grid(
         if "maps" not in parts:
             maps.unlink(missing_ok=True)
         if job.waveforms:
-            written |= _write_waveforms(temporary, job, made_by, progress)
+            written["waveforms"] = bring_waveforms(temporary / "waveforms", job)
+            channels = write_stationxml(temporary / "stations.xml", job, made_by)
+            text = f"StationXML: {len(job.nodes)} stations, {channels} channels"
+            written["stations.xml"] = text
         if "quakeml" in parts:
             to_catalog(job.source).write(str(temporary / "events.xml"), format="QUAKEML")
             written["events.xml"] = "QuakeML of the source"
@@ -234,27 +236,6 @@ def _event_terms(job: GridJob) -> EventTerms:
             parts.append(found["measures"][inside])
     places = job.nodes.latitude[rows], job.nodes.longitude[rows]
     return EventTerms.of(*places, np.concatenate(parts))
-
-
-def _write_waveforms(
-    folder: Path, job: GridJob, made_by: Mapping[str, Any], progress: bool
-) -> dict[str, str]:
-    """Bring the MiniSEED files here, and describe their channels."""
-    n = len(job.realizations_written)
-    for k in job.realizations_written:
-        place = folder / "waveforms" / realization_name(k)
-        place.mkdir(parents=True)
-        for task in job.tasks:
-            path = job.waveform_path(k, *task)
-            try:
-                os.link(path, place / path.name)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(path, place / path.name)
-    channels = write_stationxml(folder / "stations.xml", job, made_by)
-    return {
-        "waveforms": f"MiniSEED of {len(job.nodes)} nodes, {n} realization(s), a folder each",
-        "stations.xml": f"StationXML: {len(job.nodes)} stations, {channels} channels",
-    }
 
 
 def _attributes(job: GridJob) -> dict[str, Any]:
