@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
+from cgmgm_seis.seeding import complex_normal
+
 Floats = NDArray[np.float64]
 
 # Amplitudes rise from zero to one within this time after an onset, s.
@@ -105,7 +107,7 @@ class Evolution(nn.Module):
         slowest = max(envelope.decay_s for envelope in self.pulses)
         self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
         self.frame_hop = n_fft // 2
-        self.n_frames = n_samples // self.frame_hop + 1
+        self.n_frames = -(-n_samples // self.frame_hop) + 1
         # Long enough that what a filter prolongs does not come back at the start.
         self.n_draw = 2 * int(next_fast_len((n_samples + n_fft) // 2 + 1, real=True))
 
@@ -190,16 +192,19 @@ class Evolution(nn.Module):
     # ---- drawing ---------------------------------------------------------------------------
 
     def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
-        """Return the standard normal numbers of records: of noise, of pulses and of coda."""
+        """Return complex normal numbers of records, of noise, of pulses and of coda.
+
+        Real and imaginary parts have unit variance.
+        """
         shapes = (
-            (n_components, self.n_draw // 2 + 1, 2),
-            (2, n_components, len(self.pulses), self.n_pulse // 2 + 1, 2),
-            (2, n_components, self.n_frames, self.n_bins, 2),
+            (n_components, self.n_draw // 2 + 1),
+            (2, n_components, len(self.pulses), self.n_pulse // 2 + 1),
+            (2, n_components, self.n_frames, self.n_bins),
         )
         sizes = [int(np.prod(shape)) for shape in shapes]
-        numbers = np.empty((len(generators), sum(sizes)), dtype=np.float32)
+        numbers = np.empty((len(generators), sum(sizes)), dtype=np.complex64)
         for row, random in zip(numbers, generators, strict=True):
-            random.standard_normal(out=row, dtype=np.float32)
+            row[:] = complex_normal(random, len(row))
         parts = torch.as_tensor(numbers).to(self.sine.device).split(sizes, dim=1)
         return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -281,8 +286,8 @@ class Evolution(nn.Module):
         weights = torch.stack(envelopes, dim=-1) * (delays > -half)[..., None]
         density = (weights @ spectra.flatten(3)).unflatten(3, spectra.shape[3:]).transpose(2, 3)
         frames = torch.fft.irfft(_gaussian(density, numbers, self.sampling_rate), self.n_fft)
-        frames = nn.functional.pad(frames * self.sine, (0, 0, 0, 1))
-        overlapped = frames[..., 1:, :hop] + frames[..., :-1, hop:]
+        overlapped = frames[..., :-1, hop:] * self.sine[hop:]
+        overlapped += frames[..., 1:, :hop] * self.sine[:hop]
         return overlapped.flatten(-2)[..., : self.n_samples]
 
     # ---- tables ----------------------------------------------------------------------------
@@ -360,8 +365,7 @@ def _autocorrelation(x: Floats, n: int) -> Floats:
 def _gaussian(density: Tensor, numbers: Tensor, sampling_rate: float) -> Tensor:
     """Return the rfft of a Gaussian process of two-sided PSD (.., n/2 + 1), from normal numbers."""
     n = 2 * (density.shape[-1] - 1)
-    scale = torch.sqrt(density * (0.5 * n * sampling_rate))
-    spectrum = torch.view_as_complex(scale[..., None] * numbers)
+    spectrum = numbers * torch.sqrt(density * (0.5 * n * sampling_rate))
     # irfft hears the real part at 0 and Nyquist only: it has all of the variance.
     spectrum[..., 0] *= 2.0**0.5
     spectrum[..., -1] *= 2.0**0.5

@@ -10,7 +10,7 @@ from cgmgm_seis.spectrogram import Spectrogram
 
 RATE, N = 100.0, 3000
 ONSET = 8.013
-N_DRAWS = 600
+N_DRAWS = 2000
 BINS = torch.arange(81) * RATE / 160
 # A spectrum of ground motion: rising, then falling by four orders of magnitude.
 SPECTRUM = (BINS / 5) ** 2 / (1 + (BINS / 8) ** 4) * torch.exp(-0.1 * BINS) + 1e-5
@@ -50,7 +50,7 @@ def only(evolution, k, spectrum=SPECTRUM):
 
 @pytest.mark.parametrize("k", range(len(PULSES) + len(CODA)))
 def test_the_mean_spectrogram_is_that_of_the_drawn_records(evolution, k):
-    """Summed over the frames after the onset, to 6 %: 600 draws and the mean leakage."""
+    """Summed over the frames after the onset, to 6 %: 2000 draws and the mean leakage."""
     spectra = only(evolution, k)
     records = draw(evolution, spectra)
     spectrogram = Spectrogram(N, 160, 40)

@@ -2,7 +2,7 @@ import numpy as np
 from scipy import stats
 
 from cgmgm_seis.scenario import from_points
-from cgmgm_seis.seeding import generator, record_keys
+from cgmgm_seis.seeding import complex_normal, generator, record_keys
 
 
 def test_a_key_gives_its_numbers_again_and_only_its_own():
@@ -17,6 +17,20 @@ def test_draws_over_neighbouring_keys_are_independent_normals():
     assert stats.kstest(draws.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(draws.T) - np.eye(4)).max() < 0.08
     assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.08
+
+
+def test_complex_normals_are_independent_normals_of_unit_variance():
+    """Against scipy's normal and chi-square distributions, 200,000 numbers; tails included."""
+    z = complex_normal(generator(3), 200_000)
+    assert z.dtype == np.complex64 and np.isfinite(z).all()
+    for part in (z.real, z.imag):
+        assert stats.kstest(part, "norm").pvalue > 0.01
+    assert stats.kstest(np.abs(z) ** 2, "chi2", (2,)).pvalue > 0.01
+    assert abs(np.corrcoef(z.real, z.imag)[0, 1]) < 0.01
+    assert abs(np.corrcoef(z.real**2, z.imag**2)[0, 1]) < 0.01
+    beyond = (np.abs(z) ** 2 > 2.0 * np.log(1e4)).sum()
+    assert stats.poisson(20).cdf(beyond) > 0.001 and stats.poisson(20).sf(beyond) > 0.001
+    np.testing.assert_array_equal(z[:5], complex_normal(generator(3), 200_000)[:5])
 
 
 def test_keys_follow_the_rows_content_not_its_place():
