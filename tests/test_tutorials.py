@@ -41,8 +41,9 @@ def folder(tmp_path):
 def test_your_own_region(folder):
     said = run("tutorial.md", folder)
     assert "train would" in said and "station_longitude_deg" in said
+    assert "m/s at 1" in said
     assert (folder / "report" / "report.html").is_file()
-    for name in ("kermadec.png", "map.png"):
+    for name in ("kermadec.png", "map/map_peaks.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 

@@ -103,7 +103,8 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
     """Draw one map a layer."""
     columns = 3 if len(layers) in (3, 5, 6, 9) else min(len(layers), 4)
     rows = -(-len(layers) // columns)
-    figure = Figure(figsize=(1.0 + 3.6 * columns, 0.9 + 3.9 * rows), dpi=150, layout="constrained")
+    width = 1.0 + 3.6 * columns
+    figure = Figure(figsize=(width, 0.9 + 3.9 * rows), dpi=150, layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in panels.ravel()[len(layers) :]:
         axes.set_visible(False)
@@ -116,7 +117,7 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
         axes.set_xlabel("Longitude (°)")
     for axes in panels[:, 0]:
         axes.set_ylabel("Latitude (°)")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle("\n".join(wrap(title, round(13 * width))), fontsize=10)
     return figure
 
 
