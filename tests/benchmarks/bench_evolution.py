@@ -28,7 +28,7 @@ from torch.utils.flop_counter import flop_registry
 from cgmgm_seis import from_points
 from cgmgm_seis.conditions import training_ranges
 from cgmgm_seis.models import evolutionary
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.seeding import complex_normal, generator
 
 BAR, PUBLISHED_BATCH = 100.0, 50
 NUMBERS, NETWORKS = "seeding, normal numbers", "networks and spectra"
@@ -115,8 +115,7 @@ class Machine:
         target = torch.empty_like(source)
         # A copy reads and writes.
         self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
-        random, row = generator("benchmark"), np.empty(N_NORMAL, dtype=np.float32)
-        normal = partial(random.standard_normal, out=row, dtype=np.float32)
+        normal = partial(complex_normal, generator("benchmark"), N_NORMAL // 2)
         self.normal = least_seconds(normal) / N_NORMAL
         self.transforms: dict[tuple[str, int], float] = {}
 
@@ -175,7 +174,7 @@ def least_seconds(call: Callable[[], Any]) -> float:
 def main() -> None:
     """Alternate the two ways, print medians, then the stages and their floors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=64, help="records of EvolutionaryCGM at once")
+    parser.add_argument("--batch", type=int, default=32, help="records of EvolutionaryCGM at once")
     parser.add_argument("--repeats", type=int, default=5)
     # Several threads wait for each other where other programs share the cores.
     parser.add_argument("--threads", type=int, default=1)
