@@ -55,14 +55,15 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
             for name, values in _spectra(file, statistic)
             if np.isfinite(values).any()
         ]
+        medians = f"{title}; medians" if file.attrs["n_realizations"] > 1 else title
         groups = {
-            "map_spectra": (spectra, AMPLITUDES),
-            "map_peaks": (peaks, AMPLITUDES),
-            "map_sigma": (sigmas, SCATTER),
+            "map_spectra": (spectra, AMPLITUDES, medians),
+            "map_peaks": (peaks, AMPLITUDES, medians),
+            "map_sigma": (sigmas, SCATTER, title),
         }
         return {
-            name: _panels(file, layers, colours, title)
-            for name, (layers, colours) in groups.items()
+            name: _panels(file, layers, colours, heading)
+            for name, (layers, colours, heading) in groups.items()
             if layers
         }
 
@@ -113,8 +114,9 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
         draw_source(axes, file.attrs)
         figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
         axes.set_title(name, fontsize=9)
-    for axes in panels[-1]:
+    for axes in panels.ravel()[: len(layers)][-columns:]:
         axes.set_xlabel("Longitude (°)")
+        axes.tick_params(labelbottom=True)
     for axes in panels[:, 0]:
         axes.set_ylabel("Latitude (°)")
     figure.suptitle("\n".join(wrap(title, round(13 * width))), fontsize=10)
