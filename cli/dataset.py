@@ -9,7 +9,7 @@ from cgmgm_seis_cli.dataset_download import download
 from cgmgm_seis_cli.dataset_inspect import info, split
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.dataset_seisbench import from_seisbench
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 
 @click.group()
@@ -32,15 +32,25 @@ def dataset() -> None:
     help="Number of processes; the data do not depend on it.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing data set.")
-def simulate(events: int, seed: int, out: Path, workers: int | None, overwrite: bool) -> None:
+@verbosity_options
+def simulate(
+    events: int,
+    seed: int,
+    out: Path,
+    workers: int | None,
+    overwrite: bool,
+    verbosity: int | None,
+) -> None:
     """Simulate a catalogue of the Bay Area by the stochastic method.
 
     Magnitudes 1 to 5; about ten records an earthquake, three components, 60 s at 100 Hz.
     """
     from cgmgm_seis.datasets.simulated import simulate as simulate_dataset
 
-    show_messages(0)
-    metadata = simulate_dataset(events, seed, out, workers=workers, overwrite=overwrite)
+    show_messages(verbosity or 0)
+    metadata = simulate_dataset(
+        events, seed, out, workers=workers, progress=verbosity != -1, overwrite=overwrite
+    )
     click.echo(described(out, metadata))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 
 @click.command("import-designsafe")
@@ -31,7 +31,7 @@ from cgmgm_seis_cli.parameters import described, show_messages
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out rows that are no records.")
 @click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 def import_designsafe(
     files: tuple[Path, ...],
     out: Path,

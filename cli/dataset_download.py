@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model, processing_options
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 
 @click.command(context_settings={"show_default": True})
@@ -37,8 +37,7 @@ from cgmgm_seis_cli.parameters import described, show_messages
 @click.option("--backoff", default=2.0, help="Wait before the second try, s; it doubles.")
 @click.option("--timeout", default=120.0, help="How long the server may be silent, s.")
 @click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print details.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 def download(
     client: str,
     first: str,

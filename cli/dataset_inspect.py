@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 
 @click.command()
@@ -17,12 +17,20 @@ from cgmgm_seis_cli.parameters import described, show_messages
 @click.option("--plot/--no-plot", default=True, show_default=True, help="Write the page.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split.")
 @click.option("--overwrite", is_flag=True, help="Replace the page.")
-def info(dataset: Path, out: Path | None, plot: bool, seed: int, overwrite: bool) -> None:
+@verbosity_options
+def info(
+    dataset: Path,
+    out: Path | None,
+    plot: bool,
+    seed: int,
+    overwrite: bool,
+    verbosity: int | None,
+) -> None:
     """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
     from cgmgm_seis.datasets.summary import summarise
     from cgmgm_seis.errors import OutputError
 
-    show_messages(0)
+    show_messages(verbosity or 0)
     page = out or Path(f"{dataset.resolve().name}-info.png")
     if plot and page.suffix.lower() not in (".png", ".pdf"):
         raise click.UsageError(f"--out {page} is no page; a name with .png or .pdf is.")
@@ -61,13 +69,19 @@ def info(dataset: Path, out: Path | None, plot: bool, seed: int, overwrite: bool
     help="Shares of train, dev and test.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a split that the data set has.")
+@verbosity_options
 def split(
-    dataset: Path, by: str, seed: int, fractions: tuple[float, float, float], overwrite: bool
+    dataset: Path,
+    by: str,
+    seed: int,
+    fractions: tuple[float, float, float],
+    overwrite: bool,
+    verbosity: int | None,
 ) -> None:
     """Write the split of DATASET into its metadata: train, dev and test."""
     from cgmgm_seis.datasets.splitting import split_dataset
 
-    show_messages(0)
+    show_messages(verbosity or 0)
     table = split_dataset(dataset, by, seed, fractions, overwrite)
     table["source_magnitude"] = table["source_magnitude"].astype(float)
     click.echo(described(dataset, table))

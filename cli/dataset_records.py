@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 FAULTS = click.Choice(["refuse", "flag"])
 # Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
@@ -73,8 +73,7 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
 @click.option("--picks", is_flag=True, help="Pick with PhaseNet where the catalogue has no picks.")
 @click.option("--picker", default="original", metavar="NAME|PATH", help="PhaseNet weights.")
 @click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print details.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 def from_records(
     events: tuple[str, ...],
     inventory: tuple[str, ...],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages
+from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
 
 
 @click.command("from-seisbench")
@@ -19,7 +19,7 @@ from cgmgm_seis_cli.parameters import described, show_messages
     help="Take counts too: divide every record by its peak, and record it.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 def from_seisbench(
     name: str,
     out: Path,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import show_messages
+from cgmgm_seis_cli.parameters import show_messages, verbosity_options
 
 
 @click.command(context_settings={"show_default": True})
@@ -60,8 +60,7 @@ from cgmgm_seis_cli.parameters import show_messages
 @click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
 @click.option("--overwrite", is_flag=True, help="Replace the evaluation in --out.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print details.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 @click.pass_context
 def evaluate(
     ctx: click.Context,

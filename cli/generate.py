@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cgmgm_seis_cli.parameters import Components, Point, Time, show_messages
+from cgmgm_seis_cli.parameters import Components, Point, Time, show_messages, verbosity_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,10 +112,7 @@ Examples:
 @click.option("--extrapolate", is_flag=True, help="Warn, not stop, outside the trained ranges.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Records drawn at once.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Say more.")
-@click.option(
-    "-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Say only what went wrong."
-)
+@verbosity_options
 @click.pass_context
 def generate(
     ctx: click.Context,

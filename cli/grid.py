@@ -18,6 +18,7 @@ from cgmgm_seis_cli.parameters import (
     Time,
     Words,
     show_messages,
+    verbosity_options,
 )
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ Examples:
 @click.option("--overwrite", is_flag=True, help="Replace an output folder of an earlier run.")
 @click.option("--extrapolate", is_flag=True, help="Warn, not stop, outside the trained ranges.")
 @click.option("--device", default="cpu", help="cpu, cuda, mps or auto.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Say more.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Say what went wrong.")
+@verbosity_options
 @click.pass_context
 def grid(
     ctx: click.Context,

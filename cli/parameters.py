@@ -2,14 +2,16 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Point(click.ParamType):
@@ -170,6 +172,16 @@ def _two_integers(
     except ValueError:
         kind.fail(f"'{text}' is not {form}", param, ctx)
     return first, second
+
+
+def verbosity_options(command: Command) -> Command:
+    """Add -v and -q, which make ``verbosity`` 1 or -1; it is None without them."""
+    for names, value, text in (
+        (("-q", "--quiet"), -1, "Say only what went wrong."),
+        (("-v", "--verbose"), 1, "Say more."),
+    ):
+        command = click.option(*names, "verbosity", flag_value=value, type=int, help=text)(command)
+    return command
 
 
 def show_messages(verbosity: int) -> None:

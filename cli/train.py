@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from cgmgm_seis_cli.parameters import Components, show_messages
+from cgmgm_seis_cli.parameters import Components, show_messages, verbosity_options
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
 WIDTH = click.IntRange(min=1)
@@ -130,8 +130,7 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print a line an epoch.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 @click.pass_context
 def train(
     ctx: click.Context,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import Components, show_messages
+from cgmgm_seis_cli.parameters import Components, show_messages, verbosity_options
 from cgmgm_seis_cli.train import MODELS
 
 
@@ -50,8 +50,7 @@ from cgmgm_seis_cli.train import MODELS
 @click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
 @click.option("--resume", is_flag=True, help="Continue the search in --out, or start it.")
 @click.option("--overwrite", is_flag=True, help="Replace the search in --out.")
-@click.option("-v", "--verbose", "verbosity", flag_value=1, type=int, help="Print more.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Print no progress.")
+@verbosity_options
 def tune(
     dataset: Path,
     out: Path,

@@ -42,6 +42,15 @@ def test_help_of_commands(command, option):
     assert "Usage: cgmgm-seis" in result.stdout
 
 
+def test_every_command_that_works_can_be_quiet_or_say_more():
+    context = click.Context(main)
+    for name in set(main.list_commands(context)) - {"weights"}:
+        command = main.get_command(context, name)
+        for one in getattr(command, "commands", {name: command}).values():
+            options = {option for parameter in one.params for option in parameter.opts}
+            assert {"-q", "--quiet", "-v", "--verbose"} <= options, one.name
+
+
 def test_version():
     result = run("--version")
     assert result.stdout == f"cgmgm-seis {version('cgmgm-seis')}\n"
