@@ -64,8 +64,9 @@ def download(
     what `from-records` is for.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
-    from cgmgm_seis.datasets.fdsn import PoliteClient, Request
+    from cgmgm_seis.datasets.fdsn import PoliteClient
     from cgmgm_seis.datasets.fdsn import download as download_archive
+    from cgmgm_seis.datasets.raw_archive import Request
     from cgmgm_seis.datasets.records import read_catalog
     from cgmgm_seis.folders import check_folder
 

@@ -8,7 +8,8 @@ from fdsn_server import FDSNServer
 from obspy.core.event import ResourceIdentifier
 
 from cgmgm_seis.datasets.archive import import_records
-from cgmgm_seis.datasets.fdsn import PoliteClient, Request, _around, download
+from cgmgm_seis.datasets.fdsn import PoliteClient, _around, download
+from cgmgm_seis.datasets.raw_archive import Request
 from cgmgm_seis.datasets.records import read_catalog, read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.regions import Region
