@@ -157,10 +157,13 @@ class PoliteClient:
 
     def has_stations(self, request: Request) -> bool:
         """Return whether there are stations around the region."""
-        return any(
-            self.ask(self.client.get_stations, level="station", **common)
-            for common in _station_queries(request)
-        )
+        try:
+            return any(
+                self.ask(self.client.get_stations, level="station", **common)
+                for common in _station_queries(request)
+            )
+        except FDSNRequestTooLargeException:
+            return True
 
     def _responses(self, network: str, codes: list[str], common: dict[str, Any]) -> Inventory:
         """Return the responses of some stations; of half of them at a time where too many."""
@@ -251,7 +254,10 @@ def download(
     if not archive.has_stations:
         inventory = client.stations(request)
         if not len(inventory.networks):
-            raise DatasetError(f"{client.name} has {no_stations(request)}")
+            raise DatasetError(
+                f"{client.name} has 0 stations with channels {request.channels} within "
+                f"{request.max_distance_km:g} km of {request.region}; at least one is needed."
+            )
         archive.write_stations(inventory)
     inventory = archive.stations()
     failed = []
@@ -287,14 +293,6 @@ def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | No
             f"{request.region} from {request.start} to {request.end}; at least one is needed."
         )
     archive.write_events(catalog)
-
-
-def no_stations(request: Request) -> str:
-    """Return what is said where nobody has stations."""
-    return (
-        f"0 stations with channels {request.channels} within {request.max_distance_km:g} km of "
-        f"{request.region}; at least one is needed."
-    )
 
 
 def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> list[tuple[Any, ...]]:
