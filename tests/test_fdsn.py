@@ -108,6 +108,12 @@ def test_too_large_is_asked_for_in_parts(server, client, tmp_path):
     assert len(read_inventory(tmp_path / "raw" / "stations.xml").get_contents()["stations"]) >= 3
 
 
+def test_too_many_stations(server, client, tmp_path):
+    server.faults = [("station", 413)]
+    with pytest.raises(DatasetError, match="a smaller region is needed"):
+        download(client, REQUEST, tmp_path / "raw")
+
+
 def test_lasting_faults_stop_one_event_and_pass_later(server, client, tmp_path, caplog):
     server.faults = [("dataselect", 500)] * 3
     failed = download(client, REQUEST, tmp_path / "raw")

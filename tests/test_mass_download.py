@@ -216,7 +216,9 @@ def test_responses_are_asked_for_once(servers, clients, catalog, tmp_path):
 
 
 def test_too_large_is_asked_for_in_parts(servers, clients, tmp_path):
+    """Too many stations around the region are stations, too."""
     servers[0].limit = 4
+    servers[1].faults = [("station", 413)]
     assert mass_download(clients, REQUEST, tmp_path / "raw") == []
     assert len(ids(tmp_path / "raw")) == 9
 

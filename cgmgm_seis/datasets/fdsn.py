@@ -149,8 +149,14 @@ class PoliteClient:
         """Return the stations around the region with responses, asked for by network."""
         found = Inventory()
         for common in _station_queries(request):
-            names = self.ask(self.client.get_stations, level="station", **common) or Inventory()
-            for network in names:
+            try:
+                names = self.ask(self.client.get_stations, level="station", **common)
+            except FDSNRequestTooLargeException as error:
+                raise DatasetError(
+                    f"{self.name} refuses the list of stations around {request.region}, which is "
+                    "too long; a smaller region is needed."
+                ) from error
+            for network in names or Inventory():
                 codes = sorted({station.code for station in network})
                 found += self._responses(network.code, codes, common)
         return found
