@@ -1,4 +1,4 @@
-"""`cgmgm-seis dataset download`: from an FDSN server to a data set."""
+"""`cgmgm-seis dataset download`: from FDSN servers to a data set."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,13 @@ from cgmgm_seis_cli.parameters import described, show_messages, verbosity_option
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--client", required=True, metavar="NAME|URL", help="FDSN server, such as NCEDC.")
+@click.option(
+    "--client",
+    multiple=True,
+    required=True,
+    metavar="NAME|URL|all",
+    help="FDSN server, such as NCEDC; repeatable, the first has the events; all: any ObsPy knows.",
+)
 @click.option("--start", "first", required=True, metavar="TIME", help="First origin time, UTC.")
 @click.option("--end", "last", required=True, metavar="TIME", help="Last origin time, UTC.")
 @click.option(
@@ -39,7 +45,7 @@ from cgmgm_seis_cli.parameters import described, show_messages, verbosity_option
 @click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
 @verbosity_options
 def download(
-    client: str,
+    client: tuple[str, ...],
     first: str,
     last: str,
     region: str,
@@ -59,12 +65,15 @@ def download(
 ) -> None:
     """Download events, responses and waveforms, and make a data set of them.
 
-    After an interruption the same command goes on.  An archive on your own disk, SDS too, is
-    what `from-records` is for.
+    After an interruption the same command goes on.  Several servers are asked through ObsPy's
+    MassDownloader.  An archive on your own disk, SDS too, is what `from-records` is for.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
-    from cgmgm_seis.datasets.fdsn import PoliteClient, Request
+    from cgmgm_seis.datasets.data_centres import data_centres
+    from cgmgm_seis.datasets.fdsn import PoliteClient
     from cgmgm_seis.datasets.fdsn import download as download_archive
+    from cgmgm_seis.datasets.mass_download import mass_download
+    from cgmgm_seis.datasets.raw_archive import Request
     from cgmgm_seis.datasets.records import read_catalog
     from cgmgm_seis.folders import check_folder
 
@@ -82,13 +91,16 @@ def download(
     )
     check_folder(out, overwrite, "waveforms.hdf5")
     folder = archive or out.with_name(f"{out.name}-archive")
-    failed = download_archive(
-        PoliteClient(client, pause, tries, backoff, timeout),
-        request,
-        folder,
-        read_catalog(events) if events else None,
-        progress=verbosity != -1,
-    )
+    if client[0] == "all" and not events:
+        raise click.UsageError("--client all needs --events, or another --client before it")
+    names = [name for given in client for name in (data_centres() if given == "all" else [given])]
+    servers = [PoliteClient(name, pause, tries, backoff, timeout) for name in dict.fromkeys(names)]
+    catalog = read_catalog(events) if events else None
+    show_progress = verbosity != -1
+    if len(servers) == 1:
+        failed = download_archive(servers[0], request, folder, catalog, show_progress)
+    else:
+        failed = mass_download(servers, request, folder, catalog, show_progress)
     metadata = import_records(
         folder / "events.xml",
         folder / "stations.xml",
@@ -97,7 +109,7 @@ def download(
         processing,
         load_velocity_model(velocity_model, processing.max_distance_km),
         overwrite=overwrite,
-        progress=verbosity != -1,
+        progress=show_progress,
     )
     click.echo(described(out, metadata))
     if failed:

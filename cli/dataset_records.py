@@ -59,8 +59,8 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
     "--waveforms",
     multiple=True,
     required=True,
-    metavar="PATTERN",
-    help="Files in counts; ** stands for all folders below: 'archive/**/*.mseed'.",
+    metavar="PATTERN|DIR",
+    help="Files in counts, such as 'archive/**/*.mseed', a folder of them, or an SDS archive.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
 @processing_options()

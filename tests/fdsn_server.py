@@ -3,12 +3,14 @@
 import threading
 import time
 from contextlib import suppress
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+from io import BytesIO, StringIO
 from urllib.parse import parse_qs, urlparse
 
 import obspy
 from obspy import UTCDateTime
+from obspy.geodetics import locations2degrees
 
 EMPTY = b""
 
@@ -16,9 +18,11 @@ EMPTY = b""
 class FDSNServer:
     """Serve a catalogue, an inventory and a stream.
 
-    ``faults`` is a list of (service, fault), used up one a request: a status such as 500, "slow",
-    "truncated" or "cut", a connection that ends too early.  ``limit`` is the number of channels of
-    a bulk request beyond which the answer is 413; ``asked`` lists what was asked for.
+    Of the station service, lists of channels are called "availability", and bulk requests for
+    responses "responses".  ``faults`` is a list of (service, fault), used up one a request: a
+    status such as 500, "slow", "truncated" or "cut", a connection that ends too early.  ``limit``
+    is the number of channels of a bulk request beyond which the answer is 413; ``asked`` lists
+    what was asked for.
     """
 
     def __init__(self, catalog, inventory, stream):
@@ -37,9 +41,11 @@ class FDSNServer:
         """Return status and content."""
         if service == "event":
             return self._events(options)
-        if service == "station":
+        if service in ("station", "availability"):
             return self._stations(options)
         lines = [line.split() for line in body.decode().splitlines() if "=" not in line]
+        if service == "responses":
+            return self._responses(lines)
         if len(lines) > self.limit:
             return 413, EMPTY
         found = obspy.Stream()
@@ -78,18 +84,38 @@ class FDSNServer:
                 for station in network
                 if _inside(station, options) and (codes == ["*"] or station.code in codes)
             ]
-            if options["level"] == "station":
-                for station in network:
-                    station.channels = []
+            for station in network:
+                station.channels = [
+                    channel
+                    for channel in station
+                    if options["level"] != "station"
+                    and any(fnmatch(channel.code, code) for code in options["channel"].split(","))
+                ]
         wanted = options.get("network", "*")
         found.networks = [
             network for network in found if len(network) and wanted in ("*", network.code)
         ]
         if options["level"] == "response" and sum(map(len, found)) > self.limit:
             return 413, EMPTY
+        return self._described(found, options)
+
+    def _responses(self, lines):
+        """Answer a bulk request for the responses of channels."""
+        found = obspy.Inventory()
+        for network, station, location, channel, *_ in lines:
+            found += self.inventory.select(network, station, location.strip("-"), channel)
+        return self._described(found, {})
+
+    def _described(self, inventory, options):
+        if not inventory.networks:
+            return 204, EMPTY
+        if options.get("format") == "text":
+            text = StringIO()
+            inventory.write(text, "STATIONTXT", level=options["level"])
+            return 200, text.getvalue().encode()
         buffer = BytesIO()
-        found.write(buffer, "STATIONXML")
-        return (200, buffer.getvalue()) if len(found.networks) else (204, EMPTY)
+        inventory.write(buffer, "STATIONXML")
+        return 200, buffer.getvalue()
 
     def _handler(self):
         server = self
@@ -108,6 +134,10 @@ class FDSNServer:
                 url = urlparse(self.path)
                 service = url.path.split("/")[2]
                 options = {name: values[0] for name, values in parse_qs(url.query).items()}
+                if service == "station" and body:
+                    service = "responses"
+                elif service == "station" and options["level"] == "channel":
+                    service = "availability"
                 server.asked.append((service, options or body.decode()))
                 server.times.append(time.monotonic())
                 fault = None
@@ -130,6 +160,10 @@ class FDSNServer:
 
 
 def _inside(place, options):
+    if "maxradius" in options:
+        center = float(options["latitude"]), float(options["longitude"])
+        distance = locations2degrees(*center, place.latitude, place.longitude)
+        return distance <= float(options["maxradius"])
     return float(options["minlongitude"]) <= place.longitude <= float(
         options["maxlongitude"]
     ) and float(options["minlatitude"]) <= place.latitude <= float(options["maxlatitude"])

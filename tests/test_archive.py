@@ -11,7 +11,7 @@ from obspy.core.event import Pick, WaveformStreamID
 from scipy.signal import butter, sosfiltfilt
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.archive import Processing, WaveformIndex, import_records, near_stations
+from cgmgm_seis.datasets.archive import Processing, import_records, near_stations
 from cgmgm_seis.datasets.records import read_catalog, read_event, read_inventory
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
@@ -288,15 +288,6 @@ def test_stations_across_the_date_line_open_then(inventory):
     assert found["station_elevation_m"] == -120.0
     assert near_stations(world, source, 30.0) == []
     assert near_stations(world, source | {"source_origin_time": "1950-01-01T00:00:00Z"}, 40) == []
-
-
-def test_index_reads_only_what_is_asked_for(cta, event):
-    index = WaveformIndex(cta / "**")
-    origin = event.preferred_origin().time
-    (stream,) = index.read("NC.CTA", origin, origin + 5).values()
-    assert len(stream) == 3 and max(trace.stats.npts for trace in stream) <= 502
-    assert index.read("NC.CTA", origin + 86400, origin + 86405) == {}
-    assert index.read("NC.NONE", origin, origin + 5) == {}
 
 
 def test_catalogues_are_joined(pleasant_hill):

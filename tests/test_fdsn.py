@@ -8,7 +8,8 @@ from fdsn_server import FDSNServer
 from obspy.core.event import ResourceIdentifier
 
 from cgmgm_seis.datasets.archive import import_records
-from cgmgm_seis.datasets.fdsn import PoliteClient, Request, _around, download
+from cgmgm_seis.datasets.fdsn import PoliteClient, _around, download
+from cgmgm_seis.datasets.raw_archive import Request
 from cgmgm_seis.datasets.records import read_catalog, read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.regions import Region
@@ -105,6 +106,12 @@ def test_too_large_is_asked_for_in_parts(server, client, tmp_path):
     assert len({trace.id for trace in stream}) == 9
     assert len(read_catalog(tmp_path / "raw" / "events.xml")) == 2
     assert len(read_inventory(tmp_path / "raw" / "stations.xml").get_contents()["stations"]) >= 3
+
+
+def test_too_many_stations(server, client, tmp_path):
+    server.faults = [("station", 413)]
+    with pytest.raises(DatasetError, match="a smaller region is needed"):
+        download(client, REQUEST, tmp_path / "raw")
 
 
 def test_lasting_faults_stop_one_event_and_pass_later(server, client, tmp_path, caplog):

@@ -1,7 +1,6 @@
 """From a waveform archive, a catalogue and station metadata to a data set to train on."""
 
 import logging
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import obspy
 import pandas as pd
 from numpy.typing import NDArray
 from obspy import Catalog, Inventory, Stream, UTCDateTime
@@ -21,13 +19,12 @@ from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.datasets.records import (
     MARGIN_S,
     clipped_peak,
-    expand,
     instrument_preference,
     read_catalog,
     read_inventory,
-    reason_of,
     remove_instrument,
 )
+from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.datasets.writing import DatasetWriter, new_dataset
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.scenario import add_paths, event_source
@@ -140,9 +137,8 @@ def import_records(
     inventory : path(s) or obspy.Inventory
         StationXML with responses.
     waveforms : path(s)
-        Waveform files in counts, MiniSEED or another format of ObsPy; ``*``, ``?``, ``[]`` and,
-        for all folders below, ``**`` are expanded.  An SDS archive is ``'SDS/**/*.D.*'``.
-        Unreadable files are named and skipped.
+        Waveform files in counts, MiniSEED or another format of ObsPy, folders of them or SDS
+        archives; see `WaveformIndex`.  Unreadable files are named and skipped.
     out : str or pathlib.Path
         Folder of the data set.
     processing : Processing, optional
@@ -205,71 +201,6 @@ def import_records(
         columns = ["source_id", "station", "instrument_or_file", "reason"]
         pd.DataFrame(left_out, columns=columns).to_csv(writer.folder / LEFT_OUT_FILE, index=False)
     return pd.DataFrame(rows)
-
-
-class WaveformIndex:
-    """Which file holds which channel at what time; read from the files' headers.
-
-    Parameters
-    ----------
-    paths : path(s)
-        Files; ``**`` stands for all folders below.
-    progress : bool
-        Show a progress bar where stderr is a terminal.
-
-    Attributes
-    ----------
-    unreadable : dict
-        Files that cannot be read, and why; they are skipped.
-
-    Raises
-    ------
-    DatasetError
-        If there is no such file.
-    """
-
-    def __init__(self, paths: Paths, progress: bool = False) -> None:
-        self.unreadable: dict[str, str] = {}
-        # By NET.STA: channel id, first and last time, file.
-        self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
-        files = expand(paths, DatasetError)
-        for path in tqdm(files, unit="file", desc="Headers", disable=None if progress else True):
-            for trace in self._read(path, headonly=True):
-                stats = trace.stats
-                self._spans[f"{stats.network}.{stats.station}"].append(
-                    (trace.id, stats.starttime, stats.endtime, path)
-                )
-
-    def read(self, station: str, start: UTCDateTime, end: UTCDateTime) -> dict[str, Stream]:
-        """Return a station's recordings between two times, by instrument (NET.STA.LOC.BI)."""
-        wanted = {
-            path: None
-            for _, first, last, path in self._spans.get(station, ())
-            if first <= end and last >= start
-        }
-        stream = Stream()
-        for path in wanted:
-            part = self._read(path, starttime=start, endtime=end)
-            stream += part.select(network=station.split(".")[0], station=station.split(".")[1])
-        instruments: dict[str, Stream] = {}
-        for trace in sorted(stream, key=lambda trace: trace.id):
-            instruments.setdefault(trace.id[:-1], Stream()).append(trace)
-        return instruments
-
-    def _read(self, path: Path, **options: Any) -> Stream:
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                stream = obspy.read(str(path).replace("[", "[[]"), **options)
-            damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
-        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-            stream, damage = Stream(), [reason_of(error)]
-        if damage and str(path) not in self.unreadable:
-            reason = damage[0].splitlines()[0].rstrip(".")
-            self.unreadable[str(path)] = reason
-            what = "skipped" if not stream else "damaged, what can be read is used"
-            logger.warning("%s is %s: %s.", path, what, reason)
-        return stream
 
 
 def near_stations(

@@ -1,13 +1,10 @@
 """Download an archive from an FDSN server, gently, and go on where it stopped."""
 
-import json
 import logging
 import math
-import re
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,17 +28,14 @@ from obspy.clients.fdsn.header import (
 from tqdm import tqdm
 
 from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
-from cgmgm_seis.datasets.records import MARGIN_S, read_catalog, read_inventory, reason_of
-from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
+from cgmgm_seis.datasets.raw_archive import RawArchive, Request
+from cgmgm_seis.datasets.records import reason_of
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.regions import Region
-from cgmgm_seis.scenario import event_source, wrapped_longitude
+from cgmgm_seis.scenario import wrapped_longitude
 
 logger = logging.getLogger(__name__)
 
-REQUEST_FILE, EVENTS_FILE, STATIONS_FILE = "request.json", "events.xml", "stations.xml"
-WAVEFORMS_FOLDER = "waveforms"
-# Ending of the empty file of an event without waveforms, so that it is not asked for again.
-NO_DATA = ".nodata"
 # What may pass when asked again; the rest is the fault of the request.
 PASSING = (
     FDSNInternalServerException,
@@ -53,47 +47,6 @@ PASSING = (
     TimeoutError,
 )
 FINAL = (FDSNBadRequestException, FDSNForbiddenException, FDSNUnauthorizedException)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to download.
-
-    Parameters
-    ----------
-    start, end : str
-        First and last origin time, UTC.
-    region : str
-        Of the epicentres: ``west,east,south,north``, degrees.
-    min_magnitude : float
-        Least magnitude.
-    max_distance_km : float
-        Epicentral distance of the farthest station.
-    channels : str
-        Channel codes, * and ? allowed.
-    start_offset_s, duration_s : float
-        Window of the records, which gets a minute on both sides for the filters.
-    """
-
-    start: str
-    end: str
-    region: str
-    min_magnitude: float = 1.0
-    max_distance_km: float = 100.0
-    channels: str = "HH?,BH?,HN?"
-    start_offset_s: float = -5.0
-    duration_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        Region.parse(self.region)
-        try:
-            span = UTCDateTime(self.end) - UTCDateTime(self.start)
-        except Exception as error:  # ObsPy raises several kinds
-            raise DatasetError(
-                f"{self.start} to {self.end} are no times such as 2005-01-01."
-            ) from error
-        if span <= 0:
-            raise DatasetError(f"The end {self.end} is not after the start {self.start}.")
 
 
 class PoliteClient:
@@ -195,18 +148,28 @@ class PoliteClient:
     def stations(self, request: Request) -> Inventory:
         """Return the stations around the region with responses, asked for by network."""
         found = Inventory()
-        for box in _around(Region.parse(request.region), request.max_distance_km).boxes():
-            common = {
-                "starttime": UTCDateTime(request.start),
-                "endtime": UTCDateTime(request.end),
-                "channel": request.channels,
-                **_box(box),
-            }
-            names = self.ask(self.client.get_stations, level="station", **common) or Inventory()
-            for network in names:
+        for common in _station_queries(request):
+            try:
+                names = self.ask(self.client.get_stations, level="station", **common)
+            except FDSNRequestTooLargeException as error:
+                raise DatasetError(
+                    f"{self.name} refuses the list of stations around {request.region}, which is "
+                    "too long; a smaller region is needed."
+                ) from error
+            for network in names or Inventory():
                 codes = sorted({station.code for station in network})
                 found += self._responses(network.code, codes, common)
         return found
+
+    def has_stations(self, request: Request) -> bool:
+        """Return whether there are stations around the region."""
+        try:
+            return any(
+                self.ask(self.client.get_stations, level="station", **common)
+                for common in _station_queries(request)
+            )
+        except FDSNRequestTooLargeException:
+            return True
 
     def _responses(self, network: str, codes: list[str], common: dict[str, Any]) -> Inventory:
         """Return the responses of some stations; of half of them at a time where too many."""
@@ -253,13 +216,14 @@ class PoliteClient:
 def download(
     client: PoliteClient,
     request: Request,
-    archive: str | Path,
+    folder: str | Path,
     events: Catalog | None = None,
     progress: bool = False,
 ) -> list[str]:
     """Download catalogue, responses and waveforms into a folder, an event a file.
 
     What is there already is not asked for again: after an interruption the same call goes on.
+    Several servers are for `cgmgm_seis.datasets.mass_download.mass_download`.
 
     Parameters
     ----------
@@ -267,8 +231,8 @@ def download(
         The server.
     request : Request
         What to download.
-    archive : str or pathlib.Path
-        The folder: ``events.xml``, ``stations.xml``, ``waveforms/*.mseed``, ``request.json``.
+    folder : str or pathlib.Path
+        Where to; see `RawArchive`.
     events : obspy.Catalog, optional
         A catalogue of your own instead of the server's.
     progress : bool
@@ -291,78 +255,62 @@ def download(
     >>> request = Request("2019-10-14", "2019-10-16", "-123,-121,37,38.5", min_magnitude=4.0)
     >>> download(PoliteClient("NCEDC"), request, "archive")  # doctest: +SKIP
     """
-    archive = Path(archive)
-    _start(archive, client, request)
-    if not (archive / EVENTS_FILE).is_file():
-        catalog = client.events(request) if events is None else events
-        if not len(catalog):
-            raise DatasetError(
-                f"{client.name} has 0 events of M {request.min_magnitude:g} or more in "
-                f"{request.region} from {request.start} to {request.end}; at least one is needed."
-            )
-        _write(archive / EVENTS_FILE, catalog, "QUAKEML")
-    if not (archive / STATIONS_FILE).is_file():
+    archive = RawArchive(folder, client.name, request)
+    fetch_events(archive, client, events)
+    if not archive.has_stations:
         inventory = client.stations(request)
         if not len(inventory.networks):
             raise DatasetError(
                 f"{client.name} has 0 stations with channels {request.channels} within "
                 f"{request.max_distance_km:g} km of {request.region}; at least one is needed."
             )
-        _write(archive / STATIONS_FILE, inventory, "STATIONXML")
-    catalog = read_catalog(archive / EVENTS_FILE)
-    inventory = read_inventory(archive / STATIONS_FILE)
+        archive.write_stations(inventory)
+    inventory = archive.stations()
     failed = []
-    for event in tqdm(catalog, unit="event", desc="Waveforms", disable=None if progress else True):
-        try:
-            source = event_source(event)
-        except ScenarioError as error:
-            logger.warning("%s", error)
-            continue
-        name = re.sub(r"[^\w.-]", "_", source["source_id"], flags=re.ASCII)
-        path = archive / WAVEFORMS_FOLDER / f"{name}.mseed"
-        if path.is_file() or path.with_suffix(NO_DATA).is_file():
+    bar = tqdm(
+        list(archive.sources()), unit="event", desc="Waveforms", disable=None if progress else True
+    )
+    for source, path in bar:
+        if archive.has_waveforms(path):
             continue
         try:
-            content = client.waveforms(_bulk(source, inventory, request))
-            _replace(path if content else path.with_suffix(NO_DATA), content)
+            archive.write_waveforms(path, client.waveforms(_bulk(source, inventory, request)))
         except DatasetError as error:
             failed.append(f"{source['source_id']}: {error}")
             logger.warning("Event %s", failed[-1])
     return failed
 
 
+def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | None) -> None:
+    """Keep the server's catalogue, or one's own, where there is none yet.
+
+    Raises
+    ------
+    DatasetError
+        If there are no events, or the server fails for good.
+    """
+    if archive.has_events:
+        return
+    request = archive.request
+    catalog = client.events(request) if events is None else events
+    if not len(catalog):
+        raise DatasetError(
+            f"{client.name} has 0 events of M {request.min_magnitude:g} or more in "
+            f"{request.region} from {request.start} to {request.end}; at least one is needed."
+        )
+    archive.write_events(catalog)
+
+
 def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> list[tuple[Any, ...]]:
     """Return the requests of one event: every channel that was open at a near station."""
     origin = UTCDateTime(source["source_origin_time"])
-    start = origin + request.start_offset_s - MARGIN_S
-    end = origin + request.start_offset_s + request.duration_s + MARGIN_S
     wanted: dict[tuple[str, str, str, str], None] = {}
     for station in near_stations(inventory, source, request.max_distance_km):
         codes = station["station_network_code"], station["station_code"]
         for network in inventory.select(*codes, time=origin):
             for channel in (channel for found in network for channel in found):
                 wanted[*codes, channel.location_code or "--", channel.code] = None
-    return [(*codes, start, end) for codes in wanted]
-
-
-def _start(archive: Path, client: PoliteClient, request: Request) -> None:
-    """Make the folder, or check that it holds the same download."""
-    identity = {"client": client.name, **asdict(request)}
-    path = archive / REQUEST_FILE
-    if path.is_file():
-        before = json.loads(path.read_text())
-        for key in sorted(before | identity):
-            if before.get(key) != identity.get(key):
-                raise OutputError(
-                    f"{archive} holds a download with {key} = {before.get(key)}, not "
-                    f"{identity.get(key)}; another folder is needed."
-                )
-        return
-    if archive.exists() and (not archive.is_dir() or any(archive.iterdir())):
-        raise OutputError(
-            f"{archive} exists already and holds no download; another name is needed."
-        )
-    _replace(path, (json.dumps(identity, indent=1) + "\n").encode())
+    return [(*codes, *request.window(source)) for codes in wanted]
 
 
 def _check_miniseed(content: bytes) -> None:
@@ -375,21 +323,15 @@ def _check_miniseed(content: bytes) -> None:
         raise DatasetError("the MiniSEED is truncated or damaged")
 
 
-def _write(path: Path, content: Any, format: str) -> None:
-    buffer = BytesIO()
-    content.write(buffer, format=format)
-    _replace(path, buffer.getvalue())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a whole file or none."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+def _station_queries(request: Request) -> list[dict[str, Any]]:
+    """Return what asks for the stations around the region: two questions at the date line."""
+    common = {
+        "starttime": UTCDateTime(request.start),
+        "endtime": UTCDateTime(request.end),
+        "channel": request.channels,
+    }
+    around = _around(Region.parse(request.region), request.max_distance_km)
+    return [common | _box(box) for box in around.boxes()]
 
 
 def _box(box: tuple[float, float, float, float]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 import obspy
 from obspy import Catalog, Inventory, Stream, Trace, UTCDateTime
 from obspy.core.event import Event
+from obspy.core.inventory import Channel
 
 from cgmgm_seis.errors import DatasetError, ScenarioError
 
@@ -345,6 +346,11 @@ def instrument_preference(instrument: str) -> tuple[int, str]:
     return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)
 
 
+def epoch(channel: Channel) -> tuple[UTCDateTime, UTCDateTime]:
+    """Return from when to when a channel is described; from 1970 and to 9999 where it is open."""
+    return channel.start_date or UTCDateTime(0), channel.end_date or UTCDateTime(9999, 1, 1)
+
+
 def _check_epochs(inventory: Inventory) -> None:
     """Refuse two descriptions of a channel for the same time: a response must be one."""
     epochs: dict[str, list[tuple[Any, Any]]] = {}
@@ -352,9 +358,7 @@ def _check_epochs(inventory: Inventory) -> None:
         for station in network:
             for channel in station:
                 name = f"{network.code}.{station.code}.{channel.location_code}.{channel.code}"
-                start = channel.start_date or UTCDateTime(0)
-                end = channel.end_date or UTCDateTime(9999, 1, 1)
-                epochs.setdefault(name, []).append((start, end))
+                epochs.setdefault(name, []).append(epoch(channel))
     for name, spans in epochs.items():
         spans.sort()
         for (_, end), (start, _) in pairwise(spans):
