@@ -233,6 +233,21 @@ def test_tpe_finds_the_better_half(tmp_path):
     assert medians[0] < 0.3 * medians[1], medians
 
 
+def test_no_choices_are_tried_twice(tmp_path):
+    """Fifteen trials are fifteen of the eighteen settings that there are, and a hundred end."""
+    space = SearchSpace(
+        "CGMGM",
+        {"latent_size": [8, 16, 32], "prior_size": [16, 32], "batch_size": [64, 128, 256]},
+    )
+    trials, chosen = TrialsFile(tmp_path, {}), Search(Study("none", seed=5), space, {})
+    for number in range(100):
+        settings = suggest(chosen, trials, number)
+        score = abs(settings["latent_size"] - 16.0) + settings["prior_size"]
+        trials.trials.append(Trial(number, settings, COMPLETE, score, [score]))
+    tried = [tuple(trial.settings.values()) for trial in trials.trials]
+    assert len(set(tried[:15])) == 15 and len(set(tried)) == 18
+
+
 def test_the_discriminative_objective_draws_the_dev_events(dataset, monkeypatch):
     monkeypatch.setattr(objective, "N_CLASSIFIERS", 1)
     study = Study(dataset, "discriminative", device="cpu")

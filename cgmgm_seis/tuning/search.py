@@ -28,6 +28,8 @@ from cgmgm_seis.tuning.trials import FAILED, STOPPED, TRIALS_FILE, Trial, Trials
 logger = logging.getLogger(__name__)
 
 BEST_FILE, FIGURE_FILE, BEST_FOLDER = "best.json", "trials.png", "best"
+# Suggestions of TPE, then at random, of which the first that is new is tried.
+SUGGESTIONS = (hyperopt.tpe.suggest,) * 10 + (hyperopt.rand.suggest,) * 10
 
 
 @dataclass(frozen=True)
@@ -202,15 +204,24 @@ def tune(
 def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
     """Return the settings of trial `number`: at random first, then those TPE expects to be best.
 
-    Tree-structured Parzen estimators (Bergstra et al. 2011) of hyperopt.
+    Tree-structured Parzen estimators (Bergstra et al. 2011) of hyperopt.  In a space of choices
+    they would suggest their favourite again and again, whose result is known: settings are new
+    as long as the space has any.
     """
     domain = Domain(lambda point: point, search.space.expression())
-    seed = int(generator(search.study.seed, "suggest", number).integers(2**31 - 1))
-    (document,) = hyperopt.tpe.suggest(
-        [number], domain, trials.to_hyperopt(search.space), seed, n_startup_jobs=search.n_random
-    )
-    point = {name: values[0] for name, values in document["misc"]["vals"].items()}
-    return search.space.settings(point)
+    before = trials.to_hyperopt(search.space)
+    tried = [trial.settings for trial in trials.trials]
+    random = generator(search.study.seed, "suggest", number)
+    settings: dict[str, Any] = {}
+    for algorithm in SUGGESTIONS:
+        options = {} if algorithm is hyperopt.rand.suggest else {"n_startup_jobs": search.n_random}
+        seed = int(random.integers(2**31 - 1))
+        (document,) = algorithm([number], domain, before, seed, **options)
+        point = {name: values[0] for name, values in document["misc"]["vals"].items()}
+        settings = search.space.settings(point)
+        if settings not in tried:
+            break
+    return settings
 
 
 def run_trial(
