@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
+from cgmgm_seis.regions import unwrapped_longitude
+
 COASTLINE_FILE = "california_coastline.csv"
 COVERAGE = (-126.0, -114.0, 31.5, 42.5)  # west, east, south, north, degrees
 
@@ -39,7 +41,8 @@ def coastlines() -> list[NDArray[np.float64]]:
 def plot_coastlines(axes: Axes, above: bool = False) -> None:
     """Draw the coast on a map of longitude and latitude, whose limits stay.
 
-    Where the map is outside of `COVERAGE` nothing is drawn.
+    Where the map is outside of `COVERAGE` nothing is drawn.  Limits beyond 180 degrees, of a map
+    that crosses the date line, are understood.
 
     Parameters
     ----------
@@ -57,5 +60,9 @@ def plot_coastlines(axes: Axes, above: bool = False) -> None:
     1
     """
     colour, zorder = ("#4a5a66", 1.5) if above else ("#8fa3b0", 0.5)
-    lines = LineCollection(coastlines(), colors=colour, linewidths=0.8, zorder=zorder)
+    west, east = COVERAGE[:2]
+    middle = 0.5 * (west + east)
+    turn = float(unwrapped_longitude(middle, float(np.mean(axes.get_xlim())))) - middle
+    segments = [line + np.array([turn, 0.0]) for line in coastlines()]
+    lines = LineCollection(segments, colors=colour, linewidths=0.8, zorder=zorder)
     axes.add_collection(lines, autolim=False)

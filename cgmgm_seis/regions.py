@@ -101,3 +101,15 @@ def unwrapped_longitude(longitude_deg: ArrayLike, middle_deg: float) -> NDArray[
     """
     turns = np.round((np.asarray(longitude_deg, float) - middle_deg) / 360.0)
     return np.asarray(longitude_deg, float) - 360.0 * turns
+
+
+def longitude_label(longitude_deg: float, _position: float | None = None) -> str:
+    """Return the text beside an axis of unwrapped longitudes, a formatter of Matplotlib's.
+
+    Examples
+    --------
+    >>> [longitude_label(degrees) for degrees in (179.5, 180.0, 180.5)]
+    ['179.5', '180', '−179.5']
+    """
+    wrapped = 180.0 - (180.0 - longitude_deg) % 360.0
+    return f"{wrapped:.6g}".replace("-", "\N{MINUS SIGN}")

@@ -27,6 +27,15 @@ def test_lighthouses_are_at_the_coast(name):
     assert distance_km(*LIGHTHOUSES[name]) < 2.5
 
 
+@pytest.mark.parametrize("turn", [-360.0, 0.0, 360.0])
+def test_the_coast_is_where_the_map_is(turn):
+    axes = Figure().subplots()
+    axes.set(xlim=(-124.0 + turn, -121.0 + turn), ylim=(36.0, 39.0))
+    plot_coastlines(axes)
+    drawn = np.concatenate(axes.collections[0].get_segments())
+    np.testing.assert_allclose(drawn - (turn, 0.0), np.concatenate(coastlines()), atol=1e-9)
+
+
 def test_towns_inland_are_not():
     assert distance_km(37.938, -121.06) > 20.0  # east of Stockton
     assert distance_km(36.7378, -119.7871) > 80.0  # Fresno

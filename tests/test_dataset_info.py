@@ -85,6 +85,9 @@ def test_the_map_crosses_the_date_line(catalogue):
     axes = plot_summary(summarise(catalogue)).axes[1]
     low, high = axes.get_xlim()
     assert high - low < 5.0
+    formatter = axes.xaxis.get_major_formatter()
+    labels = [formatter(place, 0) for place in (179.5, 180.0, 180.5, -180.0, -180.5)]
+    assert labels == ["179.5", "180", "\N{MINUS SIGN}179.5", "180", "179.5"]
 
 
 @pytest.mark.parametrize("by", ["event", "station", "region"])

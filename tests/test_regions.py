@@ -7,6 +7,7 @@ from cgmgm_seis.conditions import check_ranges, scaled_conditions, training_rang
 from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.errors import RangeError
 from cgmgm_seis.models.evolutionary import EvolutionaryCGM
+from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import add_paths, check_scenario
 
 
@@ -50,6 +51,44 @@ def test_a_model_hears_the_same_across_the_date_line(catalogue):
     for key, values in heard[0].items():
         # The centre is rounded to 0.001 degrees.
         np.testing.assert_allclose(heard[1][key], values, atol=2e-3, err_msg=key)
+
+
+def test_a_non_ergodic_model_is_the_same_across_the_date_line():
+    _, table = simulate_catalogue(25, seed=3, workers=1)
+    ln_fas = np.random.default_rng(0).standard_normal((len(table), 1))
+    # A field of the stations, so that there is something to learn.
+    ln_fas += np.sin(30.0 * table[["station_longitude_deg"]].to_numpy())
+    train, test = (
+        table["source_id"].isin(table["source_id"].unique()[part])
+        for part in (slice(5, None), slice(5))
+    )
+    found = []
+    for degrees in (0.0, 302.2):
+        there = moved(table, degrees)
+        model = NonErgodicFAS(n_functions=64).fit(there[train], ln_fas[train], (5.0,))
+        found.append((model.predict(there[test]), model.terms(there[test])))
+    (here, terms), (there, others) = found
+    assert np.ptp(terms["site"].mean) > 0.5
+    # ObsPy's distances of the two agree within 2 cm.
+    np.testing.assert_allclose(there.mean, here.mean, atol=1e-5)
+    np.testing.assert_allclose(there.sd, here.sd, rtol=1e-5)
+    for name, term in terms.items():
+        np.testing.assert_allclose(others[name].mean, term.mean, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(others[name].sd, term.sd, atol=1e-5, err_msg=name)
+
+
+def test_correlation_between_receivers_is_the_same_across_the_date_line(catalogue):
+    waveforms, table = catalogue
+    found = []
+    for degrees in (0.0, 302.2):
+        there = moved(table, degrees)
+        model = EvolutionaryCGM()
+        model.fit_normalisation(waveforms, there)
+        receivers = model.features(waveforms, there)["receiver"].numpy()
+        found.append(np.linalg.norm(receivers[:, None] - receivers, axis=-1))
+    assert found[0].max() < 300.0
+    # The centre is rounded to 0.001 degrees, which moves all receivers together.
+    np.testing.assert_allclose(found[1], found[0], atol=2e-3)
 
 
 def test_south_negative_elevations_and_above_sea_level(catalogue):

@@ -140,6 +140,41 @@ def test_rows_without_a_value_are_left_out(dataset, caplog, column):
     assert "1 records left out: without a magnitude, time" in caplog.text
 
 
+def two_instruments(**flags):
+    """Return records of two stations, the first with two instruments."""
+    same = {"source_id": "event0", "station_code": "S0"}
+    return [
+        (a_row(i, **(same if i < 2 else {}), **{name: flag[i] for name, flag in flags.items()}), x)
+        for i, x in enumerate(noise(seed=seed) for seed in range(3))
+    ]
+
+
+@pytest.mark.parametrize("no", [False, "False", 0])
+def test_the_primary_instrument_counts(dataset, caplog, no):
+    records = two_instruments(trace_is_primary=[no, True, True])
+    waveforms, scenario = read_records(dataset(*records), **LIKE)
+    np.testing.assert_array_equal(waveforms, [records[1][1], records[2][1]])
+    (reason,) = scenario.attrs["left_out"]
+    assert scenario.attrs["left_out"] == {reason: 1}
+    assert f"1 records left out: {reason}" in caplog.text
+    assert "not of the primary instrument" in reason
+    assert "share event and station" not in caplog.text
+
+
+@pytest.mark.parametrize("flags", [{}, {"trace_is_primary": [np.nan, True, True]}])
+def test_without_a_flag_every_instrument_counts_and_it_is_said(dataset, caplog, flags):
+    waveforms, scenario = read_records(dataset(*two_instruments(**flags)), **LIKE)
+    assert len(waveforms) == 3
+    assert scenario.attrs["left_out"] == {}
+    assert "2 records share event and station with another one; all of them count" in caplog.text
+
+
+def test_stations_without_a_code_are_not_taken_for_one(dataset, caplog):
+    rows = [a_row(i, source_id="event0", station_code="") for i in range(2)]
+    assert len(read_records(dataset(*((row, noise()) for row in rows)), **LIKE)[0]) == 2
+    assert "share event and station" not in caplog.text
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_nan_and_constant_traces_are_named(dataset, caplog, value):
     broken = noise()
@@ -209,8 +244,10 @@ def test_recorded_motion(bay_area_records, caplog):
     with pytest.raises(DatasetError, match="2 of 31 records are NaN or constant"):
         read_records(bay_area_records, RATE, "ZNE", -5.0, 6000)
     waveforms, scenario = read_records(bay_area_records, RATE, "ZNE", -5.0, 6000, skip_bad=True)
-    assert waveforms.shape == (26, 3, 6000)
+    assert waveforms.shape == (24, 3, 6000)
+    assert "2 records left out: not of the primary instrument" in caplog.text
     assert "3 records left out: not covering the window, or with a gap" in caplog.text
+    assert not scenario.duplicated(["source_id", "station_code"]).any()
     # SeisBench's own P samples: the peak comes after P, and what is before it is quieter.
     picked = scenario.trace_p_arrival_sample.notna().to_numpy()
     for record, p in zip(waveforms[picked], scenario.trace_p_arrival_sample[picked], strict=True):

@@ -107,7 +107,7 @@ def summarise(
     dataset = open_dataset(folder, sampling_rate, component_order)
     metadata = dataset.metadata
     with _Messages() as said:
-        rows = usable_rows(metadata, component_order)
+        rows, _ = usable_rows(metadata, component_order)
         covered = rows[_covers(metadata, sampling_rate, start_offset_s, n_samples)[rows]]
     table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
     lines = [

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cgmgm_seis.datasets.summary import Summary
 from cgmgm_seis.datasets.windows import SPLITS
-from cgmgm_seis.regions import middle_longitude, unwrapped_longitude
+from cgmgm_seis.regions import longitude_label, middle_longitude, unwrapped_longitude
 
 SPLIT_COLOURS = {"train": "#2274a5", "dev": "#b8860b", "test": "#c1440e"}
 PAGE_INCHES = (8.27, 11.69)
@@ -92,7 +92,7 @@ def _map(axes: Axes, table: pd.DataFrame) -> None:
         )
     latitude = float(table["source_latitude_deg"].mean())
     axes.set_aspect(1.0 / max(np.cos(np.radians(latitude)), 0.05), adjustable="datalim")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{(value + 180.0) % 360.0 - 180.0:.6g}")
+    axes.xaxis.set_major_formatter(longitude_label)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("Longitude (°)", fontsize=9)
     axes.set_ylabel("Latitude (°)", fontsize=9)

@@ -301,7 +301,8 @@ def regional_travel_times(
         If the velocity model cannot.
     """
     metadata = open_dataset(dataset, model.sampling_rate, model.component_order).metadata
-    table = add_paths(metadata.iloc[usable_rows(metadata, model.component_order)])
+    rows, _ = usable_rows(metadata, model.component_order)
+    table = add_paths(metadata.iloc[rows])
     # A tenth more, so that a scenario a little outside does not extrapolate.
     return TravelTimeTable.covering(
         velocity_model,

@@ -23,6 +23,11 @@ CODE_COLUMNS = ("station_network_code", "station_code", "station_location_code")
 # SeisBench's own columns, which do not describe the cut record.
 BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+# Of the records of an event at a station, the one whose flag is true counts.
+PRIMARY = "trace_is_primary"
+NOT_PRIMARY = f"not of the primary instrument of their event and station ({PRIMARY})"
+PAIR_COLUMNS = ["source_id", "station_network_code", "station_code"]
+_FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 # So many seconds without any motion, at an end or within, are filling, not recording.
 GAP_S = 1.0
 
@@ -80,8 +85,10 @@ def read_records(
     """Read the records of a data set that cover a window around the origin time.
 
     Records are cut to the window, to the nearest sample, and never padded: those that do not
-    cover it, lack a component or a coordinate are left out, and their number is logged.  Other
-    sampling rates are resampled by SeisBench, which is logged too.
+    cover it, lack a component or a coordinate are left out, as are those that `PRIMARY` says are
+    of a second instrument, and their number is logged.  Without that column all instruments of a
+    station count; records that share event and station are counted in the log.  Other sampling
+    rates are resampled by SeisBench, which is logged too.
 
     Parameters
     ----------
@@ -106,7 +113,8 @@ def read_records(
         Velocity in m/s, float32, shape (record, component, sample).
     scenario : pandas.DataFrame
         Scenario table, one row a record, with all other columns of the data set; those that
-        end in ``_sample`` count from the start of the window.
+        end in ``_sample`` count from the start of the window.  ``attrs["left_out"]`` holds the
+        number of records left out by reason.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def _read(
     """Read and check every record; return where they are, themselves, and their scenario."""
     dataset = open_dataset(dataset, sampling_rate, component_order)
     metadata = dataset.metadata
-    rows = usable_rows(metadata, component_order)
+    rows, left_out = usable_rows(metadata, component_order)
     firsts = first_samples(metadata, sampling_rate, start_offset_s)
     _say_resampled(metadata.iloc[rows], sampling_rate)
 
@@ -186,7 +194,9 @@ def _read(
             f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); every sample must be a "
             f"recorded one, --skip-bad (skip_bad=True) leaves them out."
         )
-    _say_dropped({"NaN or constant": len(bad), "not covering the window, or with a gap": uncovered})
+    left_out |= say_left_out(
+        {"NaN or constant": len(bad), "not covering the window, or with a gap": uncovered}
+    )
     if not kept:
         raise DatasetError(
             f"0 of {len(metadata)} records cover {start_offset_s:g} s to "
@@ -195,6 +205,14 @@ def _read(
         )
     scenario = _scenario(kept, np.array(starts), sampling_rate)
     scenario = scenario.assign(trace_component_order=component_order, trace_npts=n_samples)
+    scenario.attrs["left_out"] = left_out
+    if repeated := repeated_records(scenario):
+        logger.warning(
+            "%d records share event and station with another one; all of them count (the column "
+            "%s can say which one does).",
+            repeated,
+            PRIMARY,
+        )
     lazy = LazyWaveforms(dataset, np.array(kept_rows), np.array(starts), n_samples)
     return lazy, waveforms, scenario
 
@@ -303,20 +321,52 @@ def restore_codes(dataset: WaveformDataset) -> None:
         dataset.metadata[column] = codes[column].to_numpy()
 
 
-def usable_rows(metadata: pd.DataFrame, component_order: str) -> NDArray[np.intp]:
-    """Return the rows with all values and components; say how many have not."""
+def usable_rows(
+    metadata: pd.DataFrame, component_order: str
+) -> tuple[NDArray[np.intp], dict[str, int]]:
+    """Return the rows that can be used, and say and return how many cannot, by reason.
+
+    Usable rows have all values and components and are of a primary instrument.
+    """
     known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
         known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
     known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
     complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
-    _say_dropped(
+    primary = primary_records(metadata)
+    left_out = say_left_out(
         {
             "without a magnitude, time, rate or possible coordinates": int((~known).sum()),
             f"without all of the components {component_order}": int((known & ~complete).sum()),
+            NOT_PRIMARY: int((known & complete & ~primary).sum()),
         }
     )
-    return np.flatnonzero(known & complete)
+    return np.flatnonzero(known & complete & primary), left_out
+
+
+def primary_records(metadata: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell which records are of the primary instrument of their event and station.
+
+    Those are all whose `PRIMARY` is not false: without the column, or a value in it, nobody knows
+    which of several instruments to take.
+    """
+    return ~flagged(metadata, PRIMARY, False)
+
+
+def repeated_records(scenario: pd.DataFrame) -> int:
+    """Count the records that share event and station with another one; 0 without names."""
+    if not set(PAIR_COLUMNS) <= set(scenario):
+        return 0
+    named = scenario[scenario["station_code"].notna() & (scenario["station_code"] != "")]
+    return int(named.duplicated(PAIR_COLUMNS, keep=False).sum())
+
+
+def flagged(metadata: pd.DataFrame, column: str, flag: bool = True) -> NDArray[np.bool_]:
+    """Tell which rows have a flag of this value; a missing one has neither."""
+    if column not in metadata:
+        return np.zeros(len(metadata), bool)
+    known = metadata[column].astype("string").str.lower().map(_FLAGS)
+    return np.asarray(known.eq(flag).fillna(False), bool)
 
 
 def first_samples(
@@ -377,7 +427,9 @@ def _say_resampled(metadata: pd.DataFrame, sampling_rate: float) -> None:
         )
 
 
-def _say_dropped(reasons: dict[str, int]) -> None:
-    for reason, count in reasons.items():
-        if count:
-            logger.warning("%d records left out: %s.", count, reason)
+def say_left_out(reasons: dict[str, int]) -> dict[str, int]:
+    """Log how many records were left out, by reason, and return the reasons that there were."""
+    found = {reason: count for reason, count in reasons.items() if count}
+    for reason, count in found.items():
+        logger.warning("%d records left out: %s.", count, reason)
+    return found

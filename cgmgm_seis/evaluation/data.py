@@ -8,7 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, open_dataset, read_records
+from cgmgm_seis.datasets.windows import (
+    NEEDED_COLUMNS,
+    NOT_PRIMARY,
+    flagged,
+    open_dataset,
+    primary_records,
+    read_records,
+    say_left_out,
+)
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.seeding import generator
@@ -62,7 +70,8 @@ def read_split(
     metadata = view.metadata
     wanted = _in_split(metadata, split)
     if max_records is not None:
-        wanted &= _some_events(metadata["source_id"].astype(str), wanted, max_records, seed)
+        events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
+        wanted &= _some_events(events, counted, max_records, seed)
     view.filter(wanted)
     return read_records(
         view,
@@ -128,17 +137,19 @@ def read_windows(
     waveforms : numpy.ndarray
         Float32, shape (record, component, sample), cut to the shortest record.
     metadata : pandas.DataFrame
-        One row a record.
+        One row a record; ``attrs["left_out"]`` as of `cgmgm_seis.datasets.windows.read_records`.
 
     Raises
     ------
     DatasetError
-        If no record is left; those with samples that are not finite are left out.
+        If no record is left; those of a second instrument, or with samples that are not finite,
+        are left out.
     """
     view = _opened(dataset, component_order)
     view.sampling_rate, view.dimension_order = sampling_rate, "NCW"
     view.missing_components = "pad"
-    view.filter(_in_split(view.metadata, split))
+    wanted, primary = _in_split(view.metadata, split), primary_records(view.metadata)
+    view.filter(wanted & primary)
     n_records = min(len(view), max_records or len(view))
     records, kept = [], []
     for row in range(n_records):
@@ -146,22 +157,23 @@ def read_windows(
         if waveforms.size and np.isfinite(waveforms).all():
             records.append(waveforms.astype(np.float32))
             kept.append(row)
-    if n_records - len(kept):
-        logger.warning("%d records left out: empty or not finite.", n_records - len(kept))
+    left_out = say_left_out(
+        {
+            NOT_PRIMARY: int((wanted & ~primary).sum()),
+            "empty or not finite": n_records - len(kept),
+        }
+    )
     if not kept:
         raise DatasetError(f"0 of {n_records} records have finite samples; at least one must.")
     n_samples = min(record.shape[1] for record in records)
     metadata = view.metadata.iloc[kept].reset_index(drop=True)
+    metadata.attrs["left_out"] = left_out
     return np.stack([record[:, :n_samples] for record in records]), metadata
 
 
 def calibrated(scenario: pd.DataFrame) -> NDArray[np.bool_]:
     """Tell which records have amplitudes to trust: those not flagged `APPROXIMATE`."""
-    if APPROXIMATE not in scenario:
-        return np.ones(len(scenario), bool)
-    flags = scenario[APPROXIMATE].astype("string").str.lower()
-    trusted: NDArray[np.bool_] = ~flags.isin(["true", "1", "1.0"]).to_numpy(bool)
-    return trusted
+    return ~flagged(scenario, APPROXIMATE)
 
 
 def _opened(dataset: WaveformDataset | str | Path, component_order: str) -> WaveformDataset:
@@ -198,7 +210,7 @@ def _some_events(
     sizes = events[wanted].value_counts().sort_index()
     sizes = sizes.iloc[generator(seed, "events").permutation(len(sizes))]
     fitting = sizes.cumsum() <= max_records
-    if not fitting.iloc[0]:
+    if not fitting.iloc[:1].all():
         raise DatasetError(
             f"At most {max_records} record(s) are wanted, but the first event drawn has "
             f"{sizes.iloc[0]}; whole events are read."

@@ -16,6 +16,7 @@ from cgmgm_seis.evaluation.figures import (
     short,
     title,
 )
+from cgmgm_seis.regions import longitude_label, middle_longitude, unwrapped_longitude
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +25,7 @@ LEAST_DEG = 0.3
 
 
 def plot_maps(places: pd.DataFrame) -> Figure:
-    """Draw the bias of every station and every event on maps.
+    """Draw the bias of every station and every event on maps; across the date line in one piece.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def plot_maps(places: pd.DataFrame) -> Figure:
     """
     _, kind = main_of(places)
     own = places[places["measure"] == f"{kind} {MAP_FREQUENCY:g} Hz"]
+    around = middle_longitude(own["longitude_deg"])
+    own = own.assign(longitude_deg=unwrapped_longitude(own["longitude_deg"], around))
     generators = generators_of(places)
     kinds = ("station", "event")
     latitude, longitude = own["latitude_deg"], own["longitude_deg"]
@@ -47,6 +50,11 @@ def plot_maps(places: pd.DataFrame) -> Figure:
     figure, panels = new_panels(
         len(kinds), len(generators), (width * len(generators) + 1.9, 9.0), sharex=True, sharey=True
     )
+    # The plain constrained layout puts panels of a fixed shape too far to one side.
+    figure.set_layout_engine("compressed")
+    middle = [0.5 * (values.min() + values.max()) for values in (longitude, latitude)]
+    panels[0, 0].set_xlim(middle[0] - half_width, middle[0] + half_width)
+    panels[0, 0].set_ylim(middle[1] - half_height, middle[1] + half_height)
     limit = max(float(own["bias"].abs().quantile(0.95)), 0.1)
     norm = TwoSlopeNorm(0.0, -limit, limit)
     for which, row in zip(kinds, panels, strict=True):
@@ -68,11 +76,9 @@ def plot_maps(places: pd.DataFrame) -> Figure:
             plot_coastlines(axes)
             title(axes, f"{which}s: {short(name)}")
             axes.xaxis.set_major_locator(MaxNLocator(3))
+            axes.xaxis.set_major_formatter(longitude_label)
             axes.yaxis.set_major_locator(MaxNLocator(5))
         row[0].set_ylabel("Latitude (°)")
-    middle = [0.5 * (values.min() + values.max()) for values in (longitude, latitude)]
-    panels[0, 0].set_xlim(middle[0] - half_width, middle[0] + half_width)
-    panels[0, 0].set_ylim(middle[1] - half_height, middle[1] + half_height)
     for axes in panels[-1]:
         axes.set_xlabel("Longitude (°)")
     figure.colorbar(

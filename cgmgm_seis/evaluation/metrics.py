@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.windows import repeated_records
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.draws import is_simulated
 from cgmgm_seis.evaluation.judging import Judged
@@ -64,6 +65,8 @@ def evaluation_of(
             "split": split if "split" in scenario else "all records",
             "records": len(scenario),
             "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
+            "left_out": scenario.attrs.get("left_out", {}),
+            "sharing_event_and_station": repeated_records(scenario),
             "simulated": is_simulated(scenario),
         },
         **settings,

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.contents import sections
-from cgmgm_seis.evaluation.tables import Evaluation
+from cgmgm_seis.evaluation.tables import Evaluation, said_of_records
 from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.provenance import versions
 
@@ -118,6 +118,7 @@ def _head(evaluation: Evaluation, command: Sequence[str]) -> str:
         f"<p>{m['dataset']['records']} {kind} records{events}, split "
         f"{escape(str(m['dataset']['split']))}; {m['n_realizations']} realizations of each, "
         f"seed {m['seed']}. Logarithms are natural; residuals are generated minus recorded.</p>",
+        *(f"<p>{escape(sentence)}</p>" for sentence in said_of_records(m["dataset"])),
     ]
     if m["dataset"]["simulated"]:
         parts.append(

@@ -50,7 +50,8 @@ class Evaluation:
         parts = [
             f"{m['dataset']['name']}, split {m['dataset']['split']}: "
             f"{m['dataset']['records']} records of {m['dataset']['events'] or 'unknown'} events, "
-            f"{m['n_realizations']} realizations, seed {m['seed']}"
+            f"{m['n_realizations']} realizations, seed {m['seed']}",
+            *said_of_records(m["dataset"]),
         ]
         if "measures" in self.tables:
             table = self.tables["measures"]
@@ -73,6 +74,17 @@ PRINTED = {
     "discriminator": "Discriminator: |accuracy - 0.5|, smaller is better",
     "distributions": "Frechet distance of log spectrograms, ln units a cell",
 }
+
+
+def said_of_records(dataset: Mapping[str, Any]) -> list[str]:
+    """Return sentences on the records that were left out, or that share event and station."""
+    sentences = []
+    if dataset["left_out"]:
+        reasons = "; ".join(f"{count} {reason}" for reason, count in dataset["left_out"].items())
+        sentences.append(f"Records left out: {reasons}.")
+    if repeated := dataset["sharing_event_and_station"]:
+        sentences.append(f"{repeated} records share event and station; all of them count.")
+    return sentences
 
 
 def measures_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:

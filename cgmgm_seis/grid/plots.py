@@ -17,7 +17,7 @@ from PIL import Image
 
 from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
-from cgmgm_seis.regions import unwrapped_longitude
+from cgmgm_seis.regions import longitude_label, unwrapped_longitude
 from cgmgm_seis.stations import bay_area_stations
 
 AMPLITUDES, SCATTER = "magma_r", "viridis"
@@ -166,6 +166,7 @@ def draw_background(axes: Axes, region: Sequence[float]) -> None:
         markersize=3.5,
         markeredgewidth=0.5,
     )
+    axes.xaxis.set_major_formatter(longitude_label)
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
     axes.set_aspect(1.0 / np.cos(np.radians(0.5 * (south + north))))

@@ -61,6 +61,23 @@ def test_some_events_are_read_whole(catalogue, records):
     assert len(chosen) > 1
 
 
+def test_second_instruments_are_no_records(catalogue, records, caplog):
+    dataset = WaveformDataset(catalogue)
+    metadata, event = dataset.metadata, records[1]["source_id"].value_counts().idxmax()
+    in_event = (metadata["source_id"].astype(str) == event).to_numpy()
+    metadata["trace_is_primary"] = ~(in_event & (np.cumsum(in_event) > 2))
+    second = int(in_event.sum()) - 2
+    _, scenario = read_split(dataset, WINDOW)
+    (number,) = scenario.attrs["left_out"].values()
+    assert (number, len(scenario)) == (second, len(records[1]) - second)
+    # Those that are left out fill no room among so many records.
+    _, some = read_split(dataset, WINDOW, max_records=len(scenario))
+    assert some["trace_name"].tolist() == scenario["trace_name"].tolist()
+    _, windows = read_windows(dataset, "ZNE", 100.0)
+    assert windows["trace_name"].tolist() == scenario["trace_name"].tolist()
+    assert caplog.text.count(f"{second} records left out: not of the primary instrument") == 3
+
+
 def test_an_event_that_does_not_fit_is_refused(catalogue, records):
     smallest = records[1]["source_id"].value_counts().min()
     with pytest.raises(DatasetError, match="whole events are read"):

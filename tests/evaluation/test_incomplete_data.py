@@ -13,6 +13,8 @@ from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm import CGMGM
 
+PAIR = ["source_id", "station_code"]
+
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 
@@ -30,6 +32,30 @@ def test_approximate_amplitudes_are_left_out_counted_and_named(catalogue, record
     assert first not in set(found.tables["records"]["source_id"])
     assert first in set(found.tables["pick_records"]["source_id"])
     assert found.metrics["generators"]["a"]["picks"]["P"]["records"] == len(scenario)
+
+
+def test_second_instruments_do_not_count_twice(catalogue, records, tmp_path, stub_picker):
+    dataset = WaveformDataset(catalogue)
+    metadata, event = dataset.metadata, records[1]["source_id"].value_counts().idxmax()
+    first, other = np.flatnonzero(metadata["source_id"].astype(str) == event)[:2]
+    for column in ("station_network_code", "station_code"):
+        metadata.loc[other, column] = metadata.loc[first, column]
+    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    assert found.metrics["dataset"]["sharing_event_and_station"] == 2
+    assert "2 records share event and station; all of them count." in str(found)
+    metadata["trace_is_primary"] = np.arange(len(metadata)) != other
+    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    n_records = len(records[1]) - 1
+    assert found.metrics["dataset"]["records"] == n_records
+    assert found.metrics["dataset"]["sharing_event_and_station"] == 0
+    assert list(found.metrics["dataset"]["left_out"].values()) == [1]
+    for table in ("records", "pick_records"):
+        own = found.tables[table].query("generator == 'a'")
+        assert len(own[PAIR].drop_duplicates()) == n_records
+    said = "Records left out: 1 not of the primary instrument"
+    assert said in str(found)
+    write_evaluation(tmp_path / "report", found)
+    assert said in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_without_amplitudes_only_picks_and_shapes_are_left(catalogue, records, stub_picker):
@@ -141,6 +167,8 @@ def test_real_records_give_every_table_but_those_they_cannot(
     found = evaluate({"tiny": tiny_model}, bay_area_records, skip_bad=True, **settings)
     assert {"measures", "picks", "places", "ground_motion_models"} <= set(found.tables)
     assert "amplitudes of some records" in found.metrics["not_available"]
+    assert list(found.metrics["dataset"]["left_out"].values()) == [2, 2, 3]
+    assert not found.scenario.duplicated(PAIR).any()
     recorded = found.metrics[RECORDED]["picks"]
     assert recorded["P"]["picked"] > 0.9
     assert abs(recorded["P"]["minus_onset_median_s"]) < 0.1

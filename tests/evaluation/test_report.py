@@ -141,6 +141,18 @@ def test_maps_show_the_coast_below_the_symbols(found):
         assert len(symbols.get_offsets()) > 3
 
 
+@pytest.mark.parametrize("share", [0.2, 1.0, 3.0])
+def test_maps_of_any_shape_are_in_the_middle(found, share):
+    places = found.tables["places"]
+    longitude = -122.0 + share * (places["longitude_deg"] + 122.0)
+    figure = plot_maps(places.assign(longitude_deg=longitude))
+    figure.draw_without_rendering()
+    drawn = figure.get_tightbbox()
+    left, right = drawn.x0, figure.get_figwidth() - drawn.x1
+    assert min(left, right) > 0.0
+    assert left == pytest.approx(right, abs=0.15)  # inches
+
+
 def test_pit_histograms_are_densities(found):
     for axes in plot_pit(found.tables["pit"]).axes:
         values, edges, _ = axes.patches[0].get_data()
