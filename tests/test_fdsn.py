@@ -159,6 +159,15 @@ def test_another_request_needs_another_folder(client, tmp_path):
         download(client, REQUEST, tmp_path / "mine")
 
 
+def test_another_catalogue_needs_another_folder(client, tmp_path):
+    """The catalogue of before may be given again; others would be passed over without a word."""
+    download(client, REQUEST, tmp_path)
+    kept = obspy.read_events(tmp_path / "events.xml")
+    assert download(client, REQUEST, tmp_path, events=kept) == []
+    with pytest.raises(OutputError, match=r"download of 2 event\(s\) without quakeml"):
+        download(client, REQUEST, tmp_path, events=obspy.read_events())
+
+
 def test_requests_keep_their_distance(server, tmp_path):
     slow = PoliteClient(server.url, pause_s=0.2, tries=1)
     download(slow, REQUEST, tmp_path / "raw")

@@ -288,8 +288,11 @@ def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | No
     ------
     DatasetError
         If there are no events, or the server fails for good.
+    OutputError
+        If the archive holds another catalogue than one's own.
     """
     if archive.has_events:
+        archive.check_events(events)
         return
     request = archive.request
     catalog = client.events(request) if events is None else events

@@ -126,6 +126,18 @@ class RawArchive:
         """Keep a catalogue."""
         _write(self.folder / EVENTS_FILE, catalog, "QUAKEML")
 
+    def check_events(self, catalog: Catalog | None) -> None:
+        """Raise `OutputError` where a catalogue, if given, is not the one that is kept."""
+        if catalog is None:
+            return
+        kept = {str(event.resource_id) for event in read_catalog(self.folder / EVENTS_FILE)}
+        new = {str(event.resource_id) for event in catalog} - kept
+        if new:
+            raise OutputError(
+                f"{self.folder} holds a download of {len(kept)} event(s) without "
+                f"{min(new)}; another folder is needed."
+            )
+
     def write_stations(self, inventory: Inventory) -> None:
         """Keep station metadata."""
         _write(self.folder / STATIONS_FILE, inventory, "STATIONXML")
