@@ -110,7 +110,9 @@ def check_ranges(
         At the first such column, unless `extrapolate` is set.
     """
     messages = []
-    for column, (low, high) in ranges.items():
+    for column, (least, high) in ranges.items():
+        # Right above a source is no other world; too near is what the hypocentral distance says.
+        low = 0.0 if column == "path_ep_distance_km" else least
         values = _continuous(table, column, 0.5 * (low + high))
         outside = ~((values >= low) & (values <= high))
         if not outside.any():

@@ -59,3 +59,15 @@ def test_nan_is_never_inside(table):
     ranges = training_ranges(table)
     with pytest.raises(RangeError, match="nan"):
         check_ranges(table.assign(source_depth_km=np.nan), ranges)
+
+
+def test_right_above_the_source_is_inside():
+    """An epicentral distance has no least value; a hypocentral one has."""
+    near = from_points(4.0, (37.9, -122.1), [(37.9, -122.1)])
+    far = from_points(4.0, (37.9, -122.1), [(37.89, -122.1), (38.0, -121.9)])
+    ranges = training_ranges(far) | {"station_latitude_deg": [37.8, 38.0]}
+    ranges |= {"station_longitude_deg": [-123.0, -121.0], "path_hyp_distance_km": [7.0, 50.0]}
+    assert near["path_ep_distance_km"].item() < ranges["path_ep_distance_km"][0]
+    assert check_ranges(near, ranges) == []
+    with pytest.raises(RangeError, match=r"path_hyp_distance_km = 8 .* 9 to 50"):
+        check_ranges(near, ranges | {"path_hyp_distance_km": [9.0, 50.0]})
