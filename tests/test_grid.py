@@ -266,16 +266,11 @@ def test_all_files_of_a_job(job, tmp_path):
 
     fields = pd.read_csv(tmp_path / "out/gmf_data.csv")
     sites = pd.read_csv(tmp_path / "out/sitemesh.csv")
-    assert fields.columns.tolist() == [
-        "event_id",
-        "gmv_PGA",
-        "gmv_PGV",
-        "gmv_SA(0.3)",
-        "custom_site_id",
-    ]
+    assert fields.columns.tolist() == ["site_id", "event_id", "gmv_PGA", "gmv_PGV", "gmv_SA(0.3)"]
     assert sites.columns.tolist() == ["custom_site_id", "lon", "lat"]
-    assert len(fields) == 24 and set(fields["custom_site_id"]) == set(sites["custom_site_id"])
-    one = fields[(fields["event_id"] == 1) & (fields["custom_site_id"] == "A000B")]
+    assert sites["custom_site_id"].tolist() == job.nodes.table(0, 12)["station_code"].tolist()
+    assert fields["site_id"].tolist() == np.repeat(range(12), 2).tolist()
+    one = fields[(fields["event_id"] == 1) & (fields["site_id"] == 11)]
     assert one["gmv_SA(0.3)"].item() == pytest.approx(np.exp(psa[1] + LN_G), rel=1e-3)
     # 1 g is 9.80665 m/s2.
     assert np.exp(np.log(9.80665) + LN_G) == pytest.approx(1.0)

@@ -1,7 +1,8 @@
 """Ground-motion fields for OpenQuake's scenario calculations with `gmfs_file` and `sites_csv`.
 
-The columns are those the engine exports and reads (engine 3.12 and later): ``event_id, gmv_<IMT>
-.., custom_site_id`` and ``custom_site_id, lon, lat``.  PGA and SA are in g, PGV in cm/s.
+The columns are ``site_id, event_id, gmv_<IMT> ..`` and ``custom_site_id, lon, lat``; a site's
+number is its row in the second file.  The engine also finds sites by name, but searches all fields
+for each of them, which takes days for a million nodes.  PGA and SA are in g, PGV in cm/s.
 """
 
 from collections.abc import Iterable
@@ -51,7 +52,7 @@ class OpenQuakeFiles:
                     if kind == "psa"
                     else [kind.upper()]
                 )
-        self.header = ",".join(["event_id", *(f"gmv_{name}" for name in names), "custom_site_id"])
+        self.header = ",".join(["site_id", "event_id", *(f"gmv_{name}" for name in names)])
 
     def __enter__(self) -> "OpenQuakeFiles":
         self.fields: TextIO = (self.folder / GMF_FILE).open("w")
@@ -78,9 +79,9 @@ class OpenQuakeFiles:
             names, table["station_longitude_deg"], table["station_latitude_deg"], strict=True
         )
         self.sites.writelines(f"{name},{lon:.5f},{lat:.5f}\n" for name, lon, lat in rows)
-        for name, node in zip(names, motion, strict=True):
+        for site, node in enumerate(motion, first):
             self.fields.writelines(
-                f"{event},{','.join(f'{value:.5E}' for value in numbers)},{name}\n"
+                f"{site},{event},{','.join(f'{value:.5E}' for value in numbers)}\n"
                 for event, numbers in enumerate(node.tolist())
             )
 

@@ -1,0 +1,79 @@
+"""OpenQuake's engine reads the ground-motion fields: losses against a calculation by hand."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cgmgm_seis.grid.measures import Measures
+from cgmgm_seis.grid.nodes import read_nodes
+from cgmgm_seis.grid.openquake import OpenQuakeFiles
+
+# Two kinds of building lose as much of their value as the ground's acceleration is of g.
+FUNCTION = """<vulnerabilityFunction id="{}" dist="LN">
+<imls imt="{}">0.0001 1</imls><meanLRs>0.0001 1</meanLRs><covLRs>0 0</covLRs>
+</vulnerabilityFunction>"""
+NRML = '<nrml xmlns="http://openquake.org/xmlns/nrml/0.5">{}</nrml>'
+JOB = """[general]
+description = losses of a portfolio
+calculation_mode = scenario_risk
+gmfs_file = gmf_data.csv
+sites_csv = sitemesh.csv
+exposure_file = exposure.xml
+structural_vulnerability_file = vulnerability.xml
+export_dir = results
+"""
+
+
+def test_losses_are_those_of_the_fields(tmp_path):
+    """Sites in no order, three events, PGA and SA(0.3) of five columns: to 5 digits of the CSV."""
+    pytest.importorskip("openquake.engine", reason="OpenQuake's engine is not installed")
+    (tmp_path / "stations.csv").write_text("lon,lat\n-122,38\n-122.4,37.7\n-122.3,37.9\n")
+    nodes = read_nodes(tmp_path / "stations.csv")
+    measures = Measures("ZNE", 100.0, ("pga", "pgv", "psa"), periods=(0.1, 0.3, 1.0))
+    shape = (3, 3, measures.n_series)
+    values = np.random.default_rng(0).uniform(-4.0, 1.0, shape).astype(np.float32)
+    with OpenQuakeFiles(tmp_path, nodes, measures) as files:
+        files.write(0, values[:2])
+        files.write(2, values[2:])
+    write_portfolio(tmp_path)
+    own = {"HOME": str(tmp_path), "OQ_DATADIR": str(tmp_path / "oqdata"), "OQ_DISTRIBUTE": "no"}
+    done = subprocess.run(
+        [sys.executable, "-m", "openquake.commands", "run", "job.ini", "--exports", "csv"],
+        cwd=tmp_path,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (table,) = (tmp_path / "results").glob("risk_by_event_*.csv")
+    losses = pd.read_csv(table, comment="#").set_index("event_id")["loss"].sort_index()
+    pga, psa = (values[..., measures.slices[kind]].astype(float) for kind in ("pga", "psa"))
+    wanted = (1000.0 * np.exp(pga[0, :, 0]) + 5000.0 * np.exp(psa[2, :, 1])) / 9.80665
+    np.testing.assert_allclose(losses, wanted, rtol=2e-5)
+
+
+def write_portfolio(folder):
+    """Write a stiff building near the first site, a soft one near the third, and the job."""
+    (folder / "job.ini").write_text(JOB)
+    (folder / "exposure.csv").write_text(
+        "id,lon,lat,taxonomy,number,structural\n"
+        "a,-122.01,38.0,stiff,1,1000\nb,-122.3,37.91,soft,1,5000\n"
+    )
+    (folder / "exposure.xml").write_text(
+        NRML.format(
+            '<exposureModel id="portfolio" category="buildings"><description/><conversions>'
+            '<costTypes><costType name="structural" type="aggregated" unit="USD"/></costTypes>'
+            "</conversions><assets>exposure.csv</assets></exposureModel>"
+        )
+    )
+    (folder / "vulnerability.xml").write_text(
+        NRML.format(
+            '<vulnerabilityModel id="losses" assetCategory="buildings" lossCategory="structural">'
+            f"<description/>{FUNCTION.format('stiff', 'PGA')}{FUNCTION.format('soft', 'SA(0.3)')}"
+            "</vulnerabilityModel>"
+        )
+    )
