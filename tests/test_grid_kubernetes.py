@@ -40,6 +40,6 @@ def test_parts_of_the_indexed_job_make_the_map_that_the_second_job_writes():
 
 def test_entrypoint_of_the_ray_job_is_a_command():
     yaml = pytest.importorskip("yaml")
-    job = yaml.safe_load((DOCS / "grid_kuberay.yaml").read_text())
+    _, job = yaml.safe_load_all((DOCS / "grid_kuberay.yaml").read_text())
     settings = grid.make_context("grid", arguments(job["spec"]["entrypoint"])).params
     assert settings["ray_address"] == "auto" and settings["realizations"] == 100

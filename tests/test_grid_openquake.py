@@ -40,10 +40,11 @@ def test_losses_are_those_of_the_fields(tmp_path):
         files.write(0, values[:2])
         files.write(2, values[2:])
     write_portfolio(tmp_path)
+    own = {"HOME": str(tmp_path), "OQ_DATADIR": str(tmp_path / "oqdata"), "OQ_DISTRIBUTE": "no"}
     done = subprocess.run(
         [sys.executable, "-m", "openquake.commands", "run", "job.ini", "--exports", "csv"],
         cwd=tmp_path,
-        env={**os.environ, "OQ_DISTRIBUTE": "no", "HOME": str(tmp_path)},
+        env={**os.environ, **own},
         capture_output=True,
         text=True,
     )
