@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgmgm_seis.errors import OutputError
+from cgmgm_seis.folders import write_file
 
 logger = logging.getLogger(__name__)
 
@@ -66,16 +66,8 @@ class Chunks:
             return
         buffer = BytesIO()
         np.savez(buffer, **dict[str, Any](arrays))
-        path = self._path(first, last)
-        temporary = path.with_suffix(".part")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(hashlib.sha256(buffer.getbuffer()).digest())
-            with temporary.open("ab") as file:
-                file.write(buffer.getbuffer())
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        content = buffer.getvalue()
+        write_file(self._path(first, last), hashlib.sha256(content).digest() + content)
 
     def discard(self, first: int, last: int) -> None:
         """Delete the arrays of rows `first` to `last`, if there are any."""

@@ -1,4 +1,4 @@
-"""Output folders that appear complete or not at all."""
+"""Output folders and files that appear complete or not at all."""
 
 import errno
 import glob
@@ -7,7 +7,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -81,6 +81,26 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
         if held is not None:
             os.close(held)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it: it is complete or absent.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _hold(folder: Path) -> int | None:

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.folders import write_file
 from cgmgm_seis.models.base import GroundMotionModel
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -147,26 +148,6 @@ class RunFolder:
                 f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
                 f"command with --resume (resume=True) goes on once it can."
             ) from error
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: it is complete or absent.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def check_place(folder: Path) -> None:

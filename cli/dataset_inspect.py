@@ -1,5 +1,6 @@
 """`cgmgm-seis dataset info` and `split`: what is in a data set, and who sees what of it."""
 
+from io import BytesIO
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ def info(
     """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
     from cgmgm_seis.datasets.summary import summarise
     from cgmgm_seis.errors import OutputError
+    from cgmgm_seis.folders import write_file
 
     show_messages(verbosity or 0)
     page = out or Path(f"{dataset.resolve().name}-info.png")
@@ -41,12 +43,9 @@ def info(
     if plot:
         from cgmgm_seis.datasets.summary_plots import plot_summary
 
-        temporary = page.with_name(f".{page.name}.part")
-        try:
-            plot_summary(summary).savefig(temporary, format=page.suffix[1:].lower())
-            temporary.replace(page)
-        finally:
-            temporary.unlink(missing_ok=True)
+        picture = BytesIO()
+        plot_summary(summary).savefig(picture, format=page.suffix[1:].lower())
+        write_file(page, picture.getvalue())
         click.echo(f"{page}: the page with map, magnitudes, spectra and signal-to-noise ratios")
 
 

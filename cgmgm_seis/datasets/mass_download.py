@@ -18,9 +18,10 @@ from tqdm import tqdm
 from cgmgm_seis.datasets.archive import KM_PER_DEGREE
 from cgmgm_seis.datasets.data_centres import DataCentre, near_data_centres
 from cgmgm_seis.datasets.fdsn import PoliteClient, fetch_events
-from cgmgm_seis.datasets.raw_archive import RawArchive, Request, replace_file
+from cgmgm_seis.datasets.raw_archive import RawArchive, Request
 from cgmgm_seis.datasets.records import epoch, reason_of
 from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.folders import write_file
 
 logger = logging.getLogger(__name__)
 _talk = logging.getLogger("obspy.clients.fdsn.mass_downloader")
@@ -177,7 +178,7 @@ def _close_event(path: Path, content: bytes, failures: dict[str, str]) -> None:
     """Keep the waveforms of an event, and who is to be asked again."""
     failed = path.with_suffix(FAILED)
     if failures:
-        replace_file(failed, (json.dumps(failures, indent=1) + "\n").encode())
+        write_file(failed, (json.dumps(failures, indent=1) + "\n").encode())
     if content or not (failures or path.is_file()):
         RawArchive.write_waveforms(path, content)
     if not failures:

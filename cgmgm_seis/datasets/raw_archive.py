@@ -13,6 +13,7 @@ from obspy import Catalog, Inventory, UTCDateTime
 
 from cgmgm_seis.datasets.records import MARGIN_S, read_catalog, read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
+from cgmgm_seis.folders import write_file
 from cgmgm_seis.regions import Region
 from cgmgm_seis.scenario import event_source
 
@@ -110,7 +111,7 @@ class RawArchive:
             raise OutputError(
                 f"{self.folder} exists already and holds no download; another name is needed."
             )
-        replace_file(path, (json.dumps(identity, indent=1) + "\n").encode())
+        write_file(path, (json.dumps(identity, indent=1) + "\n").encode())
 
     @property
     def has_events(self) -> bool:
@@ -163,7 +164,7 @@ class RawArchive:
     @staticmethod
     def write_waveforms(path: Path, content: bytes) -> None:
         """Keep MiniSEED of an event; an empty file of another name where there is none."""
-        replace_file(path if content else path.with_suffix(NO_DATA), content)
+        write_file(path if content else path.with_suffix(NO_DATA), content)
 
     @staticmethod
     def has_waveforms(path: Path) -> bool:
@@ -171,24 +172,7 @@ class RawArchive:
         return path.is_file() or path.with_suffix(NO_DATA).is_file()
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a whole file or none.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
 def _write(path: Path, content: Any, format: str) -> None:
     buffer = BytesIO()
     content.write(buffer, format=format)
-    replace_file(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())

@@ -11,6 +11,7 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
 from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.folders import write_file
 from cgmgm_seis.regions import middle_longitude
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.spatial import local_km
@@ -88,19 +89,8 @@ def split_dataset(
     for path, part in zip(paths, parts, strict=True):
         part["split"] = table["split"].to_numpy()[start : start + len(part)]
         start += len(part)
-        _replace(path, part)
+        write_file(path, part.to_csv(index=False).encode())
     return table
-
-
-def _replace(path: Path, table: pd.DataFrame) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        table.to_csv(temporary, index=False)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def station_split(

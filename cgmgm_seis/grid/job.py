@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import OutputError, ScenarioError
+from cgmgm_seis.folders import write_file
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
-from cgmgm_seis.grid.waveforms import ENCODINGS, FORMATS, waveform_files, waveform_names
+from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.pretrained import load_model
 
@@ -50,8 +51,7 @@ class GridJob:
     waveforms : bool
         Keep the records too.
     format, encoding : str
-        Of the records: "mseed", or "seisbench", a data set whose P and S are labelled; "float32",
-        or, of MiniSEED, "steim2": integers of `COUNTS_PER_M_S` or less a m/s.
+        Of the records, see `WaveformFiles`.
     movie : bool
         Keep the envelopes of realization 0.
     extrapolate : bool
@@ -83,18 +83,7 @@ class GridJob:
     def __post_init__(self) -> None:
         if self.n_realizations < 1:
             raise ScenarioError(f"n = {self.n_realizations} realizations are too few; 1 or more.")
-        if self.encoding not in ENCODINGS:
-            raise OutputError(
-                f"Encoding '{self.encoding}' is unknown; {' and '.join(ENCODINGS)} are known."
-            )
-        if self.format not in FORMATS:
-            raise OutputError(
-                f"Format '{self.format}' is unknown; {' and '.join(FORMATS)} are known."
-            )
-        if self.format == "seisbench" and self.encoding != "float32":
-            raise OutputError(
-                f"Format seisbench has no encoding '{self.encoding}'; float32 is its only one."
-            )
+        WaveformFiles(self.format, self.encoding)  # says what does not go together
         if self.measures.n_series == 0:
             raise ScenarioError("0 measures are left for this model; at least one is needed.")
 
@@ -119,6 +108,11 @@ class GridJob:
         """Finished tasks on disk."""
         return Chunks(self.folder, self.identity)
 
+    @cached_property
+    def files(self) -> WaveformFiles:
+        """How waveforms are kept."""
+        return WaveformFiles(self.format, self.encoding)
+
     @property
     def tasks(self) -> list[tuple[int, int]]:
         """First node, and node after the last, of every task."""
@@ -133,8 +127,10 @@ class GridJob:
 
     def waveform_paths(self, first: int, last: int) -> dict[str, Path]:
         """Return where a task's files of waveforms are, in `folder`, by their names."""
+        if not self.waveforms:
+            return {}
         place = self.folder / self.chunks.name
-        return {name: place / name for name in waveform_names(self, first, last)}
+        return {name: place / name for name in self.files.names(first, last, self.n_realizations)}
 
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
         """Return a finished task's arrays; None if it is not, or a file of it is damaged."""
@@ -213,7 +209,8 @@ class GridJob:
         if self.movie:
             arrays["envelope"] = np.concatenate(envelopes)
         if kept:
-            files, arrays["scales"] = waveform_files(self, np.concatenate(kept), first, last)
+            records = np.concatenate(kept)
+            files, arrays["scales"] = self.files.contents(self.model, scenario, records)
             paths = self.waveform_paths(first, last).values()
             digests = [_write(*pair) for pair in zip(paths, files, strict=True)]
             arrays["digests"] = np.stack(digests)
@@ -253,11 +250,5 @@ def _loaded(weights: str, device: str) -> GroundMotionModel:
 
 def _write(path: Path, content: bytes) -> NDArray[np.uint8]:
     """Write a file, complete or not at all; return its checksum."""
-    temporary = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_file(path, content)
     return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.writing import CHUNKS_FILE
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
 from cgmgm_seis.grid.html import write_html
@@ -19,7 +22,6 @@ from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
-from cgmgm_seis.grid.waveforms import bring_waveforms
 from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.provenance import provenance
 from cgmgm_seis.streams import to_catalog
@@ -166,7 +168,7 @@ def write_grid(
         if "maps" not in parts:
             maps.unlink(missing_ok=True)
         if job.waveforms:
-            written["waveforms"] = bring_waveforms(temporary / "waveforms", job)
+            written["waveforms"] = _bring_waveforms(temporary / "waveforms", job)
             channels = write_stationxml(temporary / "stations.xml", job, made_by)
             text = f"StationXML: {len(job.nodes)} stations, {channels} channels"
             written["stations.xml"] = text
@@ -236,6 +238,24 @@ def _event_terms(job: GridJob) -> EventTerms:
             parts.append(found["measures"][inside])
     places = job.nodes.latitude[rows], job.nodes.longitude[rows]
     return EventTerms.of(*places, np.concatenate(parts))
+
+
+def _bring_waveforms(folder: Path, job: GridJob) -> str:
+    """Make the folder of a finished job's waveforms; return what it holds, in words."""
+    for task in job.tasks:
+        for name, path in job.waveform_paths(*task).items():
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, place)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(path, place)
+    nodes, n = len(job.nodes), len(job.realizations_written)
+    if job.format == "seisbench":
+        lines = [f"{job.files.chunk(*task)}\n" for task in job.tasks]
+        (folder / CHUNKS_FILE).write_text("".join(lines))
+        return f"SeisBench data set: {nodes * n} records, P and S labelled"
+    return f"MiniSEED of {nodes} nodes, {n} realization(s), a folder each"
 
 
 def _attributes(job: GridJob) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from tqdm import tqdm
 
 from cgmgm_seis.datasets.training_data import TrainingData
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.folders import write_file
 from cgmgm_seis.recipe import Recipe
-from cgmgm_seis.runs import check_place, write_file
+from cgmgm_seis.runs import check_place
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.training import TrainingConfig, train
 from cgmgm_seis.tuning.objective import DEV, Attempt, Study
@@ -266,9 +268,9 @@ def _say(trial: Trial) -> None:
 def _show(out: Path, search: Search, trials: TrialsFile) -> None:
     """Draw the trials anew."""
     figure = plot_trials(trials.trials, search.space, search.study.objective)
-    temporary = out / f".{FIGURE_FILE}"
-    figure.savefig(temporary, format="png")
-    temporary.replace(out / FIGURE_FILE)
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    write_file(out / FIGURE_FILE, picture.getvalue())
 
 
 def _is_of(folder: Path, config: TrainingConfig) -> bool:
