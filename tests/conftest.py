@@ -1,6 +1,7 @@
 """Fixtures that several test files share, and a SeisBench cache of the tests' own."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -40,6 +41,16 @@ def _shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"the folder shared/{'/'.join(parts)} is not beside the checkout")
     return path
+
+
+@pytest.fixture(autouse=True)
+def own_messages():
+    """End with a test what a command in it does to the package's log."""
+    logger = logging.getLogger("cgmgm_seis")
+    level, handlers, propagate = logger.level, logger.handlers, logger.propagate
+    yield
+    logger.setLevel(level)
+    logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.fixture
