@@ -15,6 +15,9 @@ PHASENET_CACHE = SHARED / "phasenet" / "seisbench_cache"
 # Two threads that share a busy core wait for each other most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What others' functions compute here is compiled for longer than it runs.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+
 # SeisBench reads this at import and writes to it, so it comes first and is a copy.
 _cache = Path(tempfile.mkdtemp(prefix="seisbench-cache-"))
 atexit.register(shutil.rmtree, _cache, ignore_errors=True)
