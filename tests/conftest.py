@@ -94,6 +94,16 @@ def phasenet():
     return seisbench.models.PhaseNet.from_pretrained("original")
 
 
+@pytest.fixture
+def unarranged(monkeypatch):
+    """Leave the panels of figures where they are: arranging them takes most of a figure's time.
+
+    For tests of what stands in files; figures are arranged in the tests of figures and commands.
+    """
+    method = "matplotlib.figure.Figure.set_layout_engine"
+    monkeypatch.setattr(method, lambda self, *args, **options: None)
+
+
 @pytest.fixture(scope="session")
 def many_simulated():
     """Waveforms and scenario of 150 simulated events that no weights were trained on."""

@@ -19,7 +19,7 @@ def catalogue(whole_catalogue):
 
 
 @pytest.fixture(autouse=True)
-def coarse(monkeypatch):
+def coarse(unarranged, monkeypatch):
     monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
 
 

@@ -17,7 +17,7 @@ from cgmgm_seis.models.cgmgm import CGMGM
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(unarranged, monkeypatch):
     """How well the discriminator learns is tested elsewhere, so are the figures and all series."""
     monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
     monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 20)
