@@ -105,6 +105,15 @@ def unarranged(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def ray_of_two():
+    """Ray with two processors, started once: its workers import torch for seconds."""
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
 def many_simulated():
     """Waveforms and scenario of 150 simulated events that no weights were trained on."""
     from cgmgm_seis.datasets.simulated import simulate_catalogue

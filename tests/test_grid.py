@@ -433,22 +433,18 @@ def test_nan_of_a_node_stops(job, monkeypatch):
     assert not list(job.folder.rglob("*.chunk"))
 
 
+@pytest.mark.usefixtures("ray_of_two")
 def test_ray_gives_the_same_bytes_though_a_worker_is_killed(job, tmp_path):
-    ray = pytest.importorskip("ray")
     job = replace(job, task_records=2)
     draw_tasks(job)
     remote = replace(job, folder=tmp_path / "remote")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        killed = False
-        for _ in run_ray(remote, remote.tasks):
-            for pid in _ray_workers() if not killed else ():
-                os.kill(pid, signal.SIGKILL)
-                killed = True
-                break
-        assert killed
-    finally:
-        ray.shutdown()
+    killed = False
+    for _ in run_ray(remote, remote.tasks):
+        for pid in _ray_workers() if not killed else ():
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+            break
+    assert killed
     keep = {k: v for k, v in contents(remote.folder).items() if not k.endswith(".part")}
     assert keep == contents(job.folder)
 
@@ -464,8 +460,10 @@ def _ray_workers():
     ]
 
 
-def test_ray_that_is_not_there(job):
+def test_ray_that_is_not_there(job, monkeypatch):
     pytest.importorskip("ray")
+    # The other tests' Ray may run.
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(CgmgmError, match=r"Ray at '127.0.0.1:1' cannot be reached"):
         list(run_ray(job, job.tasks, "127.0.0.1:1"))
 
