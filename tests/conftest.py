@@ -1,6 +1,7 @@
 """Fixtures that several test files share, and a SeisBench cache of the tests' own."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -13,6 +14,9 @@ PHASENET_CACHE = SHARED / "phasenet" / "seisbench_cache"
 
 # Two threads that share a busy core wait for each other most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What others' functions compute here is compiled for longer than it runs.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # SeisBench reads this at import and writes to it, so it comes first and is a copy.
 _cache = Path(tempfile.mkdtemp(prefix="seisbench-cache-"))
@@ -40,6 +44,16 @@ def _shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"the folder shared/{'/'.join(parts)} is not beside the checkout")
     return path
+
+
+@pytest.fixture(autouse=True)
+def own_messages():
+    """End with a test what a command in it does to the package's log."""
+    logger = logging.getLogger("cgmgm_seis")
+    level, handlers, propagate = logger.level, logger.handlers, logger.propagate
+    yield
+    logger.setLevel(level)
+    logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.fixture
@@ -78,6 +92,46 @@ def phasenet():
     import seisbench.models
 
     return seisbench.models.PhaseNet.from_pretrained("original")
+
+
+@pytest.fixture
+def unarranged(monkeypatch):
+    """Leave the panels of figures where they are: arranging them takes most of a figure's time.
+
+    For tests of what stands in files; figures are arranged in the tests of figures and commands.
+    """
+    method = "matplotlib.figure.Figure.set_layout_engine"
+    monkeypatch.setattr(method, lambda self, *args, **options: None)
+
+
+@pytest.fixture(scope="session")
+def ray_of_two():
+    """Ray with two processors, started once: its workers import torch for seconds."""
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def many_simulated():
+    """Waveforms and scenario of 150 simulated events that no weights were trained on."""
+    from cgmgm_seis.datasets.simulated import simulate_catalogue
+
+    return simulate_catalogue(150, seed=7, workers=2)
+
+
+@pytest.fixture(scope="session")
+def whole_catalogue(tmp_path_factory):
+    """Folder of a simulated data set; its test split has 4 events or more."""
+    from small_datasets import CATALOGUE_SEED
+
+    from cgmgm_seis.datasets.simulated import simulate
+
+    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
+    metadata = simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)
+    assert metadata.loc[metadata["split"] == "test", "source_id"].nunique() >= 4
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-"""Data sets of a few short records for the tests of training."""
+"""Data sets of a few short records for the tests of training, and parts of simulated ones."""
 
 import numpy as np
 import pandas as pd
 from seisbench.data import WaveformDataWriter
 
 N_SAMPLES = 800
+CATALOGUE_SEED = 5
 
 
 def write_dataset(
@@ -42,3 +43,10 @@ def write_dataset(
             change(event, row, motion)
             writer.add_trace(row, motion)
     return folder
+
+
+def first_events(catalogue, n_events):
+    """Return waveforms and scenario of a catalogue's first events."""
+    waveforms, scenario = catalogue
+    n_records = int((pd.factorize(scenario["source_id"])[0] < n_events).sum())
+    return waveforms[:n_records], scenario.iloc[:n_records]

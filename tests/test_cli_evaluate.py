@@ -5,7 +5,6 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis_cli.main import main
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -14,15 +13,13 @@ QUICK = ("-n", "2", "--max-records", "16", "--classifiers", "0", "--device", "cp
 NO_PICKER = ("--picker", "nowhere/picker")
 
 
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    simulate(40, 5, folder, workers=1, progress=False)
-    return folder
+@pytest.fixture
+def catalogue(whole_catalogue):
+    return whole_catalogue
 
 
 @pytest.fixture(autouse=True)
-def coarse(monkeypatch):
+def coarse(unarranged, monkeypatch):
     monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
 
 

@@ -1,5 +1,8 @@
 """Summaries and splits: what they say agrees with what training reads."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,11 +20,17 @@ from cgmgm_seis.spatial import local_km
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated") / "set"
+    simulate(12, seed=3, out=folder, workers=1, progress=False)
+    return folder
+
+
 @pytest.fixture
-def catalogue(tmp_path):
+def catalogue(simulated, tmp_path):
     """Twelve simulated earthquakes with a split of their own."""
-    simulate(12, seed=3, out=tmp_path / "set", workers=1, progress=False)
-    return tmp_path / "set"
+    return Path(shutil.copytree(simulated, tmp_path / "set"))
 
 
 def change(folder, **columns):

@@ -28,7 +28,7 @@ from cgmgm_seis.scenario import SOURCE_COLUMNS, from_points
 from cgmgm_seis.spatial import local_km
 from cgmgm_seis.spatial_fields import gaussian_fields
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "unarranged")
 
 REGION = (-122.5, -121.8, 37.27, 38.07)
 SOURCE = from_points(3.9, (37.861, -122.257), [(37.8, -122.2)], 7.9)[list(SOURCE_COLUMNS)]
@@ -61,6 +61,13 @@ def job(weights, tmp_path):
         folder=tmp_path / "chunks",
         task_records=6,
     )
+
+
+@pytest.fixture
+def few_pictures(monkeypatch):
+    """Films of a picture every five seconds."""
+    for module in ("job", "plots"):
+        monkeypatch.setattr(f"cgmgm_seis.grid.{module}.MOVIE_STEP_S", 5.0)
 
 
 def contents(folder):
@@ -230,7 +237,7 @@ def test_records_near_each_other_resemble_each_other(weights):
 # ---- files -------------------------------------------------------------------------------------
 
 
-def test_all_files_of_a_job(job, tmp_path):
+def test_all_files_of_a_job(job, tmp_path, few_pictures):
     xarray = pytest.importorskip("xarray")
     job = replace(job, movie=True)
     done = draw_tasks(job)
@@ -277,7 +284,7 @@ def test_all_files_of_a_job(job, tmp_path):
 
     page = (tmp_path / "out/map.html").read_text()
     assert "http" not in page and "ln EAS (m/s s) 5 Hz median" in page
-    for name in ("map_spectra.png", "map_sigma.pdf", "map_peaks.png", "movie/frame_0109.png"):
+    for name in ("map_spectra.png", "map_sigma.pdf", "map_peaks.png", "movie/frame_0010.png"):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
 
@@ -328,7 +335,7 @@ def test_a_labelled_data_set_of_all_nodes(job, tmp_path):
         replace(job, encoding="steim2")
 
 
-def test_stations_of_a_file_have_maps_too(job, tmp_path):
+def test_stations_of_a_file_have_maps_too(job, tmp_path, few_pictures):
     xarray = pytest.importorskip("xarray")
     (tmp_path / "a.csv").write_text(
         "lon,lat,network,station\n-122.2,37.8,BK,BKS\n-122,37.9,NC,JFP\n"
@@ -426,22 +433,18 @@ def test_nan_of_a_node_stops(job, monkeypatch):
     assert not list(job.folder.rglob("*.chunk"))
 
 
+@pytest.mark.usefixtures("ray_of_two")
 def test_ray_gives_the_same_bytes_though_a_worker_is_killed(job, tmp_path):
-    ray = pytest.importorskip("ray")
     job = replace(job, task_records=2)
     draw_tasks(job)
     remote = replace(job, folder=tmp_path / "remote")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        killed = False
-        for _ in run_ray(remote, remote.tasks):
-            for pid in _ray_workers() if not killed else ():
-                os.kill(pid, signal.SIGKILL)
-                killed = True
-                break
-        assert killed
-    finally:
-        ray.shutdown()
+    killed = False
+    for _ in run_ray(remote, remote.tasks):
+        for pid in _ray_workers() if not killed else ():
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+            break
+    assert killed
     keep = {k: v for k, v in contents(remote.folder).items() if not k.endswith(".part")}
     assert keep == contents(job.folder)
 
@@ -457,8 +460,10 @@ def _ray_workers():
     ]
 
 
-def test_ray_that_is_not_there(job):
+def test_ray_that_is_not_there(job, monkeypatch):
     pytest.importorskip("ray")
+    # The other tests' Ray may run.
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(CgmgmError, match=r"Ray at '127.0.0.1:1' cannot be reached"):
         list(run_ray(job, job.tasks, "127.0.0.1:1"))
 

@@ -7,10 +7,10 @@ from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from small_datasets import first_events
 
 from cgmgm_seis.datasets.earthquakes import draw_catalogue
 from cgmgm_seis.datasets.fields import true_fields
-from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.datasets.spectra import PATH_LENGTH, PATH_T_STAR, Q_EXPONENT
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.residuals import mixed_effects
@@ -178,9 +178,9 @@ def test_coefficients_are_those_of_the_data(known, form):
 
 
 @pytest.fixture(scope="module")
-def simulated():
+def simulated(many_simulated):
     """Scenario and ln FAS of a small simulated catalogue."""
-    waveforms, scenario = simulate_catalogue(120, seed=7, workers=1)
+    waveforms, scenario = first_events(many_simulated, 120)
     return scenario, np.log(smoothed_fas(waveforms[:, 2], 100.0, FREQUENCIES))
 
 

@@ -241,6 +241,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(run, tmp_path, file_format, 
 
 def write_slowly(arguments, folder, messages):
     def wait(scenario):
+        # A shell that runs the tests in the background makes its children deaf to SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         messages.send("writing")
         time.sleep(60)
 

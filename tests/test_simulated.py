@@ -29,14 +29,20 @@ PICKED_RECORDS = 150
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    return simulate_catalogue(150, seed=7, workers=2)
+def catalogue(many_simulated):
+    return many_simulated
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "set"
     return folder, simulate(12, seed=5, out=folder, workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The records and the table that `written` should hold."""
+    return simulate_catalogue(12, seed=5, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +184,8 @@ def test_records_of_one_event_share_its_terms():
     assert table["source_stress_drop_pa"].nunique() == 2
 
 
-def test_workers_make_no_difference(written):
-    _, table = written
-    waveforms, one = simulate_catalogue(12, seed=5, workers=1)
+def test_workers_make_no_difference(written, small):
+    (_, table), (waveforms, one) = written, small
     parallel, two = simulate_catalogue(12, seed=5, workers=2)
     np.testing.assert_array_equal(waveforms, parallel)
     pd.testing.assert_frame_equal(one, two)
@@ -254,12 +259,12 @@ def test_true_spectrum_is_what_the_records_have_on_average():
 # ---- files ---------------------------------------------------------------------------------
 
 
-def test_seisbench_reads_what_was_written(written):
+def test_seisbench_reads_what_was_written(written, small):
     from seisbench.data import WaveformDataset
 
     folder, table = written
     data = WaveformDataset(folder, component_order="ZNE")
-    waveforms, _ = simulate_catalogue(12, seed=5, workers=1)
+    waveforms, _ = small
     assert len(data) == len(table)
     assert (data.metadata["trace_sampling_rate_hz"] == 100.0).all()
     assert data.data_format["measurement"] == "velocity"

@@ -290,8 +290,8 @@ def workers_of(parent):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc to find Ray's workers in")
+@pytest.mark.usefixtures("ray_of_two")
 def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
-    ray = pytest.importorskip("ray")
     killed = []
 
     def kill_one():
@@ -303,14 +303,12 @@ def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
 
     stop = threading.Event()
     thread = threading.Thread(target=kill_one)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     thread.start()
     try:
         tune(a_search(dataset), tmp_path / "s", 4, progress=False, ray=True, retrain=False)
     finally:
         stop.set()
         thread.join()
-        ray.shutdown()
     assert len(killed) == 1
     trials = without_time(tmp_path / "s")["trials"]
     assert len(trials) == 4

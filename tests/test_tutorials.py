@@ -2,23 +2,38 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from cgmgm_seis_cli.main import main
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMAND = 'cgmgm-seis() { "$PYTHON" -c "from cgmgm_seis_cli.main import main; main()" "$@"; }'
+# Lines without anything that only a shell understands.
+COMMANDS = re.compile(r"(cgmgm-seis [^$*?|<>&;#`\\\n]*\n)+")
 
 
 def run(page, folder, after=""):
-    """Run the shell and Python blocks of a page in a folder."""
+    """Run the shell and Python blocks of a page in a folder, which is the current one.
+
+    Commands of the package alone are run in this process: a new one imports for seconds.
+    """
     text = (DOCS / page).read_text()
     environment = os.environ | {"PYTHON": sys.executable, "MPLBACKEND": "agg"}
     outputs = []
     for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.S):
+        if language == "sh" and COMMANDS.fullmatch(block):
+            for line in block.splitlines():
+                result = CliRunner().invoke(main, shlex.split(line)[1:])
+                assert result.exit_code == 0, f"{line}\n{result.output}"
+                outputs.append(result.stdout)
+            continue
         block = block.replace("python tutorial_archive.py", '"$PYTHON" tutorial_archive.py')
         if language == "sh":
             arguments = ["bash", "-c", f"set -e\n{COMMAND}\n{block}"]
@@ -33,8 +48,9 @@ def run(page, folder, after=""):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     shutil.copy(DOCS / "tutorial_archive.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

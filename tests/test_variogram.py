@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_datasets import first_events
 
 from cgmgm_seis import EvolutionaryCGM
-from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.intensity import eas
 from cgmgm_seis.spatial import local_km
 
@@ -18,10 +18,9 @@ N_GROUPS, DRAWS = 20, 2
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    """About 900 simulated records."""
-    waveforms, scenario = simulate_catalogue(90, seed=11)
-    return waveforms, scenario
+def catalogue(many_simulated):
+    """About 1,000 simulated records."""
+    return first_events(many_simulated, 90)
 
 
 def ln_eas(waveforms):

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 import torch
 from obspy import Stream, Trace
-from parrot import CATALOGUE_SEED, WINDOW
+from parrot import WINDOW
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.evaluation import evaluate, judging
 from cgmgm_seis.evaluation.data import read_split
 from cgmgm_seis.evaluation.draws import Window, simulator_draw
@@ -18,7 +17,7 @@ from cgmgm_seis.models.cgmgm import CGMGM
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(unarranged, monkeypatch):
     """How well the discriminator learns is tested elsewhere, so are the figures and all series."""
     monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
     monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 20)
@@ -28,15 +27,6 @@ def quick(monkeypatch):
         monkeypatch.setattr(f"cgmgm_seis.evaluation.{module}.FEWEST", 2)
     monkeypatch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
     monkeypatch.setattr("cgmgm_seis.evaluation.measures.PERIODS", (0.5, 1.0))
-
-
-@pytest.fixture(scope="session")
-def whole_catalogue(tmp_path_factory):
-    """Folder of a simulated data set; its test split has 4 events or more."""
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    metadata = simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)
-    assert metadata.loc[metadata["split"] == "test", "source_id"].nunique() >= 4
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import torch
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.models.cgmgm import CGMGM
 
-CATALOGUE_SEED = 5
 WINDOW = Window("ZNE", 100.0, -5.0, 6000)
 RESIDUALS = ["sigma", "tau_recorded", "phi_recorded", "tau_generated", "phi_generated"]
 QUICK = {"n_realizations": 3, "n_classifiers": 0, "picker": "/nowhere/picker", "gmms": False}

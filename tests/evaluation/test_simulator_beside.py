@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from parrot import CATALOGUE_SEED, QUICK, WINDOW, Parrot, rows
+from parrot import QUICK, WINDOW, Parrot, rows
 from seisbench.data import WaveformDataset
+from small_datasets import CATALOGUE_SEED
 
 from cgmgm_seis.datasets.seismograms import simulate_records
 from cgmgm_seis.evaluation import evaluate
