@@ -151,9 +151,11 @@ def write_labelled(
     *,
     sampling_rate: float,
     start_offset_s: float,
-    first_realization: int = 0,
 ) -> None:
     """Write generated records with the samples of P and S, to train a picker on.
+
+    A realization is an earthquake of its own: where there are several, its number is the records'
+    location code, and the end of their ``source_id``.
 
     Parameters
     ----------
@@ -170,8 +172,6 @@ def write_labelled(
         Samples per second, Hz.
     start_offset_s : float
         Time of the first sample after the origin time, seconds.
-    first_realization : int
-        Number of the first realization, which becomes its location code.
 
     Examples
     --------
@@ -187,6 +187,8 @@ def write_labelled(
     ...     rows = pd.read_csv(f"{folder}/labelled/metadata.csv")
     >>> rows.trace_s_arrival_sample.round(3).tolist()
     [1020.0, 1020.0]
+    >>> rows.source_id.tolist()
+    ['scenario-00', 'scenario-01']
     """
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
     channel = channel_code("Z", sampling_rate)[:2]
@@ -210,6 +212,9 @@ def write_labelled(
             "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
             "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,
         }
-        for realization, components in enumerate(record, first_realization):
-            location = {"station_location_code": location_code(realization)}
-            writer.add(row | location | labels, components)
+        for realization, components in enumerate(record):
+            code = location_code(realization)
+            own = {"station_location_code": code}
+            if len(record) > 1:
+                own["source_id"] = f"{row['source_id']}-{code}"
+            writer.add(row | own | labels, components)
