@@ -85,6 +85,25 @@ def _continuous(
     return unwrapped_longitude(values, middle_longitude(values) if middle is None else middle)
 
 
+def inside_range(table: pd.DataFrame, column: str, limits: Sequence[float]) -> NDArray[np.bool_]:
+    """Tell which rows lie in the trained range of a column; NaN is never inside.
+
+    The epicentral distance has no least value: right above a source is no other world, and too
+    near is what the hypocentral distance says.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"path_ep_distance_km": [0.0, 90.0, 200.0]})
+    >>> inside_range(table, "path_ep_distance_km", (0.1, 150.0)).tolist()
+    [True, True, False]
+    """
+    low, high = limits
+    values = _continuous(table, column, 0.5 * (low + high))
+    if column == "path_ep_distance_km":
+        low = 0.0
+    return (values >= low) & (values <= high)
+
+
 def check_ranges(
     table: pd.DataFrame, ranges: Mapping[str, Sequence[float]], extrapolate: bool = False
 ) -> list[str]:
@@ -110,17 +129,14 @@ def check_ranges(
         At the first such column, unless `extrapolate` is set.
     """
     messages = []
-    for column, (least, high) in ranges.items():
-        # Right above a source is no other world; too near is what the hypocentral distance says.
-        low = 0.0 if column == "path_ep_distance_km" else least
-        values = _continuous(table, column, 0.5 * (low + high))
-        outside = ~((values >= low) & (values <= high))
+    for column, (low, high) in ranges.items():
+        outside = ~inside_range(table, column, (low, high))
         if not outside.any():
             continue
         first = int(np.argmax(outside))
         row = table.iloc[first]
         # Of a longitude across the date line: the range as seen from the given value.
-        turn = row[column] - values[first]
+        turn = row[column] - _continuous(table, column, 0.5 * (low + high))[first]
         where = ""
         if not column.startswith("source_"):
             where = f" (station {row.station_network_code}.{row.station_code})"

@@ -286,10 +286,12 @@ def _scenario(
 
 def _within_reach(scenario: "pd.DataFrame", model: "GroundMotionModel") -> "pd.DataFrame":
     """Keep the bundled stations that the model was trained for."""
+    from cgmgm_seis.conditions import inside_range
+
     inside = scenario["source_id"].notna()
-    for column, (low, high) in model.ranges.items():
+    for column, limits in model.ranges.items():
         if column.startswith(("station_", "path_")):
-            inside &= scenario[column].between(low, high)
+            inside &= inside_range(scenario, column, limits)
     # Where none is left, the range check of the whole table has the better message.
     return scenario[inside].reset_index(drop=True) if inside.any() else scenario
 

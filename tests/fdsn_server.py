@@ -10,9 +10,32 @@ from urllib.parse import parse_qs, urlparse
 
 import obspy
 from obspy import UTCDateTime
+from obspy.core.event import ResourceIdentifier
 from obspy.geodetics import locations2degrees
 
+from cgmgm_seis.datasets.records import read_catalog, read_inventory
+
 EMPTY = b""
+
+
+def two_earthquakes(folder):
+    """A catalogue of the earthquake in a folder and of one a day later, without waveforms."""
+    catalog = read_catalog(folder / "event.xml")
+    second = catalog[0].copy()
+    second.resource_id = ResourceIdentifier("smi:local/event/nc2")
+    second.preferred_origin().time += 86400
+    catalog.append(second)
+    return catalog
+
+
+def recordings(folder, catalog, codes):
+    """Inventory and stream of the accelerometers of some stations of a folder."""
+    raw, time = folder / "raw", catalog[0].preferred_origin().time
+    inventory = read_inventory([raw / f"*.{code}.xml" for code in codes])
+    stream = obspy.Stream()
+    for code in codes:
+        stream += obspy.read(str(raw / f"*.{code}.*HN*.mseed"))
+    return inventory.select(channel="HN?", time=time), stream
 
 
 class FDSNServer:

@@ -4,8 +4,7 @@ import numpy as np
 import obspy
 import pytest
 from click.testing import CliRunner
-from fdsn_server import FDSNServer
-from obspy.core.event import ResourceIdentifier
+from fdsn_server import FDSNServer, recordings, two_earthquakes
 
 from cgmgm_seis.datasets.archive import import_records
 from cgmgm_seis.datasets.fdsn import PoliteClient, _around, download
@@ -22,18 +21,8 @@ REQUEST = Request("2019-10-14", "2019-10-17", "-123,-121,37,39", 2.0)
 @pytest.fixture(scope="module")
 def archive(pleasant_hill):
     """Two earthquakes, of which one has no waveforms, and three stations."""
-    catalog = read_catalog(pleasant_hill / "event.xml")
-    second = catalog[0].copy()
-    second.resource_id = ResourceIdentifier("smi:local/event/nc2")
-    second.preferred_origin().time += 86400
-    catalog.append(second)
-    raw = pleasant_hill / "raw"
-    inventory = read_inventory([raw / f"*.{code}.xml" for code in STATIONS])
-    inventory = inventory.select(channel="HN?", time=catalog[0].preferred_origin().time)
-    stream = obspy.Stream()
-    for code in STATIONS:
-        stream += obspy.read(str(raw / f"*.{code}.*HN*.mseed"))
-    return catalog, inventory, stream
+    catalog = two_earthquakes(pleasant_hill)
+    return catalog, *recordings(pleasant_hill, catalog, STATIONS)
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import numpy as np
 import obspy
 import pytest
 from click.testing import CliRunner
-from fdsn_server import FDSNServer
-from obspy.core.event import ResourceIdentifier
+from fdsn_server import FDSNServer, recordings, two_earthquakes
 
 from cgmgm_seis.datasets import data_centres as centres
 from cgmgm_seis.datasets import mass_download as module
@@ -16,7 +15,7 @@ from cgmgm_seis.datasets.data_centres import data_centres
 from cgmgm_seis.datasets.fdsn import PoliteClient
 from cgmgm_seis.datasets.mass_download import mass_download
 from cgmgm_seis.datasets.raw_archive import Request
-from cgmgm_seis.datasets.records import read_catalog, read_inventory
+from cgmgm_seis.datasets.records import read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
@@ -28,25 +27,15 @@ STATIONS = (("CTA", "CRH"), ("CTA", "1691"))
 @pytest.fixture(scope="module")
 def catalog(pleasant_hill):
     """Two earthquakes, of which one has no waveforms."""
-    catalog = read_catalog(pleasant_hill / "event.xml")
-    second = catalog[0].copy()
-    second.resource_id = ResourceIdentifier("smi:local/event/nc2")
-    second.preferred_origin().time += 86400
-    catalog.append(second)
-    return catalog
+    return two_earthquakes(pleasant_hill)
 
 
 @pytest.fixture
 def servers(pleasant_hill, catalog):
     """Two servers, with two stations each."""
-    raw, time = pleasant_hill / "raw", catalog[0].preferred_origin().time
-    servers = []
-    for codes in STATIONS:
-        inventory = read_inventory([raw / f"*.{code}.xml" for code in codes])
-        stream = obspy.Stream()
-        for code in codes:
-            stream += obspy.read(str(raw / f"*.{code}.*HN*.mseed"))
-        servers.append(FDSNServer(catalog, inventory.select(channel="HN?", time=time), stream))
+    servers = [
+        FDSNServer(catalog, *recordings(pleasant_hill, catalog, codes)) for codes in STATIONS
+    ]
     yield servers
     for server in servers:
         server.close()

@@ -128,7 +128,7 @@ class RawArchive:
         _write(self.folder / EVENTS_FILE, catalog, "QUAKEML")
 
     def check_events(self, catalog: Catalog | None) -> None:
-        """Raise `OutputError` where a catalogue, if given, is not the one that is kept."""
+        """Raise `OutputError` where a catalogue, if given, has events that are not kept."""
         if catalog is None:
             return
         kept = {str(event.resource_id) for event in read_catalog(self.folder / EVENTS_FILE)}

@@ -150,8 +150,7 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
     latitude, longitude = np.meshgrid(
         np.linspace(box.south, box.north, rows), np.linspace(box.west, east, columns), indexing="ij"
     )
-    longitude -= 360.0 * (longitude > 180.0)
-    flat = latitude.ravel(), longitude.ravel()
+    flat = latitude.ravel(), unwrapped_longitude(longitude.ravel(), 0.0)
     return Nodes(*flat, elevation=np.zeros(rows * columns), shape=(rows, columns))
 
 
