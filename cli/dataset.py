@@ -45,7 +45,7 @@ def simulate(
 
     Magnitudes 1 to 5; about ten records an earthquake, three components, 60 s at 100 Hz.
     """
-    from cgmgm_seis.datasets.simulated import simulate as simulate_dataset
+    from cgmgm_seis.simulator.catalogue import simulate as simulate_dataset
 
     show_messages(verbosity or 0)
     metadata = simulate_dataset(

@@ -21,8 +21,6 @@ from obspy import Stream, UTCDateTime
 from scipy.spatial import Delaunay
 
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
-from cgmgm_seis.datasets.simulated import simulate
-from cgmgm_seis.datasets.spectra import ln_spectrum
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.residuals import mixed_effects
 from cgmgm_seis.intensity import smoothed_fas
@@ -31,6 +29,8 @@ from cgmgm_seis.models.evolutionary import EvolutionaryCGM
 from cgmgm_seis.picks import load_picker
 from cgmgm_seis.plots import plot_comparison, plot_record_section
 from cgmgm_seis.scenario import from_event_and_inventory, from_points
+from cgmgm_seis.simulator.catalogue import simulate
+from cgmgm_seis.simulator.spectra import ln_spectrum
 from cgmgm_seis.stations import bay_area_stations
 from cgmgm_seis.training import TrainingConfig, train
 

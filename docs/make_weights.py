@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from obspy import UTCDateTime
 
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
-from cgmgm_seis.datasets.seismograms import simulate_records
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import pgv, smoothed_fas
@@ -29,6 +27,8 @@ from cgmgm_seis.picks import load_picker, pick
 from cgmgm_seis.plots import plot_generated_and_observed
 from cgmgm_seis.provenance import trained_on
 from cgmgm_seis.scenario import from_event_and_inventory
+from cgmgm_seis.simulator.catalogue import simulate
+from cgmgm_seis.simulator.seismograms import simulate_records
 from cgmgm_seis.training import TrainingConfig, train
 
 EVENTS, SEED = 850, 1

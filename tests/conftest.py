@@ -116,7 +116,7 @@ def ray_of_two():
 @pytest.fixture(scope="session")
 def many_simulated():
     """Waveforms and scenario of 150 simulated events that no weights were trained on."""
-    from cgmgm_seis.datasets.simulated import simulate_catalogue
+    from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
     return simulate_catalogue(150, seed=7, workers=2)
 
@@ -126,7 +126,7 @@ def whole_catalogue(tmp_path_factory):
     """Folder of a simulated data set; its test split has 4 events or more."""
     from small_datasets import CATALOGUE_SEED
 
-    from cgmgm_seis.datasets.simulated import simulate
+    from cgmgm_seis.simulator.catalogue import simulate
 
     folder = tmp_path_factory.mktemp("simulated") / "catalogue"
     metadata = simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 from seisbench.data import WaveformDataWriter
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.datasets.splitting import CELL_KM, split_dataset
 from cgmgm_seis.datasets.summary import summarise
 from cgmgm_seis.datasets.summary_plots import plot_summary
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.regions import Region, middle_longitude, unwrapped_longitude
+from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.spatial import local_km
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 

@@ -14,9 +14,9 @@ from obspy.core.event import ResourceIdentifier
 
 from cgmgm_seis.datasets.designsafe import import_designsafe
 from cgmgm_seis.datasets.designsafe_csv import COLUMNS, component_of, is_designsafe, read_designsafe
-from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.simulator.catalogue import simulate_catalogue
 from cgmgm_seis.streams import to_catalog
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 

@@ -7,14 +7,14 @@ from scipy.signal import lfilter
 from scipy.spatial import Delaunay
 
 from cgmgm_seis import EvolutionaryCGM, bay_area_stations, from_points
-from cgmgm_seis.datasets.earthquakes import draw_catalogue
-from cgmgm_seis.datasets.fields import true_fields
-from cgmgm_seis.datasets.seismograms import simulate_records, true_arrival_times
-from cgmgm_seis.datasets.simulated import simulate_catalogue
-from cgmgm_seis.datasets.spectra import ln_spectrum
 from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.picks import pick
+from cgmgm_seis.simulator.catalogue import simulate_catalogue
+from cgmgm_seis.simulator.earthquakes import draw_catalogue
+from cgmgm_seis.simulator.region import true_fields
+from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
+from cgmgm_seis.simulator.spectra import ln_spectrum
 from cgmgm_seis.spatial import fourier_features
 from cgmgm_seis.training import Trainer, TrainingConfig
 

@@ -9,9 +9,6 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from small_datasets import first_events
 
-from cgmgm_seis.datasets.earthquakes import draw_catalogue
-from cgmgm_seis.datasets.fields import true_fields
-from cgmgm_seis.datasets.spectra import PATH_LENGTH, PATH_T_STAR, Q_EXPONENT
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.residuals import mixed_effects
 from cgmgm_seis.gaussian_fields import SineBasis, path_mean_variance
@@ -20,6 +17,9 @@ from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.mixed_model import MixedModel
 from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import from_points
+from cgmgm_seis.simulator.earthquakes import draw_catalogue
+from cgmgm_seis.simulator.region import true_fields
+from cgmgm_seis.simulator.spectra import PATH_LENGTH, PATH_T_STAR, Q_EXPONENT
 
 FREQUENCIES = (5.0, 10.0)
 LENGTH_KM = 20.0

@@ -9,10 +9,10 @@ from seisbench.data import WaveformDataset
 from seisbench.models import PhaseNet
 
 from cgmgm_seis import picks
-from cgmgm_seis.datasets.seismograms import simulate_records
 from cgmgm_seis.errors import DatasetError, WeightsError
 from cgmgm_seis.picks import COLUMNS, load_picker, pick
 from cgmgm_seis.scenario import from_points
+from cgmgm_seis.simulator.seismograms import simulate_records
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SAMPLES, RECORDS = 6000, 40

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cgmgm_seis.conditions import check_ranges, scaled_conditions, training_ranges
-from cgmgm_seis.datasets.simulated import simulate_catalogue
 from cgmgm_seis.errors import RangeError
 from cgmgm_seis.models.evolutionary import EvolutionaryCGM
 from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import add_paths, check_scenario
+from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
 
 @pytest.fixture(scope="module")

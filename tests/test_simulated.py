@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from obspy import Stream, Trace
 
 from cgmgm_seis.arrivals import bay_area_travel_times
-from cgmgm_seis.datasets import earthquakes, seismograms, spectra
-from cgmgm_seis.datasets.fields import RandomField, true_fields
-from cgmgm_seis.datasets.simulated import MIN_SNR_DB, simulate, simulate_catalogue
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.scenario import from_points
+from cgmgm_seis.simulator import earthquakes, seismograms, spectra
+from cgmgm_seis.simulator.catalogue import MIN_SNR_DB, simulate, simulate_catalogue
+from cgmgm_seis.simulator.region import RandomField, true_fields
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
@@ -299,7 +299,7 @@ def test_bad_numbers_are_refused(tmp_path):
 def test_a_killed_run_leaves_nothing_under_the_final_name(tmp_path):
     folder = tmp_path / "set"
     code = (
-        "import sys; from cgmgm_seis.datasets.simulated import simulate; "
+        "import sys; from cgmgm_seis.simulator.catalogue import simulate; "
         "simulate(2000, out=sys.argv[1], workers=1)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)])
@@ -318,7 +318,7 @@ def test_a_failed_run_cleans_up(tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cgmgm_seis.datasets.simulated.simulate_records", fail)
+    monkeypatch.setattr("cgmgm_seis.simulator.catalogue.simulate_records", fail)
     with pytest.raises(OutputError, match="No space left on device"):
         simulate(2, out=tmp_path / "set", workers=1)
     assert list(tmp_path.iterdir()) == []

@@ -13,12 +13,17 @@ from tqdm import tqdm
 
 from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.conditions import ExtrapolationWarning
-from cgmgm_seis.datasets.seismograms import N_SAMPLES, SAMPLING_RATE, START_OFFSET, simulate_records
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.processes import process_pool
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator.seismograms import (
+    N_SAMPLES,
+    SAMPLING_RATE,
+    START_OFFSET,
+    simulate_records,
+)
 
 Floats = NDArray[np.float64]
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
@@ -196,7 +201,7 @@ def model_draw(model: GroundMotionModel, window: Window) -> Draw:
 
 
 def simulator_draw(window: Window) -> Draw | None:
-    """Return the draws of the simulator of `cgmgm_seis.datasets.seismograms`, or None.
+    """Return the draws of the simulator of `cgmgm_seis.simulator.seismograms`, or None.
 
     Every realization draws other events and other records of the same scenarios.
 
@@ -221,7 +226,7 @@ def simulator_draw(window: Window) -> Draw | None:
 
 
 def is_simulated(scenario: pd.DataFrame) -> bool:
-    """Tell whether the simulator of `cgmgm_seis.datasets.seismograms` made all records."""
+    """Tell whether the simulator of `cgmgm_seis.simulator.seismograms` made all records."""
     marks = ("trace_simulated", "source_stress_drop_pa")
     if any(mark not in scenario for mark in marks):
         return False

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.simulated import simulate_catalogue
+from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
 MIN_SNR_DB = 15.0
 N_PAIRS = 7

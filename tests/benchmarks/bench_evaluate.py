@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cgmgm_seis.datasets.simulated import simulate
 from cgmgm_seis.evaluation import draws, evaluate, judging, run, write_evaluation
 from cgmgm_seis.pretrained import load_model
+from cgmgm_seis.simulator.catalogue import simulate
 
 # Records of a simulated event, about, and the share of the events in the test split.
 RECORDS_AN_EVENT, TEST_SHARE = 10, 0.1

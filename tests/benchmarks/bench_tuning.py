@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cgmgm_seis.datasets.simulated import simulate
+from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.tuning.objective import Study
 from cgmgm_seis.tuning.search import Search, tune
 from cgmgm_seis.tuning.space import default_space

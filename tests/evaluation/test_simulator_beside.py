@@ -6,12 +6,12 @@ from parrot import QUICK, WINDOW, Parrot, rows
 from seisbench.data import WaveformDataset
 from small_datasets import CATALOGUE_SEED
 
-from cgmgm_seis.datasets.seismograms import simulate_records
 from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.data import read_split
 from cgmgm_seis.evaluation.draws import Window, simulator_draw
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.simulator.seismograms import simulate_records
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 

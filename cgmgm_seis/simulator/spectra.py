@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from cgmgm_seis.datasets.fields import RegionFields, true_fields
+from cgmgm_seis.simulator.region import RegionFields, true_fields
 
 Floats = NDArray[np.float64]
 

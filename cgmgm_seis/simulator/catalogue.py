@@ -1,6 +1,6 @@
 """A simulated catalogue of the Bay Area in SeisBench format, by the stochastic method.
 
-The region's geology is fixed (`cgmgm_seis.datasets.fields`); the seed chooses the earthquakes.
+The region's geology is fixed (`cgmgm_seis.simulator.region`); the seed chooses the earthquakes.
 The level, the scatter and the onsets agree with recordings: the tests compare the spectra with the
 published ergodic model, and PhaseNet's picks with the true arrivals.
 """
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from obspy import UTCDateTime
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.earthquakes import draw_catalogue
-from cgmgm_seis.datasets.seismograms import (
+from cgmgm_seis.datasets.writing import new_dataset
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.processes import process_pool
+from cgmgm_seis.simulator.earthquakes import draw_catalogue
+from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
     SAMPLING_RATE,
     START_OFFSET,
     simulate_records,
 )
-from cgmgm_seis.datasets.writing import new_dataset
-from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.processes import process_pool
 
 MIN_SNR_DB = 3.0
 _BLOCK = 4  # events a task

@@ -13,10 +13,10 @@ from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
 from scipy.signal import lfilter
 
 from cgmgm_seis.arrivals import bay_area_travel_times
-from cgmgm_seis.datasets import spectra
-from cgmgm_seis.datasets.fields import REGION_SEED, true_fields
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator import spectra
+from cgmgm_seis.simulator.region import REGION_SEED, true_fields
 
 Floats = NDArray[np.float64]
 
