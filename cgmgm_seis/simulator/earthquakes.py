@@ -9,8 +9,8 @@ from obspy import UTCDateTime
 
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator.sites import site_table
 from cgmgm_seis.spatial import KM_PER_DEGREE
-from cgmgm_seis.stations import bay_area_stations
 
 # Sketches of the surface traces, right to several km: share of the earthquakes, then longitude
 # and latitude of points from north to south.  Not a fault model.
@@ -26,15 +26,18 @@ FAULTS = {
     "Geysers": (0.09, [(-122.86, 38.84), (-122.78, 38.80), (-122.70, 38.75)]),
 }
 FAULT_SCATTER_KM = 2.5
-DEPTHS_KM = (2.0, 18.0)
-MAGNITUDES = (1.0, 5.0)
-# Between the region's Gutenberg-Richter b of about 1 and an even spread (b = 0), so that a few
-# hundred events include large ones.
-B_VALUE = 0.35
+DEPTHS_KM = (0.5, 18.0)
+MAGNITUDES = (1.0, 5.5)
+# Nearly an even spread (b = 0) instead of the region's Gutenberg-Richter b of about 1, so that a
+# few hundred events include large ones.
+B_VALUE = 0.15
 FIRST_ORIGIN = UTCDateTime(2015, 1, 1)
 LAST_ORIGIN = UTCDateTime(2020, 12, 31)
 MAX_EPICENTRAL_KM = 150.0
 STATIONS_PER_EVENT = 16
+# The chance of a station to take part falls as exp(-distance / length), so that strong motion near
+# large earthquakes, which all of the region records, is as frequent as that of small ones.
+NEAR_KM = 30.0
 # Events cycle through the splits, 80 / 10 / 10 %.
 SPLITS = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
 
@@ -43,8 +46,9 @@ def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None
     """Draw earthquakes and the stations that may record them.
 
     Magnitudes follow a truncated exponential law with `B_VALUE`, epicentres scatter about the
-    faults' traces, depths are beta-distributed and most often near 8 km.  A station at random
-    among those within reach, which grows with magnitude, takes part; `STATIONS_PER_EVENT` at most.
+    faults' traces, depths are beta-distributed and most often near 7 km.  Of the region's several
+    hundred stations (`cgmgm_seis.simulator.sites.site_table`) some of those within reach, which
+    grows with magnitude, take part: `STATIONS_PER_EVENT` at most, rather near than far.
 
     Parameters
     ----------
@@ -60,7 +64,9 @@ def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None
     pandas.DataFrame
         Scenario table with a ``split`` column that keeps every event whole.
     """
-    stations = bay_area_stations().assign(station_location_code="00")
+    columns = [f"station_{name}" for name in ("network_code", "code", "latitude_deg")]
+    columns += ["station_longitude_deg", "station_elevation_m", "station_vs30_mps"]
+    stations = site_table()[columns].assign(station_location_code="00")
     interval = (LAST_ORIGIN - FIRST_ORIGIN) / n_events
     tables = []
     for i in range(n_events) if events is None else events:
@@ -75,8 +81,10 @@ def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None
             source_magnitude=_magnitude(rng),
             split=SPLITS[i % len(SPLITS)],
         )
-        order = rng.permutation(len(table))
-        table = add_paths(table.iloc[order])
+        table = add_paths(table)
+        # The largest of ln weight + Gumbel noise: drawn without replacement.
+        chance = rng.gumbel(size=len(table)) - table["path_ep_distance_km"] / NEAR_KM
+        table = table.iloc[np.argsort(-chance.to_numpy())]
         near = table["path_ep_distance_km"] < MAX_EPICENTRAL_KM
         heard = table["path_hyp_distance_km"] < _reach_km(table["source_magnitude"].iloc[0])
         tables.append(table[near & heard].head(STATIONS_PER_EVENT))

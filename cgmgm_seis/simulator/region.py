@@ -1,8 +1,8 @@
-"""The Bay Area's hidden structure: smooth random fields that never change.
+"""How sites, sources and paths of the simulated Bay Area differ from its average; they never change.
 
-A non-ergodic model has to find how sites, sources and paths differ from the region's average.
-The simulated region therefore has one fixed realization of each difference, drawn from
-`REGION_SEED`; the seed of a catalogue changes its earthquakes, not the ground under them.
+Site terms are those of the real stations (`cgmgm_seis.simulator.sites`).  What nobody has measured
+is a smooth random field, one fixed realization drawn from `REGION_SEED`; the seed of a catalogue
+changes its earthquakes, not the ground under them.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator.sites import CENTRE, SiteTerms, bay_area_sites
 from cgmgm_seis.spatial import local_km
 
 REGION_SEED = 1984
-REGION_CENTRE = (37.8, -122.2)
 
 Floats = NDArray[np.float64]
 
@@ -59,8 +59,7 @@ class RegionFields:
     (frequency,).  Terms of amplitudes are natural logarithms.
     """
 
-    site_field: RandomField
-    kappa_field: RandomField
+    sites: SiteTerms
     source_field: RandomField
     attenuation_field: RandomField
     slowness_field: RandomField
@@ -68,19 +67,13 @@ class RegionFields:
     n_path_points: int = 24
 
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the site term of ln FAS, shape (record, frequency)."""
-        return self.site_field(
-            _with_frequency(local_km(latitude, longitude, REGION_CENTRE), frequencies)
-        )
-
-    def kappa(self, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
-        """Return the excess of kappa under each station in s, shape (record,)."""
-        return self.kappa_field(local_km(latitude, longitude, REGION_CENTRE))
+        """Return the site term of ln FAS of horizontals, shape (record, frequency)."""
+        return self.sites(latitude, longitude, frequencies)
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
         return self.source_field(
-            _with_frequency(local_km(latitude, longitude, REGION_CENTRE), frequencies)
+            _with_frequency(local_km(latitude, longitude, CENTRE), frequencies)
         )
 
     def attenuation(
@@ -113,7 +106,7 @@ class RegionFields:
             station in seconds, both of shape (record,).
         """
         points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
-        station = local_km(station_latitude, station_longitude, REGION_CENTRE)
+        station = local_km(station_latitude, station_longitude, CENTRE)
         return self.slowness_field(points).mean(axis=-1), self.delay_field(station)
 
     def _path(
@@ -124,8 +117,8 @@ class RegionFields:
         station_longitude: ArrayLike,
     ) -> Floats:
         """Return points (record, point, 2) in km at the middles of equal parts of each path."""
-        source = local_km(source_latitude, source_longitude, REGION_CENTRE)[..., None, :]
-        station = local_km(station_latitude, station_longitude, REGION_CENTRE)[..., None, :]
+        source = local_km(source_latitude, source_longitude, CENTRE)[..., None, :]
+        station = local_km(station_latitude, station_longitude, CENTRE)[..., None, :]
         fraction = (np.arange(self.n_path_points) + 0.5)[:, None] / self.n_path_points
         return source + fraction * (station - source)
 
@@ -140,12 +133,15 @@ def _with_frequency(points: Floats, frequencies: ArrayLike) -> Floats:
 
 @cache
 def true_fields() -> RegionFields:
-    """Return the region's fields; always the same ones."""
+    """Return the region's terms; always the same ones.
+
+    Standard deviations and lengths of the fields are such that a source and a path make up for
+    about a third of what recordings of one event and of one path have in common.
+    """
     return RegionFields(
-        site_field=RandomField("site", 0.5, (15.0, 15.0, 1.0)),
-        kappa_field=RandomField("kappa", 0.008, (15.0, 15.0)),
-        source_field=RandomField("source", 0.25, (15.0, 15.0, 1.0)),
-        attenuation_field=RandomField("attenuation", 0.55, (15.0, 15.0)),
+        sites=bay_area_sites(),
+        source_field=RandomField("source", 0.2, (15.0, 15.0, 1.0)),
+        attenuation_field=RandomField("attenuation", 0.35, (15.0, 15.0)),
         slowness_field=RandomField("slowness", 0.04, (25.0, 25.0)),
         delay_field=RandomField("delay", 0.05, (20.0, 20.0)),
     )

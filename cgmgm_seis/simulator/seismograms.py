@@ -17,6 +17,9 @@ from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.region import REGION_SEED, true_fields
+from cgmgm_seis.simulator.scatter import bay_area_scatter
+from cgmgm_seis.simulator.sites import CENTRE
+from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 
@@ -25,15 +28,12 @@ N_SAMPLES = 6000
 START_OFFSET = -5.0  # s after the origin
 _N_FFT = 8192
 _FREQUENCIES = np.fft.rfftfreq(_N_FFT, 1.0 / SAMPLING_RATE)
-_COARSE = np.geomspace(0.2, 50.0, 48)
+COARSE = np.geomspace(0.2, 50.0, 48)
 # Recordings come with their response removed above this frequency (2nd-order Butterworth).
 _HIGH_PASS = 0.5
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
 
-# Standard deviations in ln units: of stress drops, of all amplitudes of an event, and of P and of S
-# of a record (the radiation pattern).
-STRESS_DROP_SIGMA = 0.6
-EVENT_SIGMA = 0.3
+# Standard deviation of what makes P incline, a record's own.
 RECORD_SIGMA = 0.3
 # Ground noise as a fraction of the way from the low to the high noise model: mean, and standard
 # deviations between stations and between the components of a record.
@@ -64,22 +64,59 @@ def simulate_records(
         ``trace_p_arrival_sample`` and ``trace_s_arrival_sample``, and ``trace_snr_db``.
     """
     table = check_scenario(scenario)
-    terms = {name: _event_terms(seed, str(name)) for name in table["source_id"].unique()}
-    ln_stress, event_term = np.array([terms[name] for name in table["source_id"]]).T
-    stress_drop = spectra.median_stress_drop(table["source_magnitude"]) * np.exp(ln_stress)
+    scatter = bay_area_scatter()
+    stations = _station_names(table)
+    points = local_km(table["station_latitude_deg"], table["station_longitude_deg"], CENTRE)
+    ln_stress, event_term = np.empty((2, len(table)))
+    record_terms = np.empty((2, len(table), len(COARSE)))
+    for name, rows in table.groupby("source_id", sort=False).indices.items():
+        ln_stress[rows], event_term[rows] = scatter.event_terms(seed, str(name))
+        codes = [stations[row] for row in rows]
+        record_terms[:, rows] = scatter.record_terms(seed, str(name), codes, points[rows], COARSE)
+    region = spectra.bay_area()
+    median = region.median_stress_drop(table["source_magnitude"], table["source_depth_km"])
+    stress_drop = median * np.exp(ln_stress)
     table["source_stress_drop_pa"] = stress_drop
     table["source_event_term"] = event_term
     p_time, s_time = true_arrival_times(table)
     table["trace_p_arrival_sample"] = SAMPLING_RATE * (p_time - START_OFFSET)
     table["trace_s_arrival_sample"] = SAMPLING_RATE * (s_time - START_OFFSET)
-
-    p_spectra, s_spectra = (
-        event_term[:, None] + spectra.ln_spectrum(table, _COARSE, stress_drop, wave)
-        for wave in (spectra.P, spectra.S)
+    ln_p, ln_s = (
+        event_term[:, None] + terms + spectra.ln_spectrum(table, COARSE, stress_drop, wave)
+        for wave, terms in zip((spectra.P, spectra.S), record_terms, strict=True)
     )
+    corners = region.corner_frequency(table["source_magnitude"], stress_drop)
+    waveforms = draw_waveforms(table, ln_p, ln_s, corners, seed)
+    onsets = p_time - START_OFFSET
+    snr = [_snr_db(record, start) for record, start in zip(waveforms, onsets, strict=True)]
+    return waveforms, table.assign(trace_snr_db=snr)
+
+
+def draw_waveforms(
+    table: pd.DataFrame, ln_p: Floats, ln_s: Floats, corners: Floats, seed: int = 0
+) -> NDArray[np.float32]:
+    """Draw records with given spectra of P and S.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Scenario table with the samples of P and S.
+    ln_p, ln_s : numpy.ndarray
+        ln FAS at `COARSE`, m/s x s, (record, frequency).
+    corners : numpy.ndarray
+        Corner frequencies of S, Hz, (record,); the inverse is the duration of the source.
+    seed : int
+        Of all that is drawn.
+
+    Returns
+    -------
+    numpy.ndarray
+        Velocity in m/s, shape (record, component Z N E, sample).
+    """
     waveforms = np.empty((len(table), 3, N_SAMPLES), dtype=np.float32)
-    snr = np.empty(len(table))
-    durations = 1.0 / spectra.corner_frequency(table["source_magnitude"], stress_drop)
+    p_start = table["trace_p_arrival_sample"].to_numpy(float) / SAMPLING_RATE
+    s_start = table["trace_s_arrival_sample"].to_numpy(float) / SAMPLING_RATE
+    durations = 1.0 / np.asarray(corners, float)
     distances = table["path_hyp_distance_km"].to_numpy(float)
     azimuths = np.radians(table["path_azimuth_deg"].to_numpy(float))
     stations = _station_names(table)
@@ -87,17 +124,16 @@ def simulate_records(
         rng = generator(seed, "record", str(source_id), station)
         signal = _signal(
             rng,
-            p_spectra[i],
-            s_spectra[i],
-            p_time[i] - START_OFFSET,
-            s_time[i] - START_OFFSET,
+            ln_p[i],
+            ln_s[i],
+            p_start[i],
+            s_start[i],
             durations[i],
             distances[i],
             azimuths[i],
         )
         waveforms[i] = signal + _noise(rng, station)
-        snr[i] = _snr_db(waveforms[i], p_time[i] - START_OFFSET)
-    return waveforms, table.assign(trace_snr_db=snr)
+    return waveforms
 
 
 def true_arrival_times(table: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -123,12 +159,6 @@ def _station_names(table: pd.DataFrame) -> list[str]:
     return [f"{network}.{code}.{location:0>2}" for network, code, location in codes.to_numpy()]
 
 
-def _event_terms(seed: int, source_id: str) -> tuple[float, float]:
-    """Return the ln deviation of an event's stress drop and its ln term of all amplitudes."""
-    stress, term = generator(seed, "event", source_id).standard_normal(2)
-    return float(STRESS_DROP_SIGMA * stress), float(EVENT_SIGMA * term)
-
-
 def _signal(
     rng: np.random.Generator,
     ln_p: Floats,
@@ -146,7 +176,7 @@ def _signal(
     rng : numpy.random.Generator
         The record's generator.
     ln_p, ln_s : numpy.ndarray
-        ln FAS of P and S at `_COARSE`.
+        ln FAS of P and S at `COARSE`.
     p_start, s_start : float
         Onsets, s after the trace's start.
     duration : float
@@ -159,7 +189,7 @@ def _signal(
     numpy.ndarray
         Shape (3, sample), m/s.
     """
-    p_term, s_term, steepness = RECORD_SIGMA * rng.standard_normal(3)
+    steepness = RECORD_SIGMA * rng.standard_normal()
     # P moves the ground up or down and along the ray; S in any direction across it, with a mean
     # power of 1 on each horizontal component.
     angle = rng.uniform(0.0, 2.0 * np.pi)
@@ -190,8 +220,8 @@ def _signal(
         fade=np.inf,
         coda_corner=6.0,
     ).draw(rng, s_start)
-    p = _pulse(ln_p + p_term, p_start) * np.fft.rfft(p_train, _N_FFT)
-    s = _pulse(ln_s + s_term, s_start) * np.fft.rfft(s_train, _N_FFT)
+    p = _pulse(ln_p, p_start) * np.fft.rfft(p_train, _N_FFT)
+    s = _pulse(ln_s, s_start) * np.fft.rfft(s_train, _N_FFT)
     return np.fft.irfft(p + s, _N_FFT)[:, :N_SAMPLES]
 
 
@@ -244,12 +274,12 @@ class _Train:
 
 
 def _pulse(ln_amplitude: Floats, start: float) -> NDArray[np.complex128]:
-    """Return the minimum-phase spectrum of a log FAS (at `_COARSE`), delayed to ``start``.
+    """Return the minimum-phase spectrum of a log FAS (at `COARSE`), delayed to ``start``.
 
     The phase is minus the Hilbert transform of the log amplitude, by the folded cepstrum
     (Oppenheim & Schafer 1989, chapter 12).
     """
-    ln_full = np.interp(np.log(np.maximum(_FREQUENCIES, _COARSE[0])), np.log(_COARSE), ln_amplitude)
+    ln_full = np.interp(np.log(np.maximum(_FREQUENCIES, COARSE[0])), np.log(COARSE), ln_amplitude)
     ln_full += np.log(np.maximum(_BAND, 1e-3) * SAMPLING_RATE)
     cepstrum = np.fft.irfft(np.maximum(ln_full, ln_full.max() - 18.0))
     cepstrum[1 : _N_FFT // 2] *= 2.0

@@ -5,7 +5,10 @@
 P and S differ: P has the higher corner frequency and loses less on its way, as recorded ones do.
 """
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -20,29 +23,90 @@ SHEAR_VELOCITY = 3500.0  # m/s, at the source
 DENSITY = 2800.0  # kg/m3
 # Mean radiation x one of two horizontals x free surface (Boore 2003).
 S_RADIATION = 0.55 * 0.707 * 2.0
-# Geometric spreading: (R / length)^-exponent / length.
-SPREADING_EXPONENT = 1.3
-SPREADING_LENGTH = 10.0  # km
-
-# Median stress drop at M 3, and its growth with magnitude, as often found for small earthquakes.
-STRESS_DROP = 3.0e6  # Pa
-LN_STRESS_DROP_PER_MAGNITUDE = 0.4
-# Attenuation of S: t*(R, f) = PATH_T_STAR ln(1 + R / PATH_LENGTH) f^-Q_EXPONENT.  Longer rays dive
-# deeper, where Q is higher, so t* grows with the logarithm of distance.
-PATH_T_STAR = 0.053  # s
-PATH_LENGTH = 5.0  # km
-Q_EXPONENT = 0.3
-# Shallow attenuation, less for deeper sources.
-KAPPA = 0.05  # s, at REFERENCE_DEPTH
-KAPPA_PER_KM = -0.0011  # s/km
 REFERENCE_DEPTH = 8.0  # km
+MOMENT_FROM = 3.4  # from this magnitude on, those of the region's network are moment magnitudes
 
-# Generic amplification of the region's sites: what its published ergodic FAS model, in
-# `cgmgm_seis.gmm`, adds to the terms above at 2 to 15 Hz, and a smooth continuation beyond.
-GENERIC_SITE = PchipInterpolator(
-    np.log([0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 25.0, 50.0]),
-    [0.2, 0.5, 0.8, 1.15, 2.42, 2.17, 1.0, -1.5, -4.0],
-)
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What the calibration on recorded amplitudes found (`cgmgm_seis.simulator.calibration`).
+
+    Parameters
+    ----------
+    small_magnitude : float
+        Network magnitudes of small earthquakes fall faster than moment magnitudes (Hanks & Boore
+        1984): Mw = M + small_magnitude (`MOMENT_FROM` - M) below that magnitude.
+    magnitudes, ln_stress_drops : tuple of float
+        Nodes of the median stress drop, ln Pa, linear between them and constant beyond.
+    stress_drop_per_km : float
+        Its growth with depth, ln units a km.
+    spreading : tuple of float
+        Exponents of the distance, up to `knee_km` and beyond.
+    knee_km : float
+        Where S reflected at the Moho begins to add to the direct wave, km.
+    q0, q_exponent : float
+        Quality factor of S, Q(f) = q0 f^q_exponent.
+    kappa, kappa_per_km : float
+        Shallow attenuation at `REFERENCE_DEPTH`, s, and its change with the depth of the source.
+    frequencies, amplification : tuple of float
+        Nodes of ln A(f), the amplification of the region's average station: a monotone cubic in ln f.
+    """
+
+    small_magnitude: float
+    magnitudes: tuple[float, ...]
+    ln_stress_drops: tuple[float, ...]
+    stress_drop_per_km: float
+    spreading: tuple[float, float]
+    knee_km: float
+    q0: float
+    q_exponent: float
+    kappa: float
+    kappa_per_km: float
+    frequencies: tuple[float, ...]
+    amplification: tuple[float, ...]
+
+    def seismic_moment(self, magnitude: ArrayLike) -> Floats:
+        """Return the moment in N m for a network's magnitude (Hanks & Kanamori 1979)."""
+        m = np.asarray(magnitude, float)
+        moment_magnitude = m + self.small_magnitude * np.maximum(MOMENT_FROM - m, 0.0)
+        return np.asarray(10.0 ** (1.5 * moment_magnitude + 9.05))
+
+    def median_stress_drop(self, magnitude: ArrayLike, depth_km: ArrayLike) -> Floats:
+        """Return the region's median stress drop in Pa; the arguments are broadcast."""
+        deeper = np.asarray(depth_km, float) - REFERENCE_DEPTH
+        at_depth = np.interp(np.asarray(magnitude, float), self.magnitudes, self.ln_stress_drops)
+        return np.asarray(np.exp(at_depth + self.stress_drop_per_km * deeper))
+
+    def corner_frequency(self, magnitude: ArrayLike, stress_drop: ArrayLike) -> Floats:
+        """Return the corner frequency of S in Hz for a stress drop in Pa (Brune 1970; Boore 2003)."""
+        ratio = np.asarray(stress_drop, float) / self.seismic_moment(magnitude)
+        return np.asarray(0.491 * SHEAR_VELOCITY * np.cbrt(ratio))
+
+    def site(self, frequencies: ArrayLike) -> Floats:
+        """Return ln A(f) of the average station at frequencies in Hz, constant beyond the nodes."""
+        low, high = self.frequencies[0], self.frequencies[-1]
+        inside = np.clip(np.asarray(frequencies, float), low, high)
+        nodes = PchipInterpolator(np.log(self.frequencies), self.amplification)
+        return np.asarray(nodes(np.log(inside)))
+
+    def ln_spreading(self, distance_km: ArrayLike) -> Floats:
+        """Return the ln of the geometric spreading, 1/km."""
+        ln_r, ln_knee = np.log(np.asarray(distance_km, float)), np.log(self.knee_km)
+        near, far = self.spreading
+        return -near * np.minimum(ln_r, ln_knee) - far * np.maximum(ln_r - ln_knee, 0.0)
+
+    def t_star(self, distance_km: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return the attenuation of S along its path, s; the arguments are broadcast."""
+        seconds = 1000.0 * np.asarray(distance_km, float) / SHEAR_VELOCITY
+        return np.asarray(seconds / self.q0 * np.asarray(frequencies, float) ** -self.q_exponent)
+
+
+@cache
+def bay_area() -> Coefficients:
+    """Return the coefficients of the Bay Area that come with the package."""
+    text = (files("cgmgm_seis") / "data" / "bay_area_calibration.json").read_text()
+    values = json.loads(text)["coefficients"]
+    return Coefficients(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 @dataclass(frozen=True)
@@ -61,20 +125,12 @@ S = Wave(ln_level=0.0, corner=1.0, kappa=1.0, t_star=1.0, site=1.0, site_shift=1
 P = Wave(ln_level=-1.1, corner=1.5, kappa=0.7, t_star=0.75, site=0.5, site_shift=1.25)
 
 
-def seismic_moment(magnitude: ArrayLike) -> Floats:
-    """Return the moment in N m of a moment magnitude (Hanks & Kanamori 1979)."""
-    return 10.0 ** (1.5 * np.asarray(magnitude, float) + 9.05)
+def saturation_km(magnitude: ArrayLike) -> Floats:
+    """Return what adds to the distance in squares, for a source has a size, km.
 
-
-def median_stress_drop(magnitude: ArrayLike) -> Floats:
-    """Return the region's median stress drop in Pa."""
-    return STRESS_DROP * np.exp(LN_STRESS_DROP_PER_MAGNITUDE * (np.asarray(magnitude, float) - 3.0))
-
-
-def corner_frequency(magnitude: ArrayLike, stress_drop: ArrayLike) -> Floats:
-    """Return the corner frequency of S in Hz for a stress drop in Pa (Brune 1970; Boore 2003)."""
-    ratio = np.asarray(stress_drop, float) / seismic_moment(magnitude)
-    return 0.491 * SHEAR_VELOCITY * np.cbrt(ratio)
+    Yenier & Atkinson (2015), BSSA 105, 1989, equation 6.
+    """
+    return np.asarray(10.0 ** (-0.405 + 0.235 * np.asarray(magnitude, float)))
 
 
 def ln_spectrum(
@@ -83,6 +139,7 @@ def ln_spectrum(
     stress_drop: ArrayLike | None = None,
     wave: Wave = S,
     fields: RegionFields | None = None,
+    coefficients: Coefficients | None = None,
 ) -> Floats:
     """Return the true ln FAS of velocity of scenarios, before any event or record term.
 
@@ -98,6 +155,8 @@ def ln_spectrum(
         `S` on one horizontal component, or `P` on the vertical.
     fields : RegionFields, optional
         Spatial terms, by default the region's.
+    coefficients : Coefficients, optional
+        By default the Bay Area's.
 
     Returns
     -------
@@ -105,29 +164,29 @@ def ln_spectrum(
         Shape (record, frequency); the FAS is in m/s x s.
     """
     fields = true_fields() if fields is None else fields
+    c = bay_area() if coefficients is None else coefficients
     f = np.asarray(frequencies, float)
     magnitude = scenario["source_magnitude"].to_numpy(float)[:, None]
     depth = scenario["source_depth_km"].to_numpy(float)[:, None]
     # A receiver above the hypocentre of a surface source would be at no distance at all.
     distance = np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), 1.0)[:, None]
+    distance = np.hypot(distance, saturation_km(magnitude))
     source = scenario["source_latitude_deg"], scenario["source_longitude_deg"]
     station = scenario["station_latitude_deg"], scenario["station_longitude_deg"]
 
     if stress_drop is None:
-        stress_drop = median_stress_drop(magnitude)
-    corner = wave.corner * corner_frequency(magnitude, np.reshape(stress_drop, (-1, 1)))
+        stress_drop = c.median_stress_drop(magnitude, depth)
+    corner = wave.corner * c.corner_frequency(magnitude, np.reshape(stress_drop, (-1, 1)))
     constant = S_RADIATION / (4.0 * np.pi * DENSITY * SHEAR_VELOCITY**3 * 1000.0)
-    ln_source = np.log(constant * seismic_moment(magnitude) * 2.0 * np.pi * f)
+    ln_source = np.log(constant * c.seismic_moment(magnitude) * 2.0 * np.pi * f)
     ln_source = ln_source - np.log1p((f / corner) ** 2)
-    excess = 1.0 + fields.attenuation(*source, *station)[:, None]
-    t_star = PATH_T_STAR * np.log1p(distance / PATH_LENGTH) * f**-Q_EXPONENT * excess
-    kappa = KAPPA + KAPPA_PER_KM * (depth - REFERENCE_DEPTH) + fields.kappa(*station)[:, None]
+    t_star = c.t_star(distance, f) * (1.0 + fields.attenuation(*source, *station)[:, None])
+    kappa = c.kappa + c.kappa_per_km * (depth - REFERENCE_DEPTH)
     spatial = fields.site(*station, f) + fields.source(*source, f)
     return (
         wave.ln_level
         + ln_source
-        - np.log(SPREADING_LENGTH)
-        - SPREADING_EXPONENT * np.log(distance / SPREADING_LENGTH)
+        + c.ln_spreading(distance)
         - np.pi * f * (wave.t_star * t_star + wave.kappa * kappa)
-        + wave.site * (GENERIC_SITE(np.log(f / wave.site_shift)) + spatial)
+        + wave.site * (c.site(f / wave.site_shift) + spatial)
     )

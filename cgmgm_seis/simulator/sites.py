@@ -1,0 +1,114 @@
+"""Site terms of the Bay Area's real stations, and of the places between them.
+
+The terms are those of NGA-West3 (Kuehn et al., effective amplitude spectra), corrected by the
+recorded amplitudes of 29 earthquakes and shrunk by their uncertainty
+(`cgmgm_seis.simulator.calibration`).  Between stations they are kriged; far from any they return to
+the average, zero.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from cgmgm_seis.spatial import local_km
+
+CENTRE = (37.8, -122.2)
+# Covariance of site terms over distance: what a station has for itself, to a few hundred metres,
+# and what its neighbours share.  Shares of the variance and lengths in km.
+OWN_SHARE, OWN_KM = 0.5, 0.3
+SHARED_KM = 10.0
+# Variance of a term's error over that of the terms: two instruments at one place may differ.
+NUGGET = 0.02
+
+Floats = NDArray[np.float64]
+
+
+class SiteTerms:
+    """Site terms of ln FAS of horizontals, kriged between stations.
+
+    Parameters
+    ----------
+    latitude_deg, longitude_deg : array_like
+        Of the stations, shape (station,).
+    frequencies : array_like
+        Hz, shape (frequency,).
+    terms : array_like
+        ln units, shape (station, frequency).
+    """
+
+    def __init__(
+        self,
+        latitude_deg: ArrayLike,
+        longitude_deg: ArrayLike,
+        frequencies: ArrayLike,
+        terms: ArrayLike,
+    ) -> None:
+        self.points = local_km(latitude_deg, longitude_deg, CENTRE)
+        self.ln_frequencies = np.log(np.asarray(frequencies, float))
+        covariance = _covariance(self.points, self.points)
+        covariance[np.diag_indices(len(covariance))] += NUGGET
+        self.factor = cho_factor(covariance)
+        self.weights = cho_solve(self.factor, np.asarray(terms, float))
+
+    def __call__(
+        self, latitude_deg: ArrayLike, longitude_deg: ArrayLike, frequencies: ArrayLike
+    ) -> Floats:
+        """Return the terms at places, shape (place, frequency); constant beyond the frequencies.
+
+        Simple kriging about zero (Rasmussen & Williams 2006, equation 2.23); linear in ln f.
+        """
+        covariance = _covariance(local_km(latitude_deg, longitude_deg, CENTRE), self.points)
+        nodes = covariance @ self.weights
+        ln_f = np.log(np.asarray(frequencies, float))
+        place = np.interp(ln_f, self.ln_frequencies, np.arange(len(self.ln_frequencies)))
+        low = np.minimum(place.astype(int), len(self.ln_frequencies) - 2)
+        share = place - low
+        return np.asarray((1.0 - share) * nodes[:, low] + share * nodes[:, low + 1])
+
+    def known(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Floats:
+        """Return the share of the terms' variance that is known at places, shape (place,)."""
+        covariance = _covariance(local_km(latitude_deg, longitude_deg, CENTRE), self.points)
+        return np.einsum("ij,ji->i", covariance, cho_solve(self.factor, covariance.T))
+
+
+def _covariance(first: Floats, second: Floats) -> Floats:
+    """Return the covariance (first, second) of site terms of unit variance."""
+    distance = np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1))
+    own, shared = np.exp(-distance / OWN_KM), np.exp(-distance / SHARED_KM)
+    return np.asarray(OWN_SHARE * own + (1.0 - OWN_SHARE) * shared)
+
+
+@cache
+def site_table() -> pd.DataFrame:
+    """Return the stations of the region with Vs30 and site terms.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per station: ``station_network_code``, ``station_code``, ``station_latitude_deg``,
+        ``station_longitude_deg``, ``station_elevation_m``, ``station_vs30_mps`` and site terms in
+        ln units, ``ln_0.2hz`` and so on.
+    """
+    with (files("cgmgm_seis") / "data" / "bay_area_sites.csv").open() as file:
+        return pd.read_csv(
+            file,
+            dtype={"station_network_code": str, "station_code": str},
+            keep_default_na=False,
+        )
+
+
+@cache
+def bay_area_sites() -> SiteTerms:
+    """Return the site terms of the region's stations."""
+    table = site_table()
+    columns = [name for name in table if name.startswith("ln_")]
+    return SiteTerms(
+        table["station_latitude_deg"],
+        table["station_longitude_deg"],
+        [float(name[3:-2]) for name in columns],
+        table[columns],
+    )

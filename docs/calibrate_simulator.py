@@ -1,0 +1,411 @@
+"""Calibrate the simulated Bay Area on recorded amplitudes and write what the package takes from them.
+
+    python docs/calibrate_simulator.py WORK SHARED [--check]
+
+WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded amplitudes
+as the tests use them (`data/nga_west2/`).  Writes `cgmgm_seis/data/bay_area_calibration.json` and
+`bay_area_sites.csv`, and prints how well held-out earthquakes are told.
+"""
+
+import json
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pygmm
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.spatial import cKDTree
+
+from cgmgm_seis.gmm import ErgodicFAS
+from cgmgm_seis.intensity import GRAVITY
+from cgmgm_seis.processes import process_pool
+from cgmgm_seis.scenario import add_paths
+from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator.scatter import Scatter
+from cgmgm_seis.simulator.sites import CENTRE
+from cgmgm_seis.simulator.spectra import Coefficients
+from cgmgm_seis.spatial import local_km
+
+Floats = NDArray[np.float64]
+
+DATA = Path(__file__).parents[1] / "cgmgm_seis" / "data"
+SOURCES = (
+    "Ancheta et al. 2014 (NGA-West2 amplitudes); Campbell & Bozorgnia 2014; Kuehn et al. (NGA-West3 "
+    "site terms of EAS); Abrahamson et al. 2014, Boore et al. 2014, Chiou & Youngs 2014 (M 4.5 to "
+    "5.5); Ren et al. 2026 (ergodic FAS, M 1 to 3, 5 and 10 Hz)"
+)
+# Where the calibration starts; the amplification is that of a generic rock site.
+START = Coefficients(
+    small_magnitude=0.2,
+    magnitudes=(1.0, 3.4, 4.5, 5.5),
+    ln_stress_drops=(11.4, 14.8, 15.3, 15.8),
+    stress_drop_per_km=0.03,
+    spreading=(1.2, 0.3),
+    knee_km=50.0,
+    q0=110.0,
+    q_exponent=0.55,
+    kappa=0.03,
+    kappa_per_km=0.0,
+    frequencies=tuple(cal.NODES.tolist()),
+    amplification=(1.8, 2.0, 2.1, 2.0, 2.0, 2.0, 1.8, 1.6, 1.2, 0.9, 0.5),
+)
+LARGEST = 5.6
+SAME_PLACE_KM = 0.3
+ROUNDS, STEPS, FOLDS = 2, 4, 5
+# Standard deviations of what published models say, ln units: of M 4.5 to 5.5, and of small events.
+LARGE_SD, SMALL_SD = 0.8, 0.3
+NGA_WEST2 = (
+    pygmm.AbrahamsonSilvaKamai2014,
+    pygmm.BooreStewartSeyhanAtkinson2014,
+    pygmm.CampbellBozorgnia2014,
+    pygmm.ChiouYoungs2014,
+)
+# Nodes of the scatter of records, Hz.
+SCATTER_HZ = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.0)
+
+
+def main(work: Path, shared: Path) -> None:
+    """Run every step."""
+    work.mkdir(parents=True, exist_ok=True)
+    table = recorded_table(shared / "data" / "nga_west2" / "bay_r80_measures.csv")
+    stations, published = published_terms(shared / "data" / "nga_west2" / "bay_site_terms_eas.csv")
+    station, published, places = station_numbers(table, stations, published)
+    observed = recorded_measures(table)
+    scenario = scenario_of(table)
+    large, expected = large_scenarios(table, observed)
+    small, ergodic = small_scenarios()
+
+    coefficients, variances = START, cal.Variances()
+    base = 0.7 * published
+    for step in range(ROUNDS):
+        cache = work / f"linearisation_{step}.pickle"
+        if not cache.exists():
+            lines = linearised(scenario, large, small, coefficients, base[station])
+            cache.write_bytes(pickle.dumps((coefficients, base, lines)))
+        start, base, (line, *others) = pickle.loads(cache.read_bytes())
+        recordings = cal.Recordings(
+            scenario,
+            observed,
+            line,
+            np.unique(table["EQID"], return_inverse=True)[1],
+            station,
+            local_km(table["sta_lat"], table["sta_lon"], CENTRE),
+        )
+        anchors = [
+            cal.Anchors(large, expected, others[0], LARGE_SD),
+            cal.Anchors(small, ergodic, others[1], SMALL_SD),
+        ]
+        for _ in range(STEPS):
+            found = cal.fit(recordings, published, anchors, start, variances, base)
+            variances = found.variances
+            print(describe(variances), flush=True)
+        coefficients = found.coefficients
+        base = found.site_share * published + found.station
+    print(coefficients)
+    scatter = fourier_scatter(recordings, variances, start)
+    write(coefficients, scatter, stations, base, places)
+    cross_validate(table, recordings, published, anchors, start, variances, base)
+
+
+# ---- what is recorded ----------------------------------------------------------------------
+
+
+def recorded_table(path: Path) -> pd.DataFrame:
+    """Return the rows of the moderate earthquakes."""
+    table = pd.read_csv(path)
+    return table[table["M"] < LARGEST].reset_index(drop=True)
+
+
+def recorded_measures(table: pd.DataFrame) -> Floats:
+    """Return ln measures (record, measure) in m/s2 and m/s; NaN below the lowest usable frequency."""
+    g = np.log(GRAVITY)
+    columns = [table["lnPGA_g"] + g, table["lnPGV_cms"] - np.log(100.0)]
+    for period in cal.PERIODS:
+        column = table[f"lnPSA_g_{period:.3f}s"] + g
+        columns.append(column.where(table["luf_hz"] <= 1.0 / period))
+    return np.column_stack(columns)
+
+
+def scenario_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the scenario table of recorded rows."""
+    return point_scenario(
+        table["EQID"].astype(str),
+        *(table[name] for name in ("ev_lat", "ev_lon", "ev_depth_km", "M", "sta_lat", "sta_lon")),
+    )
+
+
+def point_scenario(
+    source: Any, latitude: Any, longitude: Any, depth: Any, magnitude: Any, sta_lat: Any, sta_lon: Any
+) -> pd.DataFrame:
+    """Return a scenario of sources and stations; a depth of less than 1 km is 1 km."""
+    n = len(np.atleast_1d(sta_lat))
+    table = pd.DataFrame(
+        {
+            "source_id": source,
+            "source_origin_time": "2010-01-01T00:00:00",
+            "source_latitude_deg": latitude,
+            "source_longitude_deg": longitude,
+            "source_depth_km": np.maximum(depth, 1.0),
+            "source_magnitude": magnitude,
+            "station_network_code": "XX",
+            "station_code": [f"S{i:04d}" for i in range(n)],
+            "station_location_code": "00",
+            "station_latitude_deg": sta_lat,
+            "station_longitude_deg": sta_lon,
+            "station_elevation_m": 0.0,
+        }
+    )
+    return add_paths(table)
+
+
+def published_terms(path: Path) -> tuple[pd.DataFrame, Floats]:
+    """Return the stations of NGA-West3 and their EAS site terms less their mean, at `cal.NODES`.
+
+    Where a term is not known at a frequency it is that at neighbouring ones, drawn towards zero
+    (a Gaussian process over ln f).
+    """
+    stations = pd.read_csv(path, dtype={"network_code": str, "station_code": str})
+    columns = [name for name in stations if name.startswith("vs_F")]
+    frequencies = np.array([float(name[4:].replace("_", ".")) for name in columns])
+    values = stations[columns].to_numpy(float)
+    values[values < -900.0] = np.nan
+    values -= np.nanmean(values, axis=0)
+    ln_f, ln_nodes = np.log(frequencies), np.log(cal.NODES)
+    terms = np.zeros((len(stations), len(ln_nodes)))
+    for i, row in enumerate(values):
+        known = np.isfinite(row)
+        between = np.exp(-np.abs(np.subtract.outer(ln_f[known], ln_f[known])) / 2.5)
+        to_nodes = np.exp(-np.abs(np.subtract.outer(ln_nodes, ln_f[known])) / 2.5)
+        terms[i] = to_nodes @ np.linalg.solve(between + 0.03 * np.eye(known.sum()), row[known])
+    return stations, terms
+
+
+def station_numbers(
+    table: pd.DataFrame, stations: pd.DataFrame, published: Floats
+) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """Number the recorded stations by place.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The number of each row's station, the published terms of the numbered stations (zero where
+        there are none), and their rows in ``stations`` (-1 where there is none).
+    """
+    tree = cKDTree(local_km(stations["station_latitude"], stations["station_longitude"], CENTRE))
+    distance, nearest = tree.query(local_km(table["sta_lat"], table["sta_lon"], CENTRE))
+    own = [f"{a:.3f} {b:.3f}" for a, b in zip(table["sta_lat"], table["sta_lon"], strict=True)]
+    keys = np.where(distance < SAME_PLACE_KM, nearest.astype(str), own)
+    names, number = np.unique(keys, return_inverse=True)
+    places = np.array([int(name) if name.isdigit() else -1 for name in names])
+    known = np.where((places >= 0)[:, None], published[places], 0.0)
+    return number, known, places
+
+
+# ---- what published models say -------------------------------------------------------------
+
+
+def nga_west2(magnitude: float, rrup: float, rjb: float, ztor: float, **given: Any) -> Floats:
+    """Return ln measures (model, measure) of the four NGA-West2 models."""
+    rows = []
+    for model in NGA_WEST2:
+        event = pygmm.Scenario(
+            mag=magnitude,
+            dist_rup=rrup,
+            dist_jb=rjb,
+            dist_x=rjb,
+            depth_tor=ztor,
+            region="california",
+            on_hanging_wall=False,
+            **given,
+        )
+        found = model(event)
+        psa = np.interp(np.log(cal.PERIODS), np.log(found.periods), np.log(found.spec_accels))
+        g = np.log(GRAVITY)
+        rows.append(np.r_[np.log(found.pga) + g, np.log(found.pgv / 100.0), psa + g])
+    return np.array(rows)
+
+
+def large_scenarios(table: pd.DataFrame, observed: Floats) -> tuple[pd.DataFrame, Floats]:
+    """Return scenarios of M 4.5 to 5.5 and what the mean of the models expects of them.
+
+    The models are shifted by the region's mean event terms, and are those of its mean Vs30.
+    """
+    predicted = np.array(
+        [
+            nga_west2(
+                row.M,
+                row.rrup_km,
+                row.rjb_km,
+                max(row.ztor_km, 0.0),
+                depth_hyp=row.ev_depth_km,
+                v_s30=row.vs30,
+                dip=row.dip,
+                width=row.width_km,
+                mechanism="RS" if 30 < row.rake < 150 else "NS" if -150 < row.rake < -30 else "SS",
+            ).mean(axis=0)
+            for row in table.itertuples()
+        ]
+    )
+    shift = pd.DataFrame(observed - predicted).groupby(table["EQID"]).mean().mean().to_numpy()
+    vs30, depth = float(np.exp(np.log(table["vs30"]).mean())), 8.0
+    rows = []
+    for magnitude in (4.5, 5.0, 5.5):
+        width = 10.0 ** (-0.76 + 0.27 * magnitude)  # Wells & Coppersmith (1994), strike-slip
+        top = max(depth - 0.5 * width, 0.0)
+        for epicentral in (8.0, 20.0, 40.0, 75.0):
+            mean = nga_west2(
+                magnitude,
+                float(np.hypot(epicentral, depth)),
+                epicentral,
+                top,
+                depth_hyp=depth,
+                v_s30=vs30,
+                dip=90,
+                width=width,
+                mechanism="SS",
+            ).mean(axis=0)
+            rows += [(magnitude, epicentral, azimuth, mean + shift) for azimuth in range(4)]
+    return around(rows, depth)
+
+
+def small_scenarios() -> tuple[pd.DataFrame, Floats]:
+    """Return scenarios of M 1 to 3 within reach and the ergodic model's ln FAS."""
+    scenario, _ = around(
+        [
+            (magnitude, epicentral, azimuth, np.zeros(1))
+            for magnitude in (1.0, 1.5, 2.0, 2.5, 3.0)
+            for epicentral in (8.0, 20.0, 40.0, 60.0)
+            if magnitude >= 2.0 or epicentral < 30.0
+            for azimuth in range(4)
+        ],
+        8.0,
+    )
+    names = ("source_magnitude", "path_hyp_distance_km", "source_depth_km")
+    values = [scenario[name].to_numpy() for name in names]
+    return scenario, np.column_stack([ErgodicFAS(f).mean(*values) for f in cal.SMALL_HZ])
+
+
+def around(rows: list[tuple[float, float, int, Floats]], depth: float) -> tuple[pd.DataFrame, Floats]:
+    """Place stations at epicentral distances and four azimuths about the region's middle."""
+    magnitude, epicentral, azimuth = np.array([row[:3] for row in rows]).T
+    angle = 0.3 + 0.5 * np.pi * azimuth
+    north, east = epicentral * np.cos(angle) / 111.19, epicentral * np.sin(angle) / 111.19
+    east = east / np.cos(np.radians(CENTRE[0]))
+    names = [f"{i}" for i in range(len(rows))]
+    scenario = point_scenario(
+        names, *CENTRE, np.full(len(rows), depth), magnitude, CENTRE[0] + north, CENTRE[1] + east
+    )
+    return scenario, np.array([row[3] for row in rows])
+
+
+# ---- the steps -----------------------------------------------------------------------------
+
+
+def linearised(
+    scenario: pd.DataFrame,
+    large: pd.DataFrame,
+    small: pd.DataFrame,
+    coefficients: Coefficients,
+    terms: Floats,
+) -> list[cal.Linearisation]:
+    """Linearise the records, in blocks on all cores, and the scenarios of published models."""
+    zeros = np.zeros((1, len(cal.NODES)))
+    blocks = [
+        (scenario.iloc[i : i + 100].reset_index(drop=True), terms[i : i + 100], cal.ln_measures)
+        for i in range(0, len(scenario), 100)
+    ]
+    blocks.append((large, np.repeat(zeros, len(large), axis=0), cal.ln_measures))
+    blocks.append((small, np.repeat(zeros, len(small), axis=0), cal.ln_small))
+    with process_pool(2) as pool:
+        found = list(pool.map(_linearise, [(*block, coefficients) for block in blocks]))
+    recorded = found[:-2]
+    line = cal.Linearisation(
+        np.concatenate([part.median for part in recorded]),
+        np.concatenate([part.sensitivity for part in recorded]),
+        np.mean([part.intrinsic for part in recorded], axis=0),
+    )
+    return [line, *found[-2:]]
+
+
+def _linearise(job: tuple[pd.DataFrame, Floats, Callable[..., Floats], Coefficients]) -> Any:
+    scenario, terms, measure, coefficients = job
+    return cal.linearise(scenario, coefficients, terms, measure)
+
+
+def fourier_scatter(
+    recordings: cal.Recordings, variances: cal.Variances, start: Coefficients
+) -> Scatter:
+    """Return the scatter of Fourier spectra that gives the covariance of the measures.
+
+    The scatter between realizations of one spectrum, which is each record's own, is taken off.
+    """
+    j, intrinsic = recordings.linearisation.sensitivity, recordings.linearisation.intrinsic
+    ln_nodes, ln_f = np.log(SCATTER_HZ), np.log(cal.NODES)
+    to_nodes = np.stack([np.interp(ln_f, ln_nodes, row) for row in np.eye(len(ln_nodes))], axis=1)
+    k = np.einsum("rmk,kn->rmn", j, to_nodes)
+    target = variances.path
+
+    def modelled(x: Floats) -> Floats:
+        correlation = np.exp(-np.abs(np.subtract.outer(ln_nodes, ln_nodes)) / np.exp(x[-1]))
+        covariance = correlation * np.outer(x[:-1], x[:-1])
+        return np.einsum("rmk,kl,rnl->mn", k, covariance, k, optimize=True) / len(k) + intrinsic
+
+    def misfit(x: Floats) -> Floats:
+        smooth = 0.3 * np.diff(x[:-1], n=2)
+        return np.concatenate([(modelled(x) - target)[np.triu_indices(len(target))], smooth])
+
+    x = least_squares(misfit, np.r_[np.full(len(ln_nodes), 0.5), 1.0]).x
+    total, own = np.diag(modelled(x)), np.diag(intrinsic)
+    shared = float(np.mean(np.minimum(variances.shared * total / (total - own), 0.95)))
+    print("scatter of measures", np.sqrt(np.diag(target)).round(2), "modelled", np.sqrt(total).round(2))
+    return Scatter(
+        stress_drop=round(float(np.sqrt(variances.stress_drop)), 3),
+        event=round(float(np.sqrt(variances.event)), 3),
+        frequencies=SCATTER_HZ,
+        record=tuple(np.abs(x[:-1]).round(3).tolist()),
+        p_wave=0.25,
+        shared=round(shared, 3),
+        length_km=variances.length_km,
+        ln_f_length=round(float(np.exp(x[-1])), 3),
+    )
+
+
+def describe(variances: cal.Variances) -> str:
+    """Return the standard deviations in words."""
+    path = np.sqrt(np.diag(variances.path)).round(2)
+    return (
+        f"sd: event {variances.event**0.5:.3f}, ln stress drop {variances.stress_drop**0.5:.3f}, "
+        f"station {variances.station**0.5:.3f}, record {path}"
+    )
+
+
+def write(
+    coefficients: Coefficients,
+    scatter: Scatter,
+    stations: pd.DataFrame,
+    terms: Floats,
+    places: NDArray[np.intp],
+) -> None:
+    """Write what the package takes: coefficients, scatter and the stations with their terms."""
+    values = {
+        "sources": SOURCES,
+        "made_with": "docs/calibrate_simulator.py",
+        "coefficients": _rounded(asdict(coefficients)),
+        "scatter": _rounded(asdict(scatter)),
+    }
+    text = json.dumps(values, indent=1) + "\n"
+    (DATA / "bay_area_calibration.json").write_text(text)
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: [round(x, 4) for x in value] if isinstance(value, tuple) else round(value, 5)
+        for name, value in values.items()
+    }
