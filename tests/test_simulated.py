@@ -153,8 +153,9 @@ def test_s_is_polarised_across_the_ray_and_p_is_vertical(catalogue):
     after = {}
     for phase in "ps":
         first = table[f"trace_{phase}_arrival_sample"].astype(int).to_numpy()
-        after[phase] = np.stack([waveforms[i, :, first[i] : first[i] + 30] for i in loud])
-    power = {phase: (x.astype(float) ** 2).mean(axis=(0, 2)) for phase, x in after.items()}
+        x = np.stack([waveforms[i, :, first[i] : first[i] + 30] for i in loud]).astype(float)
+        after[phase] = x / np.sqrt((x**2).mean(axis=(1, 2), keepdims=True))
+    power = {phase: (x**2).mean(axis=(0, 2)) for phase, x in after.items()}
     assert power["p"][0] > 2 * power["p"][1:].max()
     assert power["s"][0] < 0.6 * power["s"][1:].min()
     n, e = after["s"][:, 1].astype(float), after["s"][:, 2].astype(float)

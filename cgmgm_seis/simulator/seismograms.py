@@ -5,18 +5,19 @@ train of arrivals: the direct one, the scatterers near it and the coda.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
-from scipy.signal import lfilter
+from scipy.signal import butter, lfilter, sosfilt
 
 from cgmgm_seis.arrivals import bay_area_travel_times
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.simulator import spectra
-from cgmgm_seis.simulator.region import REGION_SEED, true_fields
+from cgmgm_seis.simulator.region import REGION_SEED, RandomField, true_fields
 from cgmgm_seis.simulator.scatter import bay_area_scatter
 from cgmgm_seis.simulator.sites import CENTRE
 from cgmgm_seis.spatial import local_km
@@ -28,16 +29,39 @@ N_SAMPLES = 6000
 START_OFFSET = -5.0  # s after the origin
 _N_FFT = 8192
 _FREQUENCIES = np.fft.rfftfreq(_N_FFT, 1.0 / SAMPLING_RATE)
-COARSE = np.geomspace(0.2, 50.0, 48)
+COARSE = np.geomspace(0.1, 50.0, 54)
 # Recordings come with their response removed above this frequency (2nd-order Butterworth).
-_HIGH_PASS = 0.5
+_HIGH_PASS = 0.15
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
 
 # Standard deviation of what makes P incline, a record's own.
 RECORD_SIGMA = 0.3
+# Of the vertical beside the horizontals: between stations, smooth over frequency, and between the
+# records of a station.
+VERTICAL_SITE_SIGMA, VERTICAL_RECORD_SIGMA = 0.3, 0.25
 # Ground noise as a fraction of the way from the low to the high noise model: mean, and standard
 # deviations between stations and between the components of a record.
 NOISE_LEVEL, STATION_NOISE_SIGMA, RECORD_NOISE_SIGMA = 0.38, 0.1, 0.05
+# Shares of the power of S: the direct arrival, which scattering empties with distance; the coda;
+# what converts to P on its way and so comes before S. The rest is scattered near the ray.
+S_DIRECT, S_DIRECT_LENGTH = 0.13, 40.0  # -, km
+S_CODA = 0.3
+S_CONVERTED = 0.015
+P_SHARES = (0.12, 0.58, 0.3)
+# Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
+# deviation between records, and more for longer sources; with the shares fitted to the significant
+# durations of Afshari & Stewart (2016). It rises over RISE_TIME R: onsets blur with distance.
+SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.96, 0.4, 0.35  # s with R in km
+SCATTER_PER_SOURCE_DURATION = 0.1
+RISE_TIME = 0.005  # s/km
+# The coda's time scale as a fraction of the travel time of S.
+S_CODA_TIME = 0.6
+# Radial over vertical motion of direct P, and its standard deviation.
+P_RADIAL, P_RADIAL_SIGMA = 0.3, 0.06
+# Scattered P on the horizontals over the vertical, as amplitudes, and scattered S on the vertical.
+P_HORIZONTAL, S_VERTICAL = 1.5, 0.66
+# P reaches the horizontals as S under the station, which loses more on its way up.
+CONVERSION_KAPPA = 0.012  # s
 # What a relative change of P slowness along the path, and a delay of P under a station, are for S.
 S_SLOWNESS_RATIO = 1.3
 S_DELAY_RATIO = 2.0
@@ -131,6 +155,7 @@ def draw_waveforms(
             durations[i],
             distances[i],
             azimuths[i],
+            _vertical(station),
         )
         waveforms[i] = signal + _noise(rng, station)
     return waveforms
@@ -168,6 +193,7 @@ def _signal(
     duration: float,
     distance: float,
     azimuth: float,
+    vertical: Floats,
 ) -> Floats:
     """Return P and S and their codas.
 
@@ -183,55 +209,87 @@ def _signal(
         Of the source, s.
     distance, azimuth : float
         Hypocentral distance, km; direction to the station, radians clockwise from north.
+    vertical : numpy.ndarray
+        ln amplification of the vertical under the station at `COARSE`.
 
     Returns
     -------
     numpy.ndarray
         Shape (3, sample), m/s.
     """
-    steepness = RECORD_SIGMA * rng.standard_normal()
+    steepness, scattering, p_vertical, s_vertical = rng.standard_normal(4)
     # P moves the ground up or down and along the ray; S in any direction across it, with a mean
     # power of 1 on each horizontal component.
     angle = rng.uniform(0.0, 2.0 * np.pi)
     polarity = rng.choice([-1.0, 1.0])
-    radial = 0.4 + 0.2 * steepness
+    radial = P_RADIAL + P_RADIAL_SIGMA * steepness
     p_axis = polarity * np.array([1.0, radial * np.cos(azimuth), radial * np.sin(azimuth)])
     s_axis = np.array(
         [0.35 * np.sign(np.cos(angle)), 2**0.5 * np.cos(angle), 2**0.5 * np.sin(angle)]
     )
-    # The source and the scatterers of the path lengthen a pulse.
-    scatter = 0.15 + 0.3 * duration + 0.03 * distance
+    # The source and the scatterers of the path lengthen a pulse and blur its onset.
+    scatter = SCATTER_TIME * distance**SCATTER_EXPONENT * np.exp(SCATTER_SIGMA * scattering)
+    scatter += SCATTER_PER_SOURCE_DURATION * duration
+    rise = RISE_TIME * distance
+    direct = S_DIRECT * np.exp(-distance / S_DIRECT_LENGTH)
     s_minus_p = s_start - p_start
     p_train = _Train(
         axis=p_axis,
-        components=np.array([1.0, 0.75, 0.75]),
-        shares=(0.12, 0.25, 0.63),
-        scatter=0.5 * scatter,
+        components=np.array([1.0, P_HORIZONTAL, P_HORIZONTAL]),
+        shares=P_SHARES,
+        rise=rise,
+        scatter=scatter,
         coda=s_minus_p,
         fade=s_minus_p,
-        coda_corner=14.0,
+        corners=(30.0, 14.0),
     ).draw(rng, p_start)
     s_train = _Train(
         axis=s_axis,
-        components=np.array([0.6, 1.0, 1.0]),
-        shares=(0.12, 0.38, 0.5),
+        components=np.array([S_VERTICAL, 1.0, 1.0]),
+        shares=(direct, 1.0 - S_CODA - S_CONVERTED - direct, S_CODA),
+        rise=rise,
         scatter=scatter,
-        coda=0.5 * s_start,
+        coda=S_CODA_TIME * s_start,
         fade=np.inf,
-        coda_corner=6.0,
+        corners=(20.0, 6.0),
     ).draw(rng, s_start)
-    p = _pulse(ln_p, p_start) * np.fft.rfft(p_train, _N_FFT)
-    s = _pulse(ln_s, s_start) * np.fft.rfft(s_train, _N_FFT)
-    return np.fft.irfft(p + s, _N_FFT)[:, :N_SAMPLES]
+    converted = _converted(rng, s_minus_p)
+    spectrum = np.zeros((3, _N_FFT // 2 + 1), complex)
+    p_loss = np.pi * CONVERSION_KAPPA * COARSE
+    for train, ln_level, loss, start, term in (
+        (p_train, ln_p, p_loss, p_start, p_vertical),
+        (converted, ln_s, 0.0, p_start, p_vertical),
+        (s_train, ln_s, 0.0, s_start, s_vertical),
+    ):
+        arrivals = np.fft.rfft(train, _N_FFT)
+        spectrum[0] += (
+            _pulse(ln_level + vertical + VERTICAL_RECORD_SIGMA * term, start) * arrivals[0]
+        )
+        spectrum[1:] += _pulse(ln_level - loss, start) * arrivals[1:]
+    return np.fft.irfft(spectrum, _N_FFT)[:, :N_SAMPLES]
+
+
+@cache
+def _vertical(station: str) -> Floats:
+    """Return the ln amplification of the vertical under a station at `COARSE`."""
+    term = RandomField(f"vertical {station}", VERTICAL_SITE_SIGMA, (1.0,))
+    return term(np.log(COARSE)[:, None])
+
+
+def _converted(rng: np.random.Generator, s_minus_p: float) -> Floats:
+    """Draw S that travels part of its way as P, more and more until S; shape (3, sample)."""
+    envelope = np.arange(1.0, s_minus_p * SAMPLING_RATE)
+    envelope *= np.sqrt(S_CONVERTED / np.sum(envelope**2))
+    return envelope * rng.standard_normal((3, len(envelope)))
 
 
 @dataclass(frozen=True)
 class _Train:
     """The arrivals of one wave on Z, N and E.
 
-    Their mean power spectrum on a component of weight 1 is 1 (of the coda: below its corner), in
-    three shares: the direct arrival, polarised along an axis; those scattered near the ray, with
-    an exponential decay and half as much polarised; and the coda.
+    Their mean power spectrum on a component of weight 1 is the sum of three shares (below the
+    corners): the direct arrival, polarised along an axis; those scattered near the ray, with an
+    exponential decay and half as much polarised; and the coda.
 
     Parameters
     ----------
@@ -241,32 +299,35 @@ class _Train:
         Weights of the scattered arrivals, shape (3,).
     shares : tuple of float
         Of the power: direct, scattered, coda.
-    scatter, coda, fade : float
-        Decay of the scattered arrivals; the coda's amplitude falls as (1 + t / coda)^-1.5 and
-        faster after ``fade``; s.
-    coda_corner : float
-        The coda loses the frequencies above this on its longer paths, Hz.
+    rise, scatter, coda, fade : float
+        Rise and decay of the scattered arrivals; the coda's amplitude falls as
+        (1 + t / coda)^-1.5 and faster after ``fade``; s.
+    corners : tuple of float
+        The scattered arrivals and the coda lose the frequencies above these on their longer
+        paths, Hz.
     """
 
     axis: Floats
     components: Floats
     shares: tuple[float, float, float]
+    rise: float
     scatter: float
     coda: float
     fade: float
-    coda_corner: float
+    corners: tuple[float, float]
 
     def draw(self, rng: np.random.Generator, start: float) -> Floats:
         """Draw the arrivals from an onset ``start`` s into the trace on; shape (3, sample)."""
         delay = np.arange(N_SAMPLES - int(start * SAMPLING_RATE)) / SAMPLING_RATE
-        near = np.exp(-delay / self.scatter)
+        near = -np.exp(-delay / self.scatter) * np.expm1(-(delay + 1.0 / SAMPLING_RATE) / self.rise)
         tail = (1.0 + delay / self.coda) ** -1.5
         tail *= np.exp(-np.maximum(delay - self.fade, 0.0) / self.coda)
         near *= np.sqrt(self.shares[1] / np.sum(near**2))
         tail *= np.sqrt(self.shares[2] / np.sum(tail**2))
-        along, across, late = rng.standard_normal((3, 3, len(delay)))
-        pole = np.exp(-2.0 * np.pi * self.coda_corner / SAMPLING_RATE)
-        late = lfilter([1.0 - pole], [1.0, -pole], late)
+        late, along, across = rng.standard_normal((3, 3, len(delay)))
+        poles = np.exp(-2.0 * np.pi * np.array(self.corners) / SAMPLING_RATE)
+        along, across = lfilter([1.0 - poles[0]], [1.0, -poles[0]], [along, across])
+        late = lfilter([1.0 - poles[1]], [1.0, -poles[1]], late)
         train = self.components[:, None] * (near * 0.5**0.5 * across + tail * late)
         train += self.axis[:, None] * near * 0.5**0.5 * along[0]
         train[:, 0] += self.axis * self.shares[0] ** 0.5
@@ -308,9 +369,15 @@ def _peterson(model: tuple[Floats, Floats]) -> Floats:
 _LOW_NOISE, _HIGH_NOISE = _peterson(get_nlnm()), _peterson(get_nhnm())
 
 
+# Networks look for local earthquakes above the microseisms.
+_SNR_BAND = butter(2, 1.0, "highpass", fs=SAMPLING_RATE, output="sos")
+_SNR_MARGIN = int(SAMPLING_RATE)  # the filter's own start
+
+
 def _snr_db(record: NDArray[np.float32], p_start: float) -> float:
-    """Return the power of the 2 s from P over that of the noise before it, in dB."""
+    """Return the power above 1 Hz of the 2 s from P over that of the noise before it, in dB."""
     p = int(p_start * SAMPLING_RATE)
-    noise = record[:, : p - 10].astype(float)
-    signal = record[:, p : p + int(2.0 * SAMPLING_RATE)].astype(float)
+    filtered = sosfilt(_SNR_BAND, record - record[:, :1].astype(float))
+    noise = filtered[:, _SNR_MARGIN : p - 10]
+    signal = filtered[:, p : p + int(2.0 * SAMPLING_RATE)]
     return float(10.0 * np.log10(np.mean(signal**2) / np.mean(noise**2)))
