@@ -1,6 +1,6 @@
 """Calibrate the simulated Bay Area on recorded amplitudes and write what the package takes from them.
 
-    python docs/calibrate_simulator.py WORK SHARED [--check]
+    python docs/calibrate_simulator.py WORK SHARED
 
 WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded amplitudes
 as the tests use them (`data/nga_west2/`).  Writes `cgmgm_seis/data/bay_area_calibration.json` and
@@ -10,9 +10,8 @@ as the tests use them (`data/nga_west2/`).  Writes `cgmgm_seis/data/bay_area_cal
 import json
 import pickle
 import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from cgmgm_seis.processes import process_pool
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator.scatter import Scatter
-from cgmgm_seis.simulator.sites import CENTRE
+from cgmgm_seis.simulator.sites import CENTRE, SiteTerms
 from cgmgm_seis.simulator.spectra import Coefficients
 from cgmgm_seis.spatial import local_km
 
@@ -75,8 +74,8 @@ def main(work: Path, shared: Path) -> None:
     """Run every step."""
     work.mkdir(parents=True, exist_ok=True)
     table = recorded_table(shared / "data" / "nga_west2" / "bay_r80_measures.csv")
-    stations, published = published_terms(shared / "data" / "nga_west2" / "bay_site_terms_eas.csv")
-    station, published, places = station_numbers(table, stations, published)
+    stations, every_term = published_terms(shared / "data" / "nga_west2" / "bay_site_terms_eas.csv")
+    station, published, places = station_numbers(table, stations, every_term)
     observed = recorded_measures(table)
     scenario = scenario_of(table)
     large, expected = large_scenarios(table, observed)
@@ -110,8 +109,21 @@ def main(work: Path, shared: Path) -> None:
         base = found.site_share * published + found.station
     print(coefficients)
     scatter = fourier_scatter(recordings, variances, start)
-    write(coefficients, scatter, stations, base, places)
-    cross_validate(table, recordings, published, anchors, start, variances, base)
+    known = SiteTerms(
+        *(
+            stations[name].iloc[places[places >= 0]]
+            for name in ("station_latitude", "station_longitude")
+        ),
+        cal.NODES,
+        found.station[places >= 0],
+    )
+    terms = found.site_share * every_term + known(
+        stations["station_latitude"], stations["station_longitude"], cal.NODES
+    )
+    terms[places[places >= 0]] = base[places >= 0]
+    write(coefficients, scatter, stations, terms)
+    predicted = cross_validated(recordings, published, anchors, start, variances, base)
+    report(table, recordings, predicted)
 
 
 # ---- what is recorded ----------------------------------------------------------------------
@@ -142,7 +154,13 @@ def scenario_of(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def point_scenario(
-    source: Any, latitude: Any, longitude: Any, depth: Any, magnitude: Any, sta_lat: Any, sta_lon: Any
+    source: Any,
+    latitude: Any,
+    longitude: Any,
+    depth: Any,
+    magnitude: Any,
+    sta_lat: Any,
+    sta_lon: Any,
 ) -> pd.DataFrame:
     """Return a scenario of sources and stations; a depth of less than 1 km is 1 km."""
     n = len(np.atleast_1d(sta_lat))
@@ -292,7 +310,9 @@ def small_scenarios() -> tuple[pd.DataFrame, Floats]:
     return scenario, np.column_stack([ErgodicFAS(f).mean(*values) for f in cal.SMALL_HZ])
 
 
-def around(rows: list[tuple[float, float, int, Floats]], depth: float) -> tuple[pd.DataFrame, Floats]:
+def around(
+    rows: list[tuple[float, float, int, Floats]], depth: float
+) -> tuple[pd.DataFrame, Floats]:
     """Place stations at epicentral distances and four azimuths about the region's middle."""
     magnitude, epicentral, azimuth = np.array([row[:3] for row in rows]).T
     angle = 0.3 + 0.5 * np.pi * azimuth
@@ -364,7 +384,12 @@ def fourier_scatter(
     x = least_squares(misfit, np.r_[np.full(len(ln_nodes), 0.5), 1.0]).x
     total, own = np.diag(modelled(x)), np.diag(intrinsic)
     shared = float(np.mean(np.minimum(variances.shared * total / (total - own), 0.95)))
-    print("scatter of measures", np.sqrt(np.diag(target)).round(2), "modelled", np.sqrt(total).round(2))
+    print(
+        "scatter of measures",
+        np.sqrt(np.diag(target)).round(2),
+        "modelled",
+        np.sqrt(total).round(2),
+    )
     return Scatter(
         stress_drop=round(float(np.sqrt(variances.stress_drop)), 3),
         event=round(float(np.sqrt(variances.event)), 3),
@@ -387,11 +412,7 @@ def describe(variances: cal.Variances) -> str:
 
 
 def write(
-    coefficients: Coefficients,
-    scatter: Scatter,
-    stations: pd.DataFrame,
-    terms: Floats,
-    places: NDArray[np.intp],
+    coefficients: Coefficients, scatter: Scatter, stations: pd.DataFrame, terms: Floats
 ) -> None:
     """Write what the package takes: coefficients, scatter and the stations with their terms."""
     values = {
@@ -402,6 +423,20 @@ def write(
     }
     text = json.dumps(values, indent=1) + "\n"
     (DATA / "bay_area_calibration.json").write_text(text)
+    sites = pd.DataFrame(
+        {
+            "station_network_code": stations["network_code"],
+            "station_code": stations["station_code"],
+            "station_latitude_deg": stations["station_latitude"],
+            "station_longitude_deg": stations["station_longitude"],
+            "station_elevation_m": stations["station_elevation"],
+            "station_vs30_mps": stations["vs30"].round(1),
+        }
+    )
+    for frequency, column in zip(cal.NODES, terms.T, strict=True):
+        sites[f"ln_{frequency:g}hz"] = column.round(3)
+    sites = sites.dropna().drop_duplicates(["station_network_code", "station_code"])
+    sites.to_csv(DATA / "bay_area_sites.csv", index=False)
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
@@ -409,3 +444,80 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
         name: [round(x, 4) for x in value] if isinstance(value, tuple) else round(value, 5)
         for name, value in values.items()
     }
+
+
+# ---- how well unseen earthquakes are told --------------------------------------------------
+
+
+def cross_validated(
+    recordings: cal.Recordings,
+    published: Floats,
+    anchors: list[cal.Anchors],
+    start: Coefficients,
+    variances: cal.Variances,
+    base: Floats,
+) -> Floats:
+    """Return the medians (record, measure) of every record from fits without its earthquake."""
+    n_events = int(recordings.event.max()) + 1
+    order = np.argsort(-np.bincount(recordings.event))
+    fold = np.empty(n_events, int)
+    fold[order] = np.arange(n_events) % FOLDS
+    fold = fold[recordings.event]
+    predicted = np.empty_like(recordings.observed)
+    by_vector, _ = cal.spectrum_gradient(recordings.scenario, start)
+    line = recordings.linearisation
+    for k in range(FOLDS):
+        rest, out = np.flatnonzero(fold != k), fold == k
+        part = cal.Recordings(
+            recordings.scenario.iloc[rest].reset_index(drop=True),
+            recordings.observed[rest],
+            cal.Linearisation(line.median[rest], line.sensitivity[rest], line.intrinsic),
+            np.unique(recordings.event[rest], return_inverse=True)[1],
+            recordings.station[rest],
+            recordings.points_km[rest],
+        )
+        found = cal.fit(part, published, anchors, start, variances, base, update=False)
+        change = by_vector @ (cal.to_vector(found.coefficients) - cal.to_vector(start))
+        terms = found.site_share * published + found.station - base
+        change += terms[recordings.station]
+        predicted[out] = (line.median + np.einsum("rmk,rk->rm", line.sensitivity, change))[out]
+    return predicted
+
+
+def report(table: pd.DataFrame, recordings: cal.Recordings, predicted: Floats) -> None:
+    """Print bias, scatter, slopes and correlations of held-out earthquakes beside CB14's."""
+    g = np.log(GRAVITY)
+    cb14 = [table["lnCB14_PGA"] + g, table["lnCB14_PGV"] - np.log(100.0)]
+    cb14 += [table[f"lnCB14_{period:.3f}s"] + g for period in cal.PERIODS]
+    magnitude = table["M"].to_numpy()
+    distance = recordings.scenario["path_hyp_distance_km"].to_numpy()
+    residual = recordings.observed - predicted
+    rows: dict[str, Floats] = {}
+    for name, values in (
+        ("held out", residual),
+        ("CB14", recordings.observed - np.column_stack(cb14)),
+    ):
+        frame = pd.DataFrame(values)
+        events = frame.groupby(recordings.event)
+        rows[f"{name}: bias"] = frame.mean().to_numpy()
+        rows[f"{name}: between events"] = events.mean().std().to_numpy()
+        rows[f"{name}: within events"] = (frame - events.transform("mean")).std().to_numpy()
+    rows["within events, ratio"] = rows["held out: within events"] / rows["CB14: within events"]
+    for name, part in (
+        ("M < 4", magnitude < 4.0),
+        ("M >= 4", magnitude >= 4.0),
+        ("R < 25 km", distance < 25.0),
+        ("R >= 25 km", distance >= 25.0),
+    ):
+        rows[f"held out: bias, {name}"] = np.nanmean(residual[part], axis=0)
+    terms = np.column_stack([np.ones(len(table)), np.log(distance), magnitude])
+    slopes = []
+    for column in residual.T:
+        known = np.isfinite(column)
+        slopes.append(np.linalg.lstsq(terms[known], column[known], rcond=None)[0][1:])
+    rows["held out: slope with ln R"], rows["held out: slope with M"] = np.transpose(slopes)
+    print(pd.DataFrame(rows, index=list(cal.MEASURES)).T.round(2).to_string())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

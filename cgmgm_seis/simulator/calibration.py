@@ -43,7 +43,7 @@ PERIODS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 MEASURES = ("PGA", "PGV", *(f"PSA {period:g} s" for period in PERIODS))
 # Hz of the Fourier amplitudes that small earthquakes are compared at.
 SMALL_HZ = (5.0, 10.0)
-_STEP = 0.3  # ln units by which spectra are changed to find sensitivities
+_STEP = 0.1  # ln units by which spectra are changed to find sensitivities
 _BLOCK = 200  # records simulated at once
 
 
@@ -76,6 +76,43 @@ def ln_small(waveforms: NDArray[np.float32]) -> Floats:
     """Return ln FAS of horizontals at `SMALL_HZ`, the mean of both: (record, frequency)."""
     fas = smoothed_fas(waveforms[:, 1:], SAMPLING_RATE, SMALL_HZ)
     return np.asarray(np.log(fas).mean(axis=1))
+
+
+def simulated(
+    scenario: pd.DataFrame, coefficients: Coefficients, terms: Floats, seed: int = 0
+) -> NDArray[np.float32]:
+    """Simulate records of median spectra.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table with paths.
+    coefficients : Coefficients
+        Of the median spectrum.
+    terms : numpy.ndarray
+        ln units added to the spectra at `NODES`, (record, node).
+    seed : int
+        Of the phases.
+
+    Returns
+    -------
+    numpy.ndarray
+        Velocity in m/s, shape (record, component Z N E, sample).
+    """
+    depth = scenario["source_depth_km"].to_numpy(float)
+    p, s = bay_area_travel_times().at(depth, scenario["path_ep_distance_km"].to_numpy(float))
+    table = scenario.assign(
+        trace_p_arrival_sample=SAMPLING_RATE * (p - START_OFFSET),
+        trace_s_arrival_sample=SAMPLING_RATE * (s - START_OFFSET),
+    )
+    magnitude, extra = table["source_magnitude"].to_numpy(float), terms @ node_weights(COARSE)
+    stress = coefficients.median_stress_drop(magnitude, depth)
+    ln_p, ln_s = (
+        spectra.ln_spectrum(table, COARSE, stress, wave, AVERAGE, coefficients) + wave.site * extra
+        for wave in (spectra.P, spectra.S)
+    )
+    corners = coefficients.corner_frequency(magnitude, stress)
+    return draw_waveforms(table, ln_p, ln_s, corners, seed)
 
 
 @dataclass(frozen=True)
@@ -120,30 +157,14 @@ def linearise(
     n_realizations, seed : int
         Of the simulated records; sensitivities are of the first realization.
     """
-    p, s = bay_area_travel_times().at(
-        scenario["source_depth_km"].to_numpy(float), scenario["path_ep_distance_km"].to_numpy(float)
-    )
-    table = scenario.assign(
-        trace_p_arrival_sample=SAMPLING_RATE * (p - START_OFFSET),
-        trace_s_arrival_sample=SAMPLING_RATE * (s - START_OFFSET),
-    )
     hats = node_weights(np.fft.rfftfreq(N_SAMPLES, 1.0 / SAMPLING_RATE))
-    extra = terms @ node_weights(COARSE)
     medians, sensitivities, deviations = [], [], []
-    for first in range(0, len(table), _BLOCK):
+    for first in range(0, len(scenario), _BLOCK):
         rows = slice(first, first + _BLOCK)
-        block = table.iloc[rows].reset_index(drop=True)
-        magnitude = block["source_magnitude"].to_numpy(float)
-        stress = coefficients.median_stress_drop(magnitude, block["source_depth_km"])
-        corners = coefficients.corner_frequency(magnitude, stress)
-        ln_p, ln_s = (
-            spectra.ln_spectrum(block, COARSE, stress, wave, AVERAGE, coefficients)
-            + wave.site * extra[rows]
-            for wave in (spectra.P, spectra.S)
-        )
+        block = scenario.iloc[rows].reset_index(drop=True)
         values = []
         for k in range(n_realizations):
-            waveforms = draw_waveforms(block, ln_p, ln_s, corners, seed + k)
+            waveforms = simulated(block, coefficients, terms[rows], seed + k)
             values.append(measure(waveforms))
             if k == 0:
                 spectrum = np.fft.rfft(waveforms)
@@ -188,7 +209,14 @@ _DIFFERENCE = 1e-4
 def to_vector(c: Coefficients) -> Floats:
     """Return the coefficients that are fitted as one vector, in the order of `PRIORS`."""
     parts = (
-        *(c.small_magnitude, c.ln_stress_drops, c.stress_drop_per_km, c.spreading, np.log(c.q0), c.q_exponent),
+        *(
+            c.small_magnitude,
+            c.ln_stress_drops,
+            c.stress_drop_per_km,
+            c.spreading,
+            np.log(c.q0),
+            c.q_exponent,
+        ),
         *(c.kappa, c.kappa_per_km, c.amplification),
     )
     return np.concatenate([np.atleast_1d(np.asarray(part, float)) for part in parts])
@@ -392,9 +420,7 @@ def fit(
         columns = first + group[:, None] * n_nodes + nodes
         design[rows, :, columns] = j.transpose(0, 2, 1)
     # Terms in the linearisation are taken out of the median, so unknowns are whole terms.
-    median = recordings.linearisation.median - np.einsum(
-        "rmk,rk->rm", j, base[recordings.station]
-    )
+    median = recordings.linearisation.median - np.einsum("rmk,rk->rm", j, base[recordings.station])
     left = recordings.observed - median
 
     mean, precision = _prior(start, sizes, variances)
@@ -447,9 +473,7 @@ def fit(
     return replace(result, variances=updated)
 
 
-def _prior(
-    start: Coefficients, sizes: list[int], variances: Variances
-) -> tuple[Floats, Floats]:
+def _prior(start: Coefficients, sizes: list[int], variances: Variances) -> tuple[Floats, Floats]:
     """Return mean and precision of all unknowns; coefficients are changes from the start."""
     n_vector, n_nodes, n_events, *_ = sizes
     mean = np.zeros(sum(sizes))

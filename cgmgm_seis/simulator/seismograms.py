@@ -34,8 +34,6 @@ COARSE = np.geomspace(0.1, 50.0, 54)
 _HIGH_PASS = 0.15
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
 
-# Standard deviation of what makes P incline, a record's own.
-RECORD_SIGMA = 0.3
 # Of the vertical beside the horizontals: between stations, smooth over frequency, and between the
 # records of a station.
 VERTICAL_SITE_SIGMA, VERTICAL_RECORD_SIGMA = 0.3, 0.25

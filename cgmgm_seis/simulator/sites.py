@@ -20,7 +20,7 @@ CENTRE = (37.8, -122.2)
 # Covariance of site terms over distance: what a station has for itself, to a few hundred metres,
 # and what its neighbours share.  Shares of the variance and lengths in km.
 OWN_SHARE, OWN_KM = 0.5, 0.3
-SHARED_KM = 10.0
+SHARED_KM = 5.0
 # Variance of a term's error over that of the terms: two instruments at one place may differ.
 NUGGET = 0.02
 
