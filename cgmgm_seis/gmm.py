@@ -53,6 +53,12 @@ class Prediction:
     sd: Floats
     extrapolated: NDArray[np.bool_]
 
+    def of(self, places: ArrayLike) -> "Prediction":
+        """Return the prediction of some frequencies or measures, by their places."""
+        chosen = np.asarray(places, int)
+        mean, tau, phi, sd = (part[:, chosen] for part in (self.mean, self.tau, self.phi, self.sd))
+        return Prediction(mean, tau, phi, sd, self.extrapolated)
+
 
 class FASModel(Protocol):
     """A model of ln FAS that is fitted to records, or published, and predicts for scenarios."""
