@@ -12,7 +12,6 @@ from cgmgm_seis.evaluation.figures import (
     colours,
     draw_bins,
     generators_of,
-    legend,
     new_panels,
     short,
     title,
@@ -55,9 +54,9 @@ def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
         measure.removeprefix("RotD50 ").removeprefix("PSA ").removesuffix(" s")
         for measure in measures
     ]
-    figure, panels = new_panels(2, 4, (14.5, 6.6), sharex=True)
-    panels[1, 3].set_axis_off()
-    for (column, name_of), axes in zip(PANELS.items(), panels.ravel(), strict=False):
+    figure, panels = new_panels(2, 4, (14.5, 6.6))
+    *used, last = panels.ravel()
+    for (column, name_of), axes in zip(PANELS.items(), used, strict=True):
         if column in AIMS:
             zero_line(axes, AIMS[column])
         for name, colour in colours(generators_of(amplitudes)).items():
@@ -72,10 +71,10 @@ def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
             axes.set_ylim(bottom=0.0)
         if column == "coverage":
             axes.set_ylim(0.0, 1.0)
-    for axes in (*panels[1, :3], panels[0, 3]):
-        axes.tick_params(labelbottom=True)
+    for axes in used[3:]:
         axes.set_xlabel("PGA, PGV, and PSA at a period (s)")
-    legend(figure, panels[0, 0])
+    last.set_axis_off()
+    last.legend(*used[0].get_legend_handles_labels(), loc="center", frameon=False, fontsize=9)
     return figure
 
 

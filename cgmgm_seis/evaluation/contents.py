@@ -86,8 +86,8 @@ def _amplitudes(evaluation: Evaluation) -> Iterator[Item]:
         "amplitudes",
         plot_amplitudes(table),
         "RotD50 of both horizontals, 5 % damped, every generator and ground-motion model on the "
-        "same records. The residual is generated minus recorded, ln units: above zero a model is too "
-        "strong, by a factor of two at 0.7. A right one covers 0.68 of the records.",
+        "same records. The residual is generated minus recorded, ln units: above zero a model is "
+        "too strong, by a factor of two at 0.7. A right one covers 0.68 of the records.",
     )
     yield Item(
         "amplitudes_table",
