@@ -95,8 +95,8 @@ class Flatfile:
     Parameters
     ----------
     scenario : pandas.DataFrame
-        Scenario table of the rows that can be used, with the file's further columns;
-        ``attrs["left_out"]`` counts the others by reason.
+        Scenario table of the rows that can be used, with those further
+        columns of the file that are used; ``attrs["left_out"]`` counts the others by reason.
     values : numpy.ndarray
         Natural logarithms of m/s2 and m/s, NaN where there is none, shape (record, series).
     names : pandas.MultiIndex
@@ -153,44 +153,61 @@ def read_flatfile(
             f"{path} has 0 columns of amplitudes; they are called pga_g, pgv_cmps, psa_0.300s_g or "
             "ln_pga_g, for example."
         )
-    unreadable: dict[str, int] = {}
-    for column in (*REQUIRED_COLUMNS, *NUMBERS, *(own.column for own in amplitudes.values())):
-        if column in table:
-            numbers = pd.to_numeric(table[column], errors="coerce")
-            unreadable[column] = int((numbers.isna() & table[column].notna()).sum())
-            table[column] = numbers.astype(float)
-    for column, least in NUMBERS.items():
-        if column in table:
-            _check(table[column], table[column] >= least, f"{least:g} or more is, or nothing")
+    notes = _make_numbers(table, [own.column for own in amplitudes.values()])
     placed = table[list(NEEDED_COLUMNS)].notna().all(axis=1)
     left_out = {"without an event, a place, a depth or a magnitude": int((~placed).sum())}
-    table = table[placed].reset_index(drop=True)
+    table = table.loc[placed]
     periods, values = _values(table, amplitudes)
-    notes = {
-        f"some values of {column}": f"{count} are not numbers"
-        for column, count in unreadable.items()
-        if count and column not in REQUIRED_COLUMNS
-    }
     if USABLE in table:
-        beyond = np.outer(table[USABLE], periods) > 1.0 + 1e-9
-        spectrum = values[:, 2:]
-        if cut := int((beyond & np.isfinite(spectrum)).sum()):
-            notes["some PSA"] = (
-                f"{cut} of {np.isfinite(spectrum).sum()} values are at periods beyond "
-                "1 / lowest usable frequency of their record"
-            )
-        spectrum[beyond] = np.nan
+        notes |= _leave_out_unusable(values[:, 2:], periods, table[USABLE])
     known = np.asarray(np.isfinite(values).any(axis=1))
     left_out["without an amplitude"] = int((~known).sum())
+    left_out = {reason: count for reason, count in left_out.items() if count}
     if not known.any():
-        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise DatasetError(f"{path} has 0 usable rows ({reasons or 'it is empty'}); 1 is needed.")
     scenario = _scenario(table.loc[known])
-    scenario.attrs["left_out"] = {reason: count for reason, count in left_out.items() if count}
+    scenario.attrs["left_out"] = left_out
     used = np.asarray(np.isfinite(values).any(axis=0))
     names = rotd50_series(periods)
+    given = (("pga", 0.0) in amplitudes, ("pgv", 0.0) in amplitudes, *(True for _ in periods))
+    for (_, measure), was_given, there in zip(names, given, used, strict=True):
+        if was_given and not there:
+            notes[measure] = "no row has a value"
     kept = tuple(period for period, there in zip(periods, used[2:], strict=True) if there)
     return Flatfile(scenario, values[known][:, used], names[used], kept, notes)
+
+
+def _make_numbers(table: pd.DataFrame, amplitudes: list[str]) -> dict[str, str]:
+    """Turn text into numbers, in place, and say how many optional values are none."""
+    notes = {}
+    for column in (*REQUIRED_COLUMNS, *NUMBERS, *amplitudes):
+        if column not in table:
+            continue
+        numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
+        unreadable = int((numbers.isna() & table[column].notna()).sum())
+        # Rows without a place are left out and counted as a whole.
+        if unreadable and column not in REQUIRED_COLUMNS:
+            notes[f"some values of {column}"] = f"{unreadable} of {len(table)} are not numbers"
+        if column in NUMBERS:
+            least = NUMBERS[column]
+            _check(numbers, numbers >= least, f"{least:g} or more is, or nothing")
+        table[column] = numbers
+    return notes
+
+
+def _leave_out_unusable(
+    spectrum: Floats, periods: tuple[float, ...], lowest: pd.Series
+) -> dict[str, str]:
+    """Remove PSA (record, period), in place, below lowest usable frequencies, and count it."""
+    beyond, known = np.outer(lowest, periods) > 1.0 + 1e-9, np.isfinite(spectrum)
+    spectrum[beyond] = np.nan
+    if not (beyond & known).any():
+        return {}
+    return {
+        "some PSA": f"{(beyond & known).sum()} of {known.sum()} values are at periods beyond "
+        "1 / lowest usable frequency of their record"
+    }
 
 
 def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.DataFrame:
@@ -305,7 +322,8 @@ def _check(values: pd.Series, allowed: pd.Series, what: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         raise DatasetError(
-            f"{values.name} = {values.iloc[row]:g} (row {row + 1}) is not allowed; {what}."
+            f"{values.name} = {values.iloc[row]:g} (row {values.index[row] + 1}) is not allowed; "
+            f"{what}."
         )
 
 

@@ -114,10 +114,22 @@ def test_what_is_not_used_is_counted(written):
         "without an event, a place, a depth or a magnitude": 2,
         "without an amplitude": 1,
     }
-    assert found.notes["some values of pga_g"] == "1 are not numbers"
+    assert found.notes["some values of pga_g"] == "1 of 12 are not numbers"
     # 0.4 Hz ends at 2.5 s, 1.01 Hz at 0.99 s.
     assert found.notes["some PSA"].startswith("2 of 18 values")
     assert np.isnan(found.values).sum() == 3
+
+
+def test_measures_without_a_value_are_said_and_rows_are_those_of_the_file(written):
+    table = pairs().assign(pga_g=0.1, pgv_mps=np.nan, **{"psa_3s_g": 1.0})
+    table["lowest_usable_frequency_hz"] = 0.5
+    found = read_flatfile(written(table))
+    assert found.names.get_level_values("measure").tolist() == ["RotD50 PGA"]
+    assert found.periods == ()
+    assert found.notes["RotD50 PGV"] == found.notes["RotD50 PSA 3 s"] == "no row has a value"
+    table.loc[0, "source_magnitude"], table.loc[3, "pga_g"] = np.nan, -1.0
+    with pytest.raises(CgmgmError, match=r"pga_g = -1 \(row 4\)"):
+        read_flatfile(written(table))
 
 
 def test_other_names_are_mapped(written, tmp_path):
