@@ -29,12 +29,15 @@ NEAREST_KM = 1.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a ground-motion model says of ln FAS, velocity in m/s x s, for events not seen before.
+    """What a ground-motion model says of a logarithm, for events not seen before.
+
+    That is ln FAS, velocity in m/s x s, of a `FASModel`, and ln PGA, PGV and PSA, m/s2 and m/s, of
+    `cgmgm_seis.pygmm_models.NGAWest2`.
 
     Parameters
     ----------
     mean : numpy.ndarray
-        Of ln FAS, shape (record, frequency), as all arrays but the last.
+        Of the logarithm, shape (record, frequency or measure), as all arrays but the last.
     tau, phi : numpy.ndarray
         Standard deviations between and within events; NaN where the model does not split them.
     sd : numpy.ndarray
@@ -49,6 +52,12 @@ class Prediction:
     phi: Floats
     sd: Floats
     extrapolated: NDArray[np.bool_]
+
+    def of(self, places: ArrayLike) -> "Prediction":
+        """Return the prediction of some frequencies or measures, by their places."""
+        chosen = np.asarray(places, int)
+        mean, tau, phi, sd = (part[:, chosen] for part in (self.mean, self.tau, self.phi, self.sd))
+        return Prediction(mean, tau, phi, sd, self.extrapolated)
 
 
 class FASModel(Protocol):

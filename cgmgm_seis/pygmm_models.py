@@ -3,9 +3,11 @@
 pyGMM comes with the extra ``gmm``.
 """
 
+import logging
 import warnings
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,17 @@ from cgmgm_seis.gmm import NEAREST_KM, Prediction
 from cgmgm_seis.intensity import GRAVITY
 
 Floats = NDArray[np.float64]
+
+# Of stations whose Vs30 is not known, m/s.
+DEFAULT_VS30 = 760.0
+# The models of `NGAWest2`, as pyGMM calls them.
+NGA_WEST2 = {
+    "ASK14": "AbrahamsonSilvaKamai2014",
+    "BSSA14": "BooreStewartSeyhanAtkinson2014",
+    "CB14": "CampbellBozorgnia2014",
+    "CY14": "ChiouYoungs2014",
+}
+MECHANISMS = ("SS", "NS", "RS")
 
 # pyGMM's names of what a scenario holds.
 _COLUMNS = {
@@ -51,14 +64,8 @@ class BA19:
     >>> model.predict(scenario).extrapolated.mean()  # doctest: +SKIP
     """
 
-    def __init__(self, vs30_mps: float = 760.0) -> None:
-        try:
-            import pygmm
-        except ImportError as error:
-            raise CgmgmError(
-                "BA19 needs pyGMM, which is not installed; pip install 'cgmgm-seis[gmm]' brings it."
-            ) from error
-        self._pygmm = pygmm
+    def __init__(self, vs30_mps: float = DEFAULT_VS30) -> None:
+        self._pygmm = _pygmm("BA19")
         self.vs30_mps = vs30_mps
         self.frequencies: tuple[float, ...] = ()
 
@@ -123,3 +130,179 @@ class BA19:
         series = np.reshape(values, (-1, len(known)))
         result = np.stack([np.interp(wanted, known, row) for row in series])
         return result.reshape(*np.shape(values)[:-1], len(wanted))
+
+
+class NGAWest2:
+    """An NGA-West2 model of RotD50 PGA, PGV and PSA (5 % damping), for California.
+
+    Abrahamson et al. (2014), Boore et al. (2014), Campbell & Bozorgnia (2014) or Chiou & Youngs
+    (2014).  What a scenario does not say of the rupture is that of a point: it is as far as the
+    hypocentre (Rrup) and the epicentre (Rjb), its top is the hypocentre, it stands upright, slips
+    sideways, and no station is on a hanging wall.  These columns say more where they are there and
+    not empty: ``path_rup_distance_km``, ``path_jb_distance_km``, ``source_top_depth_km``,
+    ``source_dip_deg``, ``source_width_km``, ``source_mechanism`` (SS, NS or RS; else
+    ``source_rake_deg``, reverse from 30 to 150 and normal from -150 to -30 degrees),
+    ``station_vs30_mps``, ``station_z1p0_km`` and ``station_z2p5_km`` (else as the model expects
+    it of the Vs30).
+
+    Parameters
+    ----------
+    name : str
+        One of `NGA_WEST2`.
+    periods : sequence of float
+        Of the PSA, s.
+    vs30_mps : float
+        Of stations without a Vs30, m/s.
+
+    Raises
+    ------
+    RangeError
+        If there is no such model, or it does not reach a period.
+    CgmgmError
+        If pyGMM is not installed.
+
+    Examples
+    --------
+    >>> NGAWest2("CB14", (0.3, 1.0)).predict(scenario).mean.shape  # doctest: +SKIP
+    (58, 4)
+    """
+
+    def __init__(
+        self, name: str, periods: Sequence[float] = (), vs30_mps: float = DEFAULT_VS30
+    ) -> None:
+        if name not in NGA_WEST2:
+            raise RangeError(
+                f"There is no NGA-West2 model {name}; there are {', '.join(NGA_WEST2)}."
+            )
+        pygmm = _pygmm(name)
+        self.name, self.periods, self.vs30_mps = name, tuple(map(float, periods)), vs30_mps
+        self._scenario = pygmm.Scenario
+        self._model = getattr(pygmm, NGA_WEST2[name])
+        # Chiou & Youngs need a depth to 1 km/s; theirs has no basin term.
+        self._z1p0 = pygmm.ChiouYoungs2014.calc_depth_1_0
+        reach = self._model.PERIODS[self._model.INDICES_PSA]
+        for period in self.periods:
+            if not reach[0] <= period <= reach[-1]:
+                raise RangeError(
+                    f"{name} has no {period:g} s; it has {reach[0]:g} to {reach[-1]:g} s."
+                )
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of the logarithms of PGA, PGV and PSA.
+
+        Parameters
+        ----------
+        scenario : pandas.DataFrame
+            Scenario table, with the further columns of the class where they are known.
+
+        Returns
+        -------
+        Prediction
+            Columns PGA (ln m/s2), PGV (ln m/s), and PSA (ln m/s2) at the periods, which is
+            interpolated linearly in ln T.  tau and phi are NaN for CY14, of which pyGMM gives the
+            total only.  The Vs30 counts as inferred.  Extrapolated is what pyGMM warns of, which
+            lies outside of the limits that it knows of the model.
+
+        Raises
+        ------
+        RangeError
+            If a mechanism is unknown.
+        """
+        values, mechanisms = self._inputs(scenario)
+        outside = np.zeros(len(scenario), bool)
+        parts = np.full((4, len(scenario), len(self.periods) + 2), np.nan)
+        for i, mechanism in enumerate(mechanisms):
+            inputs = {name: float(x[i]) for name, x in values.items() if np.isfinite(x[i])}
+            inputs.setdefault("depth_1_0", self._z1p0(inputs["v_s30"], "california"))
+            pair = self._scenario(
+                mechanism=mechanism, region="california", vs_source="inferred", **inputs
+            )
+            with _complaints() as complaints:
+                told = self._model(pair)
+            outside[i] = bool(complaints)
+            found = (told._ln_resp, getattr(told, "_tau", None), getattr(told, "_phi", None))
+            for part, series in zip(parts, (*found, told._ln_std), strict=True):
+                if series is not None:
+                    part[i] = self._chosen(np.asarray(series, float))
+        mean, tau, phi, sd = parts
+        mean += np.log(GRAVITY)
+        mean[:, 1] += np.log(0.01 / GRAVITY)
+        return Prediction(mean, tau, phi, sd, outside)
+
+    def _inputs(self, scenario: pd.DataFrame) -> tuple[dict[str, Floats], list[str]]:
+        """Return pyGMM's inputs by its names, NaN where it has defaults, and the mechanisms."""
+
+        def known(column: str, otherwise: Floats | float = np.nan) -> Floats:
+            given = scenario[column] if column in scenario else pd.Series(np.nan, scenario.index)
+            x = pd.to_numeric(given, errors="coerce").to_numpy(float)
+            return np.where(np.isnan(x), otherwise, x)
+
+        depth = np.maximum(scenario["source_depth_km"].to_numpy(float), 0.0)
+        jb = known("path_jb_distance_km", known("path_ep_distance_km"))
+        values = {
+            "mag": known("source_magnitude"),
+            "dist_rup": known("path_rup_distance_km", known("path_hyp_distance_km")),
+            "dist_jb": jb,
+            # On the foot wall.
+            "dist_x": -jb,
+            "depth_hyp": depth,
+            "depth_tor": np.maximum(known("source_top_depth_km", depth), 0.0),
+            "dip": known("source_dip_deg", 90.0),
+            "width": known("source_width_km"),
+            "v_s30": known("station_vs30_mps", self.vs30_mps),
+            "depth_1_0": known("station_z1p0_km"),
+            "depth_2_5": known("station_z2p5_km"),
+        }
+        rake = known("source_rake_deg", 0.0)
+        slips = np.where(np.abs(np.abs(rake) - 90.0) < 60.0, np.where(rake > 0, "RS", "NS"), "SS")
+        if "source_mechanism" in scenario:
+            given = scenario["source_mechanism"]
+            slips = np.where(given.isna(), slips, given.astype(str))
+            if unknown := set(slips) - set(MECHANISMS):
+                allowed = ", ".join(MECHANISMS)
+                raise RangeError(
+                    f"source_mechanism = {min(unknown)} is not allowed; it is one of {allowed}."
+                )
+        return values, slips.tolist()
+
+    def _chosen(self, series: Floats) -> Floats:
+        """Return PGA, PGV and PSA at the periods of what pyGMM has at all of its own."""
+        model = self._model
+        known = np.log(model.PERIODS[model.INDICES_PSA])
+        spectrum = np.interp(np.log(self.periods), known, series[model.INDICES_PSA])
+        return np.r_[series[model.INDEX_PGA], series[model.INDEX_PGV], spectrum]
+
+
+@contextmanager
+def _complaints() -> Iterator[list[object]]:
+    """Collect what pyGMM warns of and logs, in the root's name, instead of showing it."""
+    found: list[object] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        found.append(record)
+        return False
+
+    # With no handler, the root would get one for good.
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    root.addFilter(keep)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            yield found
+        found.extend(caught)
+    finally:
+        root.removeFilter(keep)
+        root.removeHandler(handler)
+
+
+def _pygmm(model: str) -> Any:
+    """Return pyGMM, or say which model needs it."""
+    try:
+        import pygmm
+    except ImportError as error:
+        raise CgmgmError(
+            f"{model} needs pyGMM, which is not installed; pip install 'cgmgm-seis[gmm]' brings it."
+        ) from error
+    return pygmm

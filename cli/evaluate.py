@@ -1,10 +1,12 @@
-"""cgmgm-seis evaluate: compare generators with the records of a SeisBench data set."""
+"""cgmgm-seis evaluate: compare generators with a SeisBench data set, or with a flatfile."""
 
 from pathlib import Path
 
 import click
 
 from cgmgm_seis_cli.parameters import show_messages, verbosity_options
+
+WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
 
 
 @click.command(context_settings={"show_default": True})
@@ -16,6 +18,11 @@ from cgmgm_seis_cli.parameters import show_messages, verbosity_options
     multiple=True,
     required=True,
     help="Weights to evaluate; may be given several times.",
+)
+@click.option(
+    "--columns",
+    metavar="NAME|FILE.json",
+    help="How a flatfile calls its columns: nga_west2, or a JSON object of its names to ours.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--split", default="test", help="Split of the data set, unseen in training.")
@@ -49,7 +56,8 @@ from cgmgm_seis_cli.parameters import show_messages, verbosity_options
 @click.option(
     "--gmms/--no-gmms",
     default=True,
-    help="Fit ground-motion models to the split train, to stand beside the generators.",
+    help="Put ground-motion models beside the generators: those fitted to the split train; "
+    "NGA-West2's beside a flatfile.",
 )
 @click.option(
     "--workers",
@@ -66,6 +74,7 @@ def evaluate(
     ctx: click.Context,
     dataset: Path,
     names: tuple[str, ...],
+    columns: str | None,
     out: Path,
     split: str,
     n_realizations: int,
@@ -81,13 +90,17 @@ def evaluate(
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
-    """Compare generators with the records of DATASET, a folder in SeisBench format.
+    """Compare generators with the records of DATASET, a SeisBench folder or a flatfile (CSV).
 
     Bias, scatter and calibration of Fourier and response spectra, peaks, energy and duration,
     PhaseNet's picks, how well a network tells generated from recorded, and ground-motion models
     on the same records, with figures in one page, report.html.  On the package's own simulated
     data the simulator itself stands beside the generators: none can explain more.  A killed run
     goes on where it was: finished realizations are kept in a hidden folder beside --out.
+
+    A flatfile is a table of recorded amplitudes without waveforms: RotD50 of PGA, PGV and PSA, in
+    columns such as pga_g, pgv_cmps, psa_0.300s_g and ln_pga_g.  The NGA-West2 models stand beside
+    the generators there.
     """
     import shutil
 
@@ -97,22 +110,38 @@ def evaluate(
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
     chunk_folder = out.absolute().with_name(f".{out.absolute().name}.chunks")
-    evaluation = library.evaluate(
-        library.load_generators(names, device),
-        dataset,
-        split=split,
-        n_realizations=n_realizations,
-        seed=seed,
-        picker=picker,
-        n_classifiers=n_classifiers,
-        max_records=max_records,
-        skip_bad=skip_bad,
-        tsne=tsne,
-        gmms=gmms,
-        workers=workers,
-        chunk_folder=chunk_folder,
-        progress=verbosity != -1,
-    )
+    if dataset.is_file() or dataset.suffix == ".csv":
+        refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, and a flatfile has none")
+        evaluation = library.evaluate_flatfile(
+            library.load_generators(names, device),
+            dataset,
+            columns,
+            n_realizations=n_realizations,
+            seed=seed,
+            max_records=max_records,
+            gmms=gmms,
+            workers=workers,
+            chunk_folder=chunk_folder,
+            progress=verbosity != -1,
+        )
+    else:
+        refuse_options(ctx, ("columns",), "is for a flatfile, a CSV file, and DATASET is none")
+        evaluation = library.evaluate(
+            library.load_generators(names, device),
+            dataset,
+            split=split,
+            n_realizations=n_realizations,
+            seed=seed,
+            picker=picker,
+            n_classifiers=n_classifiers,
+            max_records=max_records,
+            skip_bad=skip_bad,
+            tsne=tsne,
+            gmms=gmms,
+            workers=workers,
+            chunk_folder=chunk_folder,
+            progress=verbosity != -1,
+        )
     command = ctx.meta.get("command", [])
     written = library.write_evaluation(out, evaluation, command=command, overwrite=overwrite)
     shutil.rmtree(chunk_folder, ignore_errors=True)
@@ -120,3 +149,11 @@ def evaluate(
     click.echo()
     for path, description in written:
         click.echo(f"{path}: {description}")
+
+
+def refuse_options(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
+    """Refuse options that were given and would do nothing."""
+    for name in names:
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(own for own in ctx.command.params if own.name == name)
+            raise click.BadParameter(f"it {why}.", ctx, option)

@@ -86,6 +86,12 @@ def norcal_windows():
 
 
 @pytest.fixture(scope="session")
+def nga_west2():
+    """Folder of tables of recorded amplitudes: NGA-West2 and 3 in the Bay Area."""
+    return _shared("data", "nga_west2")
+
+
+@pytest.fixture(scope="session")
 def phasenet():
     """PhaseNet with its published weights."""
     _shared("phasenet", "seisbench_cache")

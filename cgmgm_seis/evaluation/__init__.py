@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cgmgm_seis.evaluation.flatfile_run import evaluate_flatfile
     from cgmgm_seis.evaluation.report import write_evaluation
     from cgmgm_seis.evaluation.run import evaluate, load_generators
     from cgmgm_seis.evaluation.tables import Evaluation
@@ -14,11 +15,18 @@ if TYPE_CHECKING:
 _HOMES = {
     "Evaluation": "cgmgm_seis.evaluation.tables",
     "evaluate": "cgmgm_seis.evaluation.run",
+    "evaluate_flatfile": "cgmgm_seis.evaluation.flatfile_run",
     "load_generators": "cgmgm_seis.evaluation.run",
     "write_evaluation": "cgmgm_seis.evaluation.report",
 }
 
-__all__ = ["Evaluation", "evaluate", "load_generators", "write_evaluation"]
+__all__ = [
+    "Evaluation",
+    "evaluate",
+    "evaluate_flatfile",
+    "load_generators",
+    "write_evaluation",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cgmgm_seis.evaluation.amplitude_plots import plot_amplitude_residuals, plot_amplitudes
 from cgmgm_seis.evaluation.distribution_plots import plot_pit, plot_projections
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.highlights import section_rows
 from cgmgm_seis.evaluation.maps import plot_maps
-from cgmgm_seis.evaluation.measures import BOTH, main_series
+from cgmgm_seis.evaluation.measures import BOTH, main_amplitudes, main_series
 from cgmgm_seis.evaluation.pick_plots import plot_picks, plot_picks_by_bin
 from cgmgm_seis.evaluation.residual_plots import (
     plot_intensity_measures,
@@ -37,6 +38,7 @@ Section = tuple[str, list[Item]]
 def sections(evaluation: Evaluation) -> Iterator[Section]:
     """Yield the titles of the report's sections and what they hold; empty ones are left out."""
     makers: dict[str, Callable[[Evaluation], Iterator[Item]]] = {
+        "Recorded amplitudes": _amplitudes,
         "Which model is better?": _models,
         "Fourier amplitude spectra": _spectra,
         "Intensity measures": _intensity,
@@ -72,6 +74,56 @@ def _models(evaluation: Evaluation) -> Iterator[Item]:
             "nearer to zero, and a generator's prediction is the median of its realizations. "
             f"Extrapolated is the share of records outside of a model's own data{ends}.",
         )
+
+
+def _amplitudes(evaluation: Evaluation) -> Iterator[Item]:
+    tables = evaluation.tables
+    if "amplitudes" not in tables:
+        return
+    table, records = tables["amplitudes"], tables["amplitude_records"]
+    main = main_amplitudes(table["measure"].tolist())
+    yield Item(
+        "amplitudes",
+        plot_amplitudes(table),
+        "RotD50 of both horizontals, 5 % damped, every generator and ground-motion model on the "
+        "same records. The residual is generated minus recorded, ln units: above zero a model is "
+        "too strong, by a factor of two at 0.7. A right one covers 0.68 of the records.",
+    )
+    yield Item(
+        "amplitudes_table",
+        table[table["measure"].isin(main)].drop(columns="component"),
+        "The main measures: bias is the mean residual, sigma its standard deviation, tau and phi "
+        "its parts between and within events (restricted maximum likelihood), coverage the share "
+        "of records in the 16 to 84 % band, stated tau and phi what a model says of itself; slopes "
+        "are per unit of ln R and of magnitude, with standard errors (se); extrapolated is the "
+        "share of records outside of a model's ranges. amplitudes.csv has all.",
+    )
+    for by in ("distance", "magnitude"):
+        yield Item(
+            f"amplitude_residuals_by_{by}",
+            plot_amplitude_residuals(records, by),
+            "Generated minus recorded, a dot a record, with mean and standard deviation in bins "
+            f"of {by} of as many records each: a trend is scaling that a model does not have.",
+        )
+    groups = tables["amplitude_groups"]
+    wide = groups[groups["measure"].isin(main)].pivot_table(
+        index=["generator", "group"], columns="measure", values=["bias", "sigma"], sort=False
+    )
+    wide.columns = wide.columns.map(" ".join)
+    counts = groups.groupby(["generator", "group"])["records"].max().reindex(wide.index)
+    wide.insert(0, "records", counts)
+    yield Item(
+        "amplitude_groups",
+        wide.reset_index(),
+        "The same in groups of magnitude and hypocentral distance, and inside and outside of the "
+        "ranges of each model; amplitude_groups.csv has tau, phi and coverage too.",
+    )
+    yield Item(
+        "amplitude_maps",
+        plot_maps(tables["amplitude_places"], main[-2:][0]),
+        "Bias of every station (its records of all events) and of every event (its records at all "
+        "stations); larger symbols have more records, amplitude_places.csv has the other measures.",
+    )
 
 
 def _spectra(evaluation: Evaluation) -> Iterator[Item]:

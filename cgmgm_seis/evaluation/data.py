@@ -71,7 +71,7 @@ def read_split(
     wanted = _in_split(metadata, split)
     if max_records is not None:
         events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
-        wanted &= _some_events(events, counted, max_records, seed)
+        wanted &= some_events(events, counted, max_records, seed)
     view.filter(wanted)
     return read_records(
         view,
@@ -176,6 +176,39 @@ def calibrated(scenario: pd.DataFrame) -> NDArray[np.bool_]:
     return ~flagged(scenario, APPROXIMATE)
 
 
+def some_events(
+    events: pd.Series, wanted: NDArray[np.bool_], max_records: int, seed: int
+) -> NDArray[np.bool_]:
+    """Return the records of events drawn one after the other, as long as they fit.
+
+    Parameters
+    ----------
+    events : pandas.Series
+        The event of every record.
+    wanted : numpy.ndarray
+        True for records that count, shape (record,).
+    max_records : int
+        So many records, at most.
+    seed : int
+        Of the choice of events.
+
+    Raises
+    ------
+    DatasetError
+        If the first event drawn has more records.
+    """
+    sizes = events[wanted].value_counts().sort_index()
+    sizes = sizes.iloc[generator(seed, "events").permutation(len(sizes))]
+    fitting = sizes.cumsum() <= max_records
+    if not fitting.iloc[:1].all():
+        raise DatasetError(
+            f"At most {max_records} record(s) are wanted, but the first event drawn has "
+            f"{sizes.iloc[0]}; whole events are read."
+        )
+    chosen: NDArray[np.bool_] = events.isin(sizes.index[fitting]).to_numpy()
+    return chosen
+
+
 def _opened(dataset: WaveformDataset | str | Path, component_order: str) -> WaveformDataset:
     if isinstance(dataset, WaveformDataset):
         view = dataset.copy()
@@ -201,19 +234,3 @@ def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
         known = ", ".join(sorted(map(str, metadata["split"].unique())))
         raise DatasetError(f"The data set has no split '{split}'; it has {known}.")
     return np.asarray(wanted, bool)
-
-
-def _some_events(
-    events: pd.Series, wanted: NDArray[np.bool_], max_records: int, seed: int
-) -> NDArray[np.bool_]:
-    """Return the records of events drawn one after the other, as long as they fit."""
-    sizes = events[wanted].value_counts().sort_index()
-    sizes = sizes.iloc[generator(seed, "events").permutation(len(sizes))]
-    fitting = sizes.cumsum() <= max_records
-    if not fitting.iloc[:1].all():
-        raise DatasetError(
-            f"At most {max_records} record(s) are wanted, but the first event drawn has "
-            f"{sizes.iloc[0]}; whole events are read."
-        )
-    chosen: NDArray[np.bool_] = events.isin(sizes.index[fitting]).to_numpy()
-    return chosen

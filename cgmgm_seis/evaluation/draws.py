@@ -28,6 +28,8 @@ from cgmgm_seis.simulator.seismograms import (
 Floats = NDArray[np.float64]
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
 Draw = Callable[[pd.DataFrame, int, int], NDArray[np.float32]]
+# (waveforms, component_order, sampling_rate) to logarithms (.., series); other processes get it.
+Measures = Callable[[NDArray[np.float32], str, float], Floats]
 
 # Waveforms drawn at once.
 CHUNK_BYTES = 2**26
@@ -87,11 +89,16 @@ def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
     return process_pool(workers)
 
 
-def measure(pool: Executor, waveforms: NDArray[np.float32], window: Window) -> list[Future[Floats]]:
+def measure(
+    pool: Executor,
+    waveforms: NDArray[np.float32],
+    window: Window,
+    measures: Measures = ln_measures,
+) -> list[Future[Floats]]:
     """Start to measure waveforms (record, .., component, sample), block by block."""
     n_blocks = -(-waveforms.nbytes // BLOCK_BYTES)
     return [
-        pool.submit(ln_measures, block, window.component_order, window.sampling_rate)
+        pool.submit(measures, block, window.component_order, window.sampling_rate)
         for block in np.array_split(waveforms, min(n_blocks, len(waveforms)))
     ]
 
@@ -111,6 +118,8 @@ def reduce_draws(
     progress: bool = False,
     pool: Executor | None = None,
     chunks: Chunks | None = None,
+    measures: Measures = ln_measures,
+    keep_first: bool = True,
 ) -> Draws:
     """Draw all realizations, a few records at a time, and keep their measures.
 
@@ -134,6 +143,10 @@ def reduce_draws(
         See `measuring_pool`; by default one thread.
     chunks : Chunks, optional
         Where finished chunks are looked for and kept; by default nowhere.
+    measures : callable
+        What is measured, at the top of a module (`functools.partial` of it will do).
+    keep_first : bool
+        Keep the waveforms of realization 0; else the result holds those of no record.
 
     Raises
     ------
@@ -142,36 +155,38 @@ def reduce_draws(
     """
     chunks = chunks or Chunks(None, {})
     pool = pool or ThreadPoolExecutor(1)
-    first = np.empty((len(scenario), len(window.component_order), window.n_samples), np.float32)
-    measures: list[Floats] = []
+    shape = (len(scenario), len(window.component_order), window.n_samples)
+    first = np.empty(shape if keep_first else (0, *shape[1:]), np.float32)
+    found: list[Floats] = []
     pending: list[tuple[int, int, list[Future[Floats]]]] = []
-    step = max(1, CHUNK_BYTES // (n_realizations * first[0].nbytes))
+    step = max(1, CHUNK_BYTES // (n_realizations * shape[1] * shape[2] * first.itemsize))
     bar = tqdm(total=len(scenario), desc=label, unit="rec", disable=None if progress else True)
 
     def finish() -> None:
         for start, stop, futures in pending:
-            measures.append(gathered(futures))
-            chunks.save(start, stop, measures=measures[-1], first=first[start:stop])
+            found.append(gathered(futures))
+            chunks.save(start, stop, measures=found[-1], first=first[start:stop])
             bar.update(stop - start)
         pending.clear()
 
     with bar:
         for start in range(0, len(scenario), step):
             stop = min(start + step, len(scenario))
-            if found := chunks.load(start, stop):
+            if kept := chunks.load(start, stop):
                 finish()
-                measures.append(found["measures"])
-                first[start:stop] = found["first"]
+                found.append(kept["measures"])
+                first[start:stop] = kept["first"]
                 bar.update(stop - start)
                 continue
             part = scenario.iloc[start:stop].reset_index(drop=True)
             waveforms = draw(part, n_realizations, seed)
             _check(waveforms, label)
-            first[start:stop] = waveforms[:, 0]
+            rows = first[start:stop]
+            rows[:] = waveforms[: len(rows), 0]
             finish()
-            pending.append((start, stop, measure(pool, waveforms, window)))
+            pending.append((start, stop, measure(pool, waveforms, window, measures)))
         finish()
-    return Draws(np.concatenate(measures), first)
+    return Draws(np.concatenate(found), first)
 
 
 def _check(waveforms: NDArray[np.float32], label: str) -> None:

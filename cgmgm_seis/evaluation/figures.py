@@ -92,6 +92,21 @@ def bin_axis(axes: Axes, by: str) -> None:
         axes.autoscale(axis="x")
 
 
+def draw_bins(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw mean and standard deviation of residuals in bins: columns mean, bias and sigma."""
+    axes.errorbar(
+        table["mean"],
+        table["bias"],
+        yerr=table["sigma"],
+        fmt="s",
+        markersize=3.5,
+        color="#1a1a1a",
+        elinewidth=1.1,
+        capsize=2.0,
+        zorder=4,
+    )
+
+
 def short(name: str) -> str:
     """Return the end of a long name."""
     return name if len(name) <= 24 else f"..{name[-22:]}"

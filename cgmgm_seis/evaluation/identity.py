@@ -4,7 +4,6 @@ import hashlib
 import json
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
@@ -12,10 +11,10 @@ from torch import nn
 from cgmgm_seis.models.base import GroundMotionModel
 
 
-def records_sha256(waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> str:
-    """Return the checksum of records and their scenario."""
+def records_sha256(records: NDArray[Any], scenario: pd.DataFrame) -> str:
+    """Return the checksum of records, waveforms or numbers, and their scenario."""
     digest = hashlib.sha256(scenario.to_csv(index=False).encode())
-    for record in waveforms:
+    for record in records:
         digest.update(record.tobytes())
     return digest.hexdigest()
 

@@ -145,7 +145,8 @@ class Judged:
         found = {"discriminator": discriminator_table(self.scores)}
         if not self.comparisons:
             return found
-        known = (self.comparisons, self.recorded, self.trusted_scenario, self.names)
+        known = (self.recorded, self.trusted_scenario, self.names)
+        component, spectrum = main_spectrum(self.names)
         ranks = [
             {"generator": name, "role": role, "row": row}
             for name, ranked_rows in self.ranks.items()
@@ -155,8 +156,12 @@ class Judged:
             "measures": measures_table(self.comparisons),
             "bins": stacked({name: c.bins for name, c in self.comparisons.items()}),
             "pit": pit_table(self.comparisons, self.names),
-            "places": places_table(*known),
-            "records": records_table(*known),
+            "places": places_table(
+                {name: found.median for name, found in self.comparisons.items()},
+                *known,
+                [(component, f"{spectrum} {f:g} Hz") for f in FREQUENCIES],
+            ),
+            "records": records_table(self.comparisons, *known),
             "highlights": pd.DataFrame(ranks),
             **self._distributions(),
             **found,

@@ -24,20 +24,23 @@ Floats = NDArray[np.float64]
 LEAST_DEG = 0.3
 
 
-def plot_maps(places: pd.DataFrame) -> Figure:
+def plot_maps(places: pd.DataFrame, measure: str | None = None) -> Figure:
     """Draw the bias of every station and every event on maps; across the date line in one piece.
 
     Parameters
     ----------
     places : pandas.DataFrame
         Table of an evaluation.
+    measure : str, optional
+        Which; by default the main spectrum at `MAP_FREQUENCY`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    _, kind = main_of(places)
-    own = places[places["measure"] == f"{kind} {MAP_FREQUENCY:g} Hz"]
+    if measure is None:
+        measure = f"{main_of(places)[1]} {MAP_FREQUENCY:g} Hz"
+    own = places[places["measure"] == measure]
     around = middle_longitude(own["longitude_deg"])
     own = own.assign(longitude_deg=unwrapped_longitude(own["longitude_deg"], around))
     generators = generators_of(places)
@@ -86,6 +89,6 @@ def plot_maps(places: pd.DataFrame) -> Figure:
         ax=panels,
         shrink=0.5,
         extend="both",
-        label=f"Mean ln {kind} at {MAP_FREQUENCY:g} Hz, generated $-$ recorded",
+        label=f"Mean ln {measure}, generated $-$ recorded",
     )
     return figure

@@ -4,6 +4,8 @@ A *series* is one measure of one component; "H" stands for both horizontals toge
 their orientation (EAS, RotD50).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -59,9 +61,15 @@ def series(component_order: str, sampling_rate: float) -> pd.MultiIndex:
     ]
     if horizontals(component_order):
         names += [(BOTH, f"EAS {f}") for f in spectrum]
-        names += [(BOTH, f"RotD50 {peak}") for peak in ("PGA", "PGV")]
-        names += [(BOTH, f"RotD50 PSA {period:g} s") for period in periods]
+        names += rotd50_series(periods).tolist()
     return pd.MultiIndex.from_tuples(names, names=["component", "measure"])
+
+
+def rotd50_series(periods: Sequence[float]) -> pd.MultiIndex:
+    """Name the series of `ln_rotd50`: PGA, PGV, and PSA at the periods (s)."""
+    names = [f"RotD50 {measure}" for measure in ("PGA", "PGV")]
+    names += [f"RotD50 PSA {period:g} s" for period in periods]
+    return pd.MultiIndex.from_product([[BOTH], names], names=["component", "measure"])
 
 
 def horizontals(component_order: str) -> list[int]:
@@ -75,6 +83,29 @@ def main_series(names: pd.MultiIndex) -> pd.MultiIndex:
     keep = {f"{kind} {f:g} Hz" for kind in ("FAS", "EAS") for f in FREQUENCIES}
     keep |= {"PGV", "D5-95", "RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.1 s", "RotD50 PSA 1 s"}
     return names[names.get_level_values("measure").isin(list(keep))]
+
+
+def main_amplitudes(measures: Sequence[str]) -> list[str]:
+    """Return the peaks, and the PSA nearest to 0.1, 0.3 and 1 s, of names of `rotd50_series`.
+
+    Examples
+    --------
+    >>> main_amplitudes(["RotD50 PGA", "RotD50 PSA 0.2 s", "RotD50 PSA 0.25 s"])
+    ['RotD50 PGA', 'RotD50 PSA 0.2 s', 'RotD50 PSA 0.25 s']
+    >>> main_amplitudes(["RotD50 PSA 0.2 s", "RotD50 PSA 0.9 s", "RotD50 PSA 1.5 s"])
+    ['RotD50 PSA 0.2 s', 'RotD50 PSA 0.9 s']
+    """
+    periods = {name: psa_period(name) for name in dict.fromkeys(measures)}
+    spectrum = {name: period for name, period in periods.items() if period}
+    chosen = [name for name in periods if name not in spectrum]
+    for wanted in (0.1, 0.3, 1.0) if spectrum else ():
+        chosen.append(min(spectrum, key=lambda name: abs(np.log(spectrum[name] / wanted))))
+    return list(dict.fromkeys(chosen))
+
+
+def psa_period(measure: str) -> float | None:
+    """Return the period (s) of a name of `rotd50_series`; None of a peak."""
+    return float(measure.split()[2]) if measure.startswith("RotD50 PSA ") else None
 
 
 def main_spectrum(names: pd.MultiIndex) -> tuple[str, str]:
@@ -146,16 +177,64 @@ def ln_measures(
         both = x[..., pair, :]
         values += [
             eas(both, sampling_rate, frequencies),
-            np.stack([rotd50(acceleration(both, sampling_rate)), rotd50(both)], axis=-1),
-            rotd50_psa(both, sampling_rate, periods),
+            _rotd50_measures(both, sampling_rate, periods),
         ]
     with np.errstate(divide="ignore"):
         logarithms: Floats = np.log(np.concatenate(values, axis=-1))
     return logarithms
 
 
+def ln_rotd50(
+    waveforms: NDArray[np.float32],
+    component_order: str,
+    sampling_rate: float,
+    periods: Sequence[float],
+) -> Floats:
+    """Return the natural logarithms of the RotD50 of PGA, PGV and PSA, 5 % damped.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        Velocity, m/s, shape (.., component, sample).
+    component_order : str
+        The components, two horizontals among them.
+    sampling_rate : float
+        Hz.
+    periods : sequence of float
+        s; see `resolved_periods`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ln m/s2, ln m/s and ln m/s2, shape (.., series), named by `rotd50_series`.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((2, 3, 1000))
+    >>> ln_rotd50(noise, "ZNE", 100.0, (0.3, 1.0)).shape
+    (2, 4)
+    """
+    both = np.asarray(waveforms)[..., horizontals(component_order), :]
+    with np.errstate(divide="ignore"):
+        logarithms: Floats = np.log(_rotd50_measures(both, sampling_rate, periods))
+    return logarithms
+
+
+def _rotd50_measures(
+    both: NDArray[np.float32], sampling_rate: float, periods: Sequence[float]
+) -> Floats:
+    """Return the RotD50 of PGA, PGV and PSA of two horizontals, shape (.., series)."""
+    peaks = np.stack([rotd50(acceleration(both, sampling_rate)), rotd50(both)], axis=-1)
+    return np.concatenate([peaks, rotd50_psa(both, sampling_rate, periods)], axis=-1)
+
+
+def resolved_periods(periods: Sequence[float], sampling_rate: float) -> list[float]:
+    """Return the periods (s) of response spectra that a sampling rate (Hz) resolves."""
+    # They need five samples; a little less for rounding.
+    return [t for t in periods if t * sampling_rate >= 4.999]
+
+
 def _resolved(sampling_rate: float) -> tuple[list[float], list[float]]:
     """Return the frequencies and periods that a sampling rate resolves."""
     frequencies = [f for f in SPECTRUM if f <= 0.5 * sampling_rate]
-    # Response spectra need five samples a period; a little less for rounding.
-    return frequencies, [t for t in PERIODS if t * sampling_rate >= 4.999]
+    return frequencies, resolved_periods(PERIODS, sampling_rate)

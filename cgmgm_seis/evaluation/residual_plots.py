@@ -12,6 +12,7 @@ from cgmgm_seis.evaluation.figures import (
     bin_axis,
     bin_rows,
     colours,
+    draw_bins,
     generators_of,
     legend,
     main_of,
@@ -119,7 +120,7 @@ def plot_residuals_by(records: pd.DataFrame, bins: pd.DataFrame, by: str) -> Fig
                 linewidths=0,
                 rasterized=True,
             )
-            _draw_bins(axes, bin_rows(bins, name, component, measure, by))
+            draw_bins(axes, bin_rows(bins, name, component, measure, by))
             axes.set_ylim(-limit, limit)
         row[0].set_ylabel(f"{short(name)}\nln generated $-$ recorded")
     for measure, top, bottom in zip(names, panels[0], panels[-1], strict=True):
@@ -199,20 +200,6 @@ def plot_intensity_measures(measures: pd.DataFrame) -> Figure:
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     legend(figure, axes)
     return figure
-
-
-def _draw_bins(axes: Axes, table: pd.DataFrame) -> None:
-    axes.errorbar(
-        table["mean"],
-        table["bias"],
-        yerr=table["sigma"],
-        fmt="s",
-        markersize=3.5,
-        color="#1a1a1a",
-        elinewidth=1.1,
-        capsize=2.0,
-        zorder=4,
-    )
 
 
 def _frequency_axis(axes: Axes) -> None:

@@ -45,6 +45,7 @@ from cgmgm_seis.evaluation.tables import (
 )
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.pretrained import load_model
+from cgmgm_seis.pygmm_models import NGA_WEST2
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +111,7 @@ def evaluate(
         If the models' windows differ, a model draws silence or NaN, has a reserved name, or
         there are fewer than two realizations.
     """
-    if n_realizations < 2:
-        raise CgmgmError(f"{n_realizations} realization(s) have no scatter; 2 or more have.")
-    if reserved := {RECORDED, SIMULATOR} & set(models):
-        raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
-    window = _common_window(models)
+    window = common_window(models, n_realizations)
     if missing := missing_columns(dataset):
         settings = _settings(window, n_realizations, seed, picker)
         picks = GeneratorPicks(picker, window, progress)
@@ -127,7 +124,7 @@ def evaluate(
     )
     draws: dict[str, Draw] = {name: model_draw(model, window) for name, model in models.items()}
     for name, model in models.items():
-        _say_extrapolation(name, model, scenario)
+        say_extrapolation(name, model, scenario)
     if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
         draws[SIMULATOR] = simulator
 
@@ -277,7 +274,19 @@ def _known_window(
     return replace(window, component_order=known), {f"components {lacking}": reason}
 
 
-def _common_window(models: Mapping[str, GroundMotionModel]) -> Window:
+def common_window(models: Mapping[str, GroundMotionModel], n_realizations: int) -> Window:
+    """Return the window that the models share, if they can be compared at all.
+
+    Raises
+    ------
+    CgmgmError
+        If the windows differ, a model has a reserved name, or there are fewer than two
+        realizations.
+    """
+    if n_realizations < 2:
+        raise CgmgmError(f"{n_realizations} realization(s) have no scatter; 2 or more have.")
+    if reserved := {RECORDED, SIMULATOR, *NGA_WEST2} & set(models):
+        raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
     windows = {Window.of(model) for model in models.values()}
     if len(windows) != 1:
         raise CgmgmError(
@@ -287,10 +296,13 @@ def _common_window(models: Mapping[str, GroundMotionModel]) -> Window:
     return windows.pop()
 
 
-def _say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFrame) -> None:
+def say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFrame) -> list[str]:
+    """Log where records leave the trained ranges of a model, and return the sentences."""
     if not model.ranges:
-        return
+        return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
-        for message in model.check_ranges(scenario, extrapolate=True):
-            logger.warning("%s: %s", name, message)
+        messages = model.check_ranges(scenario, extrapolate=True)
+    for message in messages:
+        logger.warning("%s: %s", name, message)
+    return messages

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.highlights import Highlights
-from cgmgm_seis.evaluation.measures import FREQUENCIES, main_series, main_spectrum
+from cgmgm_seis.evaluation.measures import main_amplitudes, main_series
 from cgmgm_seis.evaluation.residuals import Comparison
 
 Floats = NDArray[np.float64]
@@ -61,6 +61,10 @@ class Evaluation:
                 model = m["generators"][name]["model"]
                 made_by = f" ({model['class']}, version {model['version']})" if model else ""
                 parts.append(f"{name}{made_by}: natural logarithms\n{text(own, ['generator'])}")
+        if "amplitudes" in self.tables:
+            table = self.tables["amplitudes"]
+            table = table[table["measure"].isin(main_amplitudes(table["measure"].tolist()))]
+            parts.append(f"Natural logarithms, generated - recorded\n{text(table, ['component'])}")
         for key, title in PRINTED.items():
             if key in self.tables:
                 parts.append(f"{title}\n{text(self.tables[key])}")
@@ -133,25 +137,40 @@ def records_table(
 
 
 def places_table(
-    comparisons: Mapping[str, Comparison],
+    medians: Mapping[str, Floats],
     recorded: Floats,
     scenario: pd.DataFrame,
     names: pd.MultiIndex,
+    chosen: Sequence[tuple[str, str]],
 ) -> pd.DataFrame:
-    """Return the bias of every station and event at the four frequencies of the main spectrum.
+    """Return the bias of every station and event.
 
-    Columns: "kind" (station or event), "name", "latitude_deg", "longitude_deg", "records",
-    "component", "measure" and "bias", the mean of median - recorded.
+    Parameters
+    ----------
+    medians : mapping
+        Generator to its medians, shape (record, series).
+    recorded : numpy.ndarray
+        Natural logarithms, shape (record, series); NaN does not count.
+    scenario : pandas.DataFrame
+        Scenario table of the records.
+    names : pandas.MultiIndex
+        Component and measure of the series.
+    chosen : sequence of (str, str)
+        The series to return; those that are not among the names are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns "kind" (station or event), "name", "latitude_deg", "longitude_deg", "records",
+        "component", "measure" and "bias", the mean of median - recorded.
     """
-    component, spectrum = main_spectrum(names)
-    chosen = [(component, f"{spectrum} {f:g} Hz") for f in FREQUENCIES]
     stations = scenario["station_network_code"] + "." + scenario["station_code"].astype(str)
     grouped = {
         "station": (stations, "station_latitude_deg", "station_longitude_deg"),
         "event": (scenario["source_id"].astype(str), "source_latitude_deg", "source_longitude_deg"),
     }
     tables: dict[str, pd.DataFrame] = {}
-    for generator, found in comparisons.items():
+    for generator, median in medians.items():
         parts = []
         for kind, (labels, latitude, longitude) in grouped.items():
             for series in (series for series in chosen if series in names):
@@ -160,13 +179,13 @@ def places_table(
                     {
                         "latitude_deg": scenario[latitude].to_numpy(),
                         "longitude_deg": scenario[longitude].to_numpy(),
-                        "bias": found.median[:, place] - recorded[:, place],
+                        "bias": median[:, place] - recorded[:, place],
                     }
                 )
                 groups = values.groupby(labels.to_numpy())
-                part = groups.mean().assign(records=groups.size(), kind=kind)
+                part = groups.mean().assign(records=groups["bias"].count(), kind=kind)
                 part = part.assign(component=series[0], measure=series[1])
-                parts.append(part.rename_axis("name").reset_index())
+                parts.append(part[part["records"] > 0].rename_axis("name").reset_index())
         tables[generator] = pd.concat(parts, ignore_index=True)
     return stacked(tables)
 
