@@ -1,10 +1,10 @@
-"""Calibrate the simulated Bay Area on recorded amplitudes and write what the package takes from them.
+"""Calibrate the simulated Bay Area on recorded amplitudes; write what the package takes from it.
 
     python docs/calibrate_simulator.py WORK SHARED
 
-WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded amplitudes
-as the tests use them (`data/nga_west2/`).  Writes `cgmgm_seis/data/bay_area_calibration.json` and
-`bay_area_sites.csv`, and prints how well held-out earthquakes are told.
+WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded
+amplitudes as the tests use them (`data/nga_west2/`).  Writes `bay_area_calibration.json` and
+`bay_area_sites.csv` in `cgmgm_seis/data/`, and prints how well held-out earthquakes are told.
 """
 
 import json
@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pygmm
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
@@ -25,20 +24,21 @@ from scipy.spatial import cKDTree
 from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import GRAVITY
 from cgmgm_seis.processes import process_pool
+from cgmgm_seis.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator.scatter import Scatter
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms
-from cgmgm_seis.simulator.spectra import Coefficients
+from cgmgm_seis.simulator.spectra import REFERENCE_DEPTH, Coefficients
 from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 
 DATA = Path(__file__).parents[1] / "cgmgm_seis" / "data"
 SOURCES = (
-    "Ancheta et al. 2014 (NGA-West2 amplitudes); Campbell & Bozorgnia 2014; Kuehn et al. (NGA-West3 "
-    "site terms of EAS); Abrahamson et al. 2014, Boore et al. 2014, Chiou & Youngs 2014 (M 4.5 to "
-    "5.5); Ren et al. 2026 (ergodic FAS, M 1 to 3, 5 and 10 Hz)"
+    "Ancheta et al. 2014 (NGA-West2 amplitudes); Campbell & Bozorgnia 2014; Kuehn et al. (site "
+    "terms of NGA-West3, EAS); Abrahamson et al. 2014, Boore et al. 2014, Chiou & Youngs 2014 "
+    "(M 4.5 to 5.5); Ren et al. 2026 (ergodic FAS, M 1 to 3, 5 and 10 Hz)"
 )
 # Where the calibration starts; the amplification is that of a generic rock site.
 START = Coefficients(
@@ -60,12 +60,6 @@ SAME_PLACE_KM = 0.3
 ROUNDS, STEPS, FOLDS = 2, 4, 5
 # Standard deviations of what published models say, ln units: of M 4.5 to 5.5, and of small events.
 LARGE_SD, SMALL_SD = 0.8, 0.3
-NGA_WEST2 = (
-    pygmm.AbrahamsonSilvaKamai2014,
-    pygmm.BooreStewartSeyhanAtkinson2014,
-    pygmm.CampbellBozorgnia2014,
-    pygmm.ChiouYoungs2014,
-)
 # Nodes of the scatter of records, Hz.
 SCATTER_HZ = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.0)
 
@@ -78,8 +72,10 @@ def main(work: Path, shared: Path) -> None:
     station, published, places = station_numbers(table, stations, every_term)
     observed = recorded_measures(table)
     scenario = scenario_of(table)
-    large, expected = large_scenarios(table, observed)
-    small, ergodic = small_scenarios()
+    shift = region_over_models(table, scenario, observed)
+    large = large_scenarios(float(np.exp(np.log(table["vs30"]).mean())))
+    small = small_scenarios()
+    expected, ergodic = ln_nga_west2(large) + shift, ln_ergodic(small)
 
     coefficients, variances = START, cal.Variances()
     base = 0.7 * published
@@ -121,9 +117,9 @@ def main(work: Path, shared: Path) -> None:
         stations["station_latitude"], stations["station_longitude"], cal.NODES
     )
     terms[places[places >= 0]] = base[places >= 0]
-    write(coefficients, scatter, stations, terms)
+    write(coefficients, scatter, shift, stations, terms)
     predicted = cross_validated(recordings, published, anchors, start, variances, base)
-    report(table, recordings, predicted)
+    print(report(table, scenario, observed, predicted).round(2).to_string())
 
 
 # ---- what is recorded ----------------------------------------------------------------------
@@ -136,7 +132,7 @@ def recorded_table(path: Path) -> pd.DataFrame:
 
 
 def recorded_measures(table: pd.DataFrame) -> Floats:
-    """Return ln measures (record, measure) in m/s2 and m/s; NaN below the lowest usable frequency."""
+    """Return ln measures (record, measure), m/s2 and m/s; NaN below the usable frequencies."""
     g = np.log(GRAVITY)
     columns = [table["lnPGA_g"] + g, table["lnPGV_cms"] - np.log(100.0)]
     for period in cal.PERIODS:
@@ -229,100 +225,70 @@ def station_numbers(
 # ---- what published models say -------------------------------------------------------------
 
 
-def nga_west2(magnitude: float, rrup: float, rjb: float, ztor: float, **given: Any) -> Floats:
-    """Return ln measures (model, measure) of the four NGA-West2 models."""
-    rows = []
-    for model in NGA_WEST2:
-        event = pygmm.Scenario(
-            mag=magnitude,
-            dist_rup=rrup,
-            dist_jb=rjb,
-            dist_x=rjb,
-            depth_tor=ztor,
-            region="california",
-            on_hanging_wall=False,
-            **given,
-        )
-        found = model(event)
-        psa = np.interp(np.log(cal.PERIODS), np.log(found.periods), np.log(found.spec_accels))
-        g = np.log(GRAVITY)
-        rows.append(np.r_[np.log(found.pga) + g, np.log(found.pgv / 100.0), psa + g])
-    return np.array(rows)
+def ln_nga_west2(scenario: pd.DataFrame) -> Floats:
+    """Return ln measures (record, measure), the mean of the four NGA-West2 models."""
+    models = [NGAWest2(name, cal.PERIODS) for name in NGA_WEST2]
+    return np.asarray(np.mean([model.predict(scenario).mean for model in models], axis=0))
 
 
-def large_scenarios(table: pd.DataFrame, observed: Floats) -> tuple[pd.DataFrame, Floats]:
-    """Return scenarios of M 4.5 to 5.5 and what the mean of the models expects of them.
-
-    The models are shifted by the region's mean event terms, and are those of its mean Vs30.
-    """
-    predicted = np.array(
-        [
-            nga_west2(
-                row.M,
-                row.rrup_km,
-                row.rjb_km,
-                max(row.ztor_km, 0.0),
-                depth_hyp=row.ev_depth_km,
-                v_s30=row.vs30,
-                dip=row.dip,
-                width=row.width_km,
-                mechanism="RS" if 30 < row.rake < 150 else "NS" if -150 < row.rake < -30 else "SS",
-            ).mean(axis=0)
-            for row in table.itertuples()
-        ]
+def region_over_models(table: pd.DataFrame, scenario: pd.DataFrame, observed: Floats) -> Floats:
+    """Return the mean event term of the region's earthquakes against the models, (measure,)."""
+    described = scenario.assign(
+        path_rup_distance_km=table["rrup_km"],
+        path_jb_distance_km=table["rjb_km"],
+        source_top_depth_km=table["ztor_km"],
+        source_dip_deg=table["dip"],
+        source_width_km=table["width_km"],
+        source_rake_deg=table["rake"],
+        station_vs30_mps=table["vs30"],
     )
-    shift = pd.DataFrame(observed - predicted).groupby(table["EQID"]).mean().mean().to_numpy()
-    vs30, depth = float(np.exp(np.log(table["vs30"]).mean())), 8.0
-    rows = []
-    for magnitude in (4.5, 5.0, 5.5):
-        width = 10.0 ** (-0.76 + 0.27 * magnitude)  # Wells & Coppersmith (1994), strike-slip
-        top = max(depth - 0.5 * width, 0.0)
-        for epicentral in (8.0, 20.0, 40.0, 75.0):
-            mean = nga_west2(
-                magnitude,
-                float(np.hypot(epicentral, depth)),
-                epicentral,
-                top,
-                depth_hyp=depth,
-                v_s30=vs30,
-                dip=90,
-                width=width,
-                mechanism="SS",
-            ).mean(axis=0)
-            rows += [(magnitude, epicentral, azimuth, mean + shift) for azimuth in range(4)]
-    return around(rows, depth)
+    residual = pd.DataFrame(observed - ln_nga_west2(described))
+    return residual.groupby(table["EQID"]).mean().mean().to_numpy()
 
 
-def small_scenarios() -> tuple[pd.DataFrame, Floats]:
-    """Return scenarios of M 1 to 3 within reach and the ergodic model's ln FAS."""
-    scenario, _ = around(
+def large_scenarios(vs30_mps: float) -> pd.DataFrame:
+    """Return scenarios of M 4.5 to 5.5 at 8 to 75 km from the epicentre."""
+    return around(
         [
-            (magnitude, epicentral, azimuth, np.zeros(1))
+            (magnitude, epicentral, azimuth)
+            for magnitude in (4.5, 5.0, 5.5)
+            for epicentral in (8.0, 20.0, 40.0, 75.0)
+            for azimuth in range(4)
+        ],
+        vs30_mps,
+    )
+
+
+def small_scenarios() -> pd.DataFrame:
+    """Return scenarios of M 1 to 3 within reach."""
+    return around(
+        [
+            (magnitude, epicentral, azimuth)
             for magnitude in (1.0, 1.5, 2.0, 2.5, 3.0)
             for epicentral in (8.0, 20.0, 40.0, 60.0)
             if magnitude >= 2.0 or epicentral < 30.0
             for azimuth in range(4)
-        ],
-        8.0,
+        ]
     )
-    names = ("source_magnitude", "path_hyp_distance_km", "source_depth_km")
-    values = [scenario[name].to_numpy() for name in names]
-    return scenario, np.column_stack([ErgodicFAS(f).mean(*values) for f in cal.SMALL_HZ])
 
 
-def around(
-    rows: list[tuple[float, float, int, Floats]], depth: float
-) -> tuple[pd.DataFrame, Floats]:
+def ln_ergodic(scenario: pd.DataFrame) -> Floats:
+    """Return the ergodic model's ln FAS at `cal.SMALL_HZ`, (record, frequency)."""
+    names = ["source_magnitude", "path_hyp_distance_km", "source_depth_km"]
+    values = scenario[names].to_numpy().T
+    return np.column_stack([ErgodicFAS(f).mean(*values) for f in cal.SMALL_HZ])
+
+
+def around(rows: list[tuple[float, float, int]], vs30_mps: float = 760.0) -> pd.DataFrame:
     """Place stations at epicentral distances and four azimuths about the region's middle."""
-    magnitude, epicentral, azimuth = np.array([row[:3] for row in rows]).T
+    magnitude, epicentral, azimuth = np.array(rows).T
     angle = 0.3 + 0.5 * np.pi * azimuth
     north, east = epicentral * np.cos(angle) / 111.19, epicentral * np.sin(angle) / 111.19
     east = east / np.cos(np.radians(CENTRE[0]))
     names = [f"{i}" for i in range(len(rows))]
-    scenario = point_scenario(
-        names, *CENTRE, np.full(len(rows), depth), magnitude, CENTRE[0] + north, CENTRE[1] + east
-    )
-    return scenario, np.array([row[3] for row in rows])
+    depth = np.full(len(rows), REFERENCE_DEPTH)
+    scenario = point_scenario(names, *CENTRE, depth, magnitude, CENTRE[0] + north, CENTRE[1] + east)
+    return scenario.assign(station_vs30_mps=vs30_mps)
 
 
 # ---- the steps -----------------------------------------------------------------------------
@@ -412,7 +378,11 @@ def describe(variances: cal.Variances) -> str:
 
 
 def write(
-    coefficients: Coefficients, scatter: Scatter, stations: pd.DataFrame, terms: Floats
+    coefficients: Coefficients,
+    scatter: Scatter,
+    shift: Floats,
+    stations: pd.DataFrame,
+    terms: Floats,
 ) -> None:
     """Write what the package takes: coefficients, scatter and the stations with their terms."""
     values = {
@@ -420,6 +390,7 @@ def write(
         "made_with": "docs/calibrate_simulator.py",
         "coefficients": _rounded(asdict(coefficients)),
         "scatter": _rounded(asdict(scatter)),
+        "bay_area_over_nga_west2": dict(zip(cal.MEASURES, shift.round(3).tolist(), strict=True)),
     }
     text = json.dumps(values, indent=1) + "\n"
     (DATA / "bay_area_calibration.json").write_text(text)
@@ -484,39 +455,43 @@ def cross_validated(
     return predicted
 
 
-def report(table: pd.DataFrame, recordings: cal.Recordings, predicted: Floats) -> None:
-    """Print bias, scatter, slopes and correlations of held-out earthquakes beside CB14's."""
-    g = np.log(GRAVITY)
-    cb14 = [table["lnCB14_PGA"] + g, table["lnCB14_PGV"] - np.log(100.0)]
-    cb14 += [table[f"lnCB14_{period:.3f}s"] + g for period in cal.PERIODS]
+def report(
+    table: pd.DataFrame, scenario: pd.DataFrame, observed: Floats, predicted: Floats
+) -> pd.DataFrame:
+    """Return bias, scatter, slopes and their ratio to CB14's, a column a measure."""
     magnitude = table["M"].to_numpy()
-    distance = recordings.scenario["path_hyp_distance_km"].to_numpy()
-    residual = recordings.observed - predicted
+    distance = scenario["path_hyp_distance_km"].to_numpy()
+    residual = observed - predicted
     rows: dict[str, Floats] = {}
-    for name, values in (
-        ("held out", residual),
-        ("CB14", recordings.observed - np.column_stack(cb14)),
-    ):
+    for name, values in (("model", residual), ("CB14", observed - ln_cb14(table))):
         frame = pd.DataFrame(values)
-        events = frame.groupby(recordings.event)
+        events = frame.groupby(table["EQID"])
         rows[f"{name}: bias"] = frame.mean().to_numpy()
         rows[f"{name}: between events"] = events.mean().std().to_numpy()
         rows[f"{name}: within events"] = (frame - events.transform("mean")).std().to_numpy()
-    rows["within events, ratio"] = rows["held out: within events"] / rows["CB14: within events"]
+    rows["within events, ratio"] = rows["model: within events"] / rows["CB14: within events"]
     for name, part in (
         ("M < 4", magnitude < 4.0),
         ("M >= 4", magnitude >= 4.0),
         ("R < 25 km", distance < 25.0),
         ("R >= 25 km", distance >= 25.0),
     ):
-        rows[f"held out: bias, {name}"] = np.nanmean(residual[part], axis=0)
+        rows[f"model: bias, {name}"] = np.nanmean(residual[part], axis=0)
     terms = np.column_stack([np.ones(len(table)), np.log(distance), magnitude])
     slopes = []
     for column in residual.T:
         known = np.isfinite(column)
         slopes.append(np.linalg.lstsq(terms[known], column[known], rcond=None)[0][1:])
-    rows["held out: slope with ln R"], rows["held out: slope with M"] = np.transpose(slopes)
-    print(pd.DataFrame(rows, index=list(cal.MEASURES)).T.round(2).to_string())
+    rows["model: slope with ln R"], rows["model: slope with M"] = np.transpose(slopes)
+    return pd.DataFrame(rows, index=list(cal.MEASURES)).T
+
+
+def ln_cb14(table: pd.DataFrame) -> Floats:
+    """Return the medians of Campbell & Bozorgnia (2014) in the table, as `recorded_measures`."""
+    g = np.log(GRAVITY)
+    columns = [table["lnCB14_PGA"] + g, table["lnCB14_PGV"] - np.log(100.0)]
+    columns += [table[f"lnCB14_{period:.3f}s"] + g for period in cal.PERIODS]
+    return np.column_stack(columns)
 
 
 if __name__ == "__main__":

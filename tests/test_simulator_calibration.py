@@ -45,7 +45,7 @@ def made_up(scenario, seed, variances, coefficients):
     points = random.uniform(0.0, 500.0, (15, 2))[station]
     kernel = np.linalg.cholesky(variances.station * cal._kernel(cal.STATION_LN_F))
     terms = random.standard_normal((15, N_NODES)) @ kernel.T
-    by_vector, by_stress = cal.spectrum_gradient(scenario, coefficients)
+    _, by_stress = cal.spectrum_gradient(scenario, coefficients)
     effect = terms[station]
     effect = effect + np.sqrt(variances.event) * random.standard_normal(12)[event, None]
     effect += np.sqrt(variances.stress_drop) * random.standard_normal(12)[event, None] * by_stress

@@ -1,4 +1,4 @@
-"""How sites, sources and paths of the simulated Bay Area differ from its average; they never change.
+"""How sites, sources and paths of the simulated Bay Area differ from its average; fixed terms.
 
 Site terms are those of the real stations (`cgmgm_seis.simulator.sites`).  What nobody has measured
 is a smooth random field, one fixed realization drawn from `REGION_SEED`; the seed of a catalogue

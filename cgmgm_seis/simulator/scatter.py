@@ -6,16 +6,15 @@ for they have their path in common.  Standard deviations and correlations are th
 amplitudes (`cgmgm_seis.simulator.calibration`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator.spectra import calibration
 from cgmgm_seis.spatial_fields import gaussian_fields
 
 Floats = NDArray[np.float64]
@@ -104,6 +103,4 @@ class Scatter:
 @cache
 def bay_area_scatter() -> Scatter:
     """Return the scatter of the Bay Area that comes with the package."""
-    text = (files("cgmgm_seis") / "data" / "bay_area_calibration.json").read_text()
-    values = json.loads(text)["scatter"]
-    return Scatter(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    return Scatter(**calibration()["scatter"])

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,8 @@ class Coefficients:
     kappa, kappa_per_km : float
         Shallow attenuation at `REFERENCE_DEPTH`, s, and its change with the depth of the source.
     frequencies, amplification : tuple of float
-        Nodes of ln A(f), the amplification of the region's average station: a monotone cubic in ln f.
+        Nodes of ln A(f), the amplification of the region's average station; a monotone cubic
+        in ln f between them.
     """
 
     small_magnitude: float
@@ -78,7 +80,10 @@ class Coefficients:
         return np.asarray(np.exp(at_depth + self.stress_drop_per_km * deeper))
 
     def corner_frequency(self, magnitude: ArrayLike, stress_drop: ArrayLike) -> Floats:
-        """Return the corner frequency of S in Hz for a stress drop in Pa (Brune 1970; Boore 2003)."""
+        """Return the corner frequency of S in Hz for a stress drop in Pa.
+
+        Brune (1970); Boore (2003).
+        """
         ratio = np.asarray(stress_drop, float) / self.seismic_moment(magnitude)
         return np.asarray(0.491 * SHEAR_VELOCITY * np.cbrt(ratio))
 
@@ -102,11 +107,20 @@ class Coefficients:
 
 
 @cache
+def calibration() -> dict[str, Any]:
+    """Return what `docs/calibrate_simulator.py` found, with lists as tuples."""
+    text = (files("cgmgm_seis") / "data" / "bay_area_calibration.json").read_text()
+    return dict(json.loads(text, object_hook=_with_tuples))
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(x) if isinstance(x, list) else x for key, x in values.items()}
+
+
+@cache
 def bay_area() -> Coefficients:
     """Return the coefficients of the Bay Area that come with the package."""
-    text = (files("cgmgm_seis") / "data" / "bay_area_calibration.json").read_text()
-    values = json.loads(text)["coefficients"]
-    return Coefficients(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    return Coefficients(**calibration()["coefficients"])
 
 
 @dataclass(frozen=True)
