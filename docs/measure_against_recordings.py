@@ -2,7 +2,8 @@
 
     python docs/measure_against_recordings.py WEIGHTS SHARED
 
-WEIGHTS is a name or a path, or "simulator" for the simulated Bay Area itself.  SHARED holds the recordings as the tests use them (`data/`).
+WEIGHTS is a name or a path, or "simulator" for the simulated Bay Area itself.  SHARED holds the
+recordings as the tests use them (`data/`).
 The station terms of the bundled weights come from the same earthquakes: how well others are told is
 what `calibrate_simulator.py` prints of held-out ones.
 """
