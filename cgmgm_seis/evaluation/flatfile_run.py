@@ -29,7 +29,6 @@ from cgmgm_seis.evaluation.identity import model_state, records_sha256
 from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_rotd50,
-    main_amplitudes,
     resolved_periods,
     rotd50_series,
 )
@@ -147,7 +146,6 @@ def evaluate_flatfile(
         except CgmgmError as error:
             logger.warning("No ground-motion models: %s", error)
             notes["ground-motion models"] = str(error)
-    chosen = [("H", name) for name in main_amplitudes(names.get_level_values("measure").tolist())]
     tables = {
         "amplitudes": amplitudes_table(predicted, recorded, scenario, names),
         "amplitude_groups": amplitude_groups_table(predicted, recorded, scenario, names),
@@ -156,7 +154,7 @@ def evaluate_flatfile(
             recorded,
             scenario,
             names,
-            chosen,
+            names.tolist(),
         ),
         "amplitude_records": amplitude_records_table(predicted, recorded, scenario, names),
     }
@@ -195,6 +193,8 @@ def _chosen(
     if max_records is not None:
         events = flatfile.scenario["source_id"].astype(str)
         rows &= some_events(events, rows, max_records, seed)
+    # A measure may be of other events only.
+    kept &= np.isfinite(flatfile.values[rows]).any(axis=0)
     scenario = flatfile.scenario.loc[rows].reset_index(drop=True)
     scenario.attrs["left_out"] = left_out
     return Flatfile(

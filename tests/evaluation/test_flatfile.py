@@ -403,6 +403,23 @@ def test_records_outside_of_the_trained_ranges_count_and_are_counted(written, ti
     assert "(6 of 12 rows)" in json.dumps(found.metrics["not_available"])
 
 
+def test_some_events_are_drawn_whole(written):
+    model = Scaled()
+    table = amplitudes_of(model, pairs(5, 3))
+    table["psa_0.200s_mps2"] = table["psa_0.200s_mps2"].where(table["source_id"] == "e0")
+    found = [
+        evaluate_flatfile({"own": model}, written(table), None, 2, seed, 4, gmms=False)
+        for seed in range(5)
+    ]
+    events = [own.scenario["source_id"].unique().tolist() for own in found]
+    assert all(len(drawn) == 1 for drawn in events)
+    assert len({*map(tuple, events)}) > 1
+    for drawn, own in zip(events, found, strict=True):
+        assert len(own.tables["amplitudes"]) == (3 if drawn == ["e0"] else 2)
+    with pytest.raises(CgmgmError, match="the first event drawn has 3"):
+        evaluate_flatfile({"own": model}, written(table), max_records=2)
+
+
 def test_models_without_two_horizontals_are_refused(written):
     model = Scaled()
     model.component_order = "ZE"
