@@ -115,10 +115,10 @@ def evaluate_flatfile(
         "periods": flatfile.periods,
     }
     predicted: dict[str, Predicted] = {}
+    outside: dict[str, list[str]] = {}
     with measuring_pool(len(scenario) * n_realizations, workers) as pool:
         for name, model in models.items():
-            if outside := say_extrapolation(name, model, scenario):
-                notes[f"records within the trained ranges of {name}, of some"] = " ".join(outside)
+            outside[name] = say_extrapolation(name, model, scenario)
             made_by = {"kind": "amplitudes", "generator": name, "model": model_state(model)}
             drawn = reduce_draws(
                 model_draw(model, window),
@@ -167,7 +167,8 @@ def evaluate_flatfile(
         key: {name: nested(tables[key], name, keys) for name in predicted}
         for key, keys in by.items()
     }
-    return replace(found, metrics={**found.metrics, **plain(metrics)})
+    dataset = {**found.metrics["dataset"], "outside_trained_ranges": outside}
+    return replace(found, metrics={**found.metrics, "dataset": dataset, **plain(metrics)})
 
 
 def _chosen(

@@ -400,7 +400,9 @@ def test_records_outside_of_the_trained_ranges_count_and_are_counted(written, ti
     groups = found.tables["amplitude_groups"].set_index(["measure", "group"])["records"]
     assert groups["RotD50 PGA", INSIDE] == groups["RotD50 PGA", OUTSIDE] == 6
     assert "outside the trained range 1 to 3.65 (6 of 12 rows)" in caplog.text
-    assert "(6 of 12 rows)" in json.dumps(found.metrics["not_available"])
+    (said,) = found.metrics["dataset"]["outside_trained_ranges"]["own"]
+    assert "(6 of 12 rows)" in said
+    assert f"own: {said}" in str(found)
 
 
 def test_some_events_are_drawn_whole(written):
