@@ -1,12 +1,13 @@
 """Figures of recorded amplitudes: statistics by measure, residuals by distance and magnitude."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cgmgm_seis.evaluation.amplitude_tables import DISTANCE
 from cgmgm_seis.evaluation.figures import (
     bin_axis,
     colours,
@@ -18,6 +19,7 @@ from cgmgm_seis.evaluation.figures import (
     zero_line,
 )
 from cgmgm_seis.evaluation.measures import main_amplitudes, psa_period
+from cgmgm_seis.evaluation.residuals import BINS, FEWEST
 
 Floats = NDArray[np.float64]
 
@@ -32,8 +34,6 @@ PANELS = {
 }
 # Where a right generator is.
 AIMS = {"bias": 0.0, "coverage": 0.68, "slope_ln_distance": 0.0, "slope_magnitude": 0.0}
-COLUMNS = {"distance": DISTANCE, "magnitude": "source_magnitude"}
-N_BINS = 8
 
 
 def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
@@ -79,7 +79,7 @@ def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
 
 
 def plot_amplitude_residuals(records: pd.DataFrame, by: str) -> Figure:
-    """Draw the residuals of single records, and their mean and spread in bins of equal number.
+    """Draw the residuals of single records, and their mean and spread in bins.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def plot_amplitude_residuals(records: pd.DataFrame, by: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    prefix = "ln_median "
+    prefix, (column, edges) = "ln_median ", BINS[by]
     columns = [name for name in map(str, records) if name.startswith(prefix)]
     generators = [name.removeprefix(prefix) for name in columns]
     measures = main_amplitudes(records["measure"].tolist())
@@ -109,10 +109,10 @@ def plot_amplitude_residuals(records: pd.DataFrame, by: str) -> Figure:
     for (name, colour), row in zip(colours(generators).items(), panels, strict=True):
         for measure, axes in zip(measures, row, strict=True):
             chosen = own["measure"] == measure
-            x, y = own.loc[chosen, COLUMNS[by]], residuals.loc[chosen, prefix + name]
+            x, y = own.loc[chosen, column], residuals.loc[chosen, prefix + name]
             zero_line(axes)
             axes.scatter(x, y, s=6, color=colour, alpha=0.35, linewidths=0, rasterized=True)
-            _draw_means(axes, x, y)
+            _draw_means(axes, x, y, edges)
             axes.set_ylim(-limit, limit)
         row[0].set_ylabel(f"{short(name)}\nln generated $-$ recorded")
     for measure, top, bottom in zip(measures, panels[0], panels[-1], strict=True):
@@ -121,7 +121,8 @@ def plot_amplitude_residuals(records: pd.DataFrame, by: str) -> Figure:
     return figure
 
 
-def _draw_means(axes: Axes, x: pd.Series, y: pd.Series) -> None:
-    edges = pd.qcut(x, N_BINS, duplicates="drop")
-    groups = pd.DataFrame({"mean": x, "bias": y, "sigma": y}).groupby(edges, observed=True)
-    draw_bins(axes, groups.agg({"mean": "mean", "bias": "mean", "sigma": "std"}))
+def _draw_means(axes: Axes, x: pd.Series, y: pd.Series, edges: Sequence[float]) -> None:
+    values = pd.DataFrame({"mean": x, "bias": y, "sigma": y})
+    groups = values.groupby(pd.cut(x, edges, right=False), observed=True)
+    table = groups.agg({"mean": "mean", "bias": "mean", "sigma": "std"})
+    draw_bins(axes, table[groups.size() >= FEWEST])

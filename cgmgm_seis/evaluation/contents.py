@@ -19,6 +19,7 @@ from cgmgm_seis.evaluation.residual_plots import (
     plot_scatter_by_bin,
     plot_spectral_residuals,
 )
+from cgmgm_seis.evaluation.residuals import FEWEST
 from cgmgm_seis.evaluation.tables import Evaluation
 from cgmgm_seis.evaluation.waveform_plots import plot_envelopes, plot_panels, plot_sections
 
@@ -103,7 +104,7 @@ def _amplitudes(evaluation: Evaluation) -> Iterator[Item]:
             f"amplitude_residuals_by_{by}",
             plot_amplitude_residuals(records, by),
             "Generated minus recorded, a dot a record, with mean and standard deviation in bins "
-            f"of {by} of as many records each: a trend is scaling that a model does not have.",
+            f"of {by} of {FEWEST} records or more: a trend is scaling that a model does not have.",
         )
     groups = tables["amplitude_groups"]
     wide = groups[groups["measure"].isin(main)].pivot_table(

@@ -29,7 +29,6 @@ from cgmgm_seis.evaluation.identity import model_state, records_sha256
 from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_rotd50,
-    main_amplitudes,
     resolved_periods,
     rotd50_series,
 )
@@ -116,10 +115,10 @@ def evaluate_flatfile(
         "periods": flatfile.periods,
     }
     predicted: dict[str, Predicted] = {}
+    outside: dict[str, list[str]] = {}
     with measuring_pool(len(scenario) * n_realizations, workers) as pool:
         for name, model in models.items():
-            if outside := say_extrapolation(name, model, scenario):
-                notes[f"records within the trained ranges of {name}, of some"] = " ".join(outside)
+            outside[name] = say_extrapolation(name, model, scenario)
             made_by = {"kind": "amplitudes", "generator": name, "model": model_state(model)}
             drawn = reduce_draws(
                 model_draw(model, window),
@@ -147,7 +146,6 @@ def evaluate_flatfile(
         except CgmgmError as error:
             logger.warning("No ground-motion models: %s", error)
             notes["ground-motion models"] = str(error)
-    chosen = [("H", name) for name in main_amplitudes(names.get_level_values("measure").tolist())]
     tables = {
         "amplitudes": amplitudes_table(predicted, recorded, scenario, names),
         "amplitude_groups": amplitude_groups_table(predicted, recorded, scenario, names),
@@ -156,7 +154,7 @@ def evaluate_flatfile(
             recorded,
             scenario,
             names,
-            chosen,
+            names.tolist(),
         ),
         "amplitude_records": amplitude_records_table(predicted, recorded, scenario, names),
     }
@@ -169,7 +167,8 @@ def evaluate_flatfile(
         key: {name: nested(tables[key], name, keys) for name in predicted}
         for key, keys in by.items()
     }
-    return replace(found, metrics={**found.metrics, **plain(metrics)})
+    dataset = {**found.metrics["dataset"], "outside_trained_ranges": outside}
+    return replace(found, metrics={**found.metrics, "dataset": dataset, **plain(metrics)})
 
 
 def _chosen(
@@ -195,6 +194,8 @@ def _chosen(
     if max_records is not None:
         events = flatfile.scenario["source_id"].astype(str)
         rows &= some_events(events, rows, max_records, seed)
+    # A measure may be of other events only.
+    kept &= np.isfinite(flatfile.values[rows]).any(axis=0)
     scenario = flatfile.scenario.loc[rows].reset_index(drop=True)
     scenario.attrs["left_out"] = left_out
     return Flatfile(

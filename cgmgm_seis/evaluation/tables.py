@@ -81,13 +81,15 @@ PRINTED = {
 
 
 def said_of_records(dataset: Mapping[str, Any]) -> list[str]:
-    """Return sentences on the records that were left out, or that share event and station."""
+    """Return sentences on records left out, sharing event and station, or beyond trained ranges."""
     sentences = []
     if dataset["left_out"]:
         reasons = "; ".join(f"{count} {reason}" for reason, count in dataset["left_out"].items())
         sentences.append(f"Records left out: {reasons}.")
     if repeated := dataset["sharing_event_and_station"]:
         sentences.append(f"{repeated} records share event and station; all of them count.")
+    for name, outside in dataset.get("outside_trained_ranges", {}).items():
+        sentences += [f"{name}: {sentence}" for sentence in outside]
     return sentences
 
 

@@ -400,7 +400,26 @@ def test_records_outside_of_the_trained_ranges_count_and_are_counted(written, ti
     groups = found.tables["amplitude_groups"].set_index(["measure", "group"])["records"]
     assert groups["RotD50 PGA", INSIDE] == groups["RotD50 PGA", OUTSIDE] == 6
     assert "outside the trained range 1 to 3.65 (6 of 12 rows)" in caplog.text
-    assert "(6 of 12 rows)" in json.dumps(found.metrics["not_available"])
+    (said,) = found.metrics["dataset"]["outside_trained_ranges"]["own"]
+    assert "(6 of 12 rows)" in said
+    assert f"own: {said}" in str(found)
+
+
+def test_some_events_are_drawn_whole(written):
+    model = Scaled()
+    table = amplitudes_of(model, pairs(5, 3))
+    table["psa_0.200s_mps2"] = table["psa_0.200s_mps2"].where(table["source_id"] == "e0")
+    found = [
+        evaluate_flatfile({"own": model}, written(table), None, 2, seed, 4, gmms=False)
+        for seed in range(5)
+    ]
+    events = [own.scenario["source_id"].unique().tolist() for own in found]
+    assert all(len(drawn) == 1 for drawn in events)
+    assert len({*map(tuple, events)}) > 1
+    for drawn, own in zip(events, found, strict=True):
+        assert len(own.tables["amplitudes"]) == (3 if drawn == ["e0"] else 2)
+    with pytest.raises(CgmgmError, match="the first event drawn has 3"):
+        evaluate_flatfile({"own": model}, written(table), max_records=2)
 
 
 def test_models_without_two_horizontals_are_refused(written):
