@@ -113,7 +113,10 @@ def trained(records: Floats, onsets: NDArray[np.float64], epochs: int) -> torch.
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        print(f"epoch {epoch + 1}: {np.mean(losses):.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+        print(
+            f"epoch {epoch + 1}: {np.mean(losses):.4f}, {time.perf_counter() - start:.0f} s",
+            flush=True,
+        )
     return picker.eval()
 
 
