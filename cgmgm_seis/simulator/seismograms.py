@@ -59,9 +59,9 @@ S_CODA_TIME = 0.6
 # Radial over vertical motion of direct P, and its standard deviation.
 P_RADIAL, P_RADIAL_SIGMA = 0.5, 0.06
 # Scattered P on the horizontals over the vertical, as amplitudes, and scattered S on the vertical.
-P_HORIZONTAL, S_VERTICAL = 1.5, 0.68
+P_HORIZONTAL, S_VERTICAL = 1.45, 0.68
 # P reaches the horizontals as S under the station, which loses more on its way up.
-CONVERSION_KAPPA = 0.02  # s
+CONVERSION_KAPPA = 0.016  # s
 # What a relative change of P slowness along the path, and a delay of P under a station, are for S.
 S_SLOWNESS_RATIO = 1.3
 S_DELAY_RATIO = 2.0
@@ -222,7 +222,7 @@ def _signal(
         scatter=scatter,
         coda=S_CODA_TIME * s_start,
         fade=np.inf,
-        corners=(18.0, 10.0),
+        corners=(28.0, 10.0),
     ).draw(rng, s_start)
     converted = _converted(rng, s_minus_p)
     spectrum = np.zeros((3, _N_FFT // 2 + 1), complex)

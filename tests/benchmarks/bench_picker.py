@@ -52,8 +52,8 @@ def training_records(kind: str, n: int) -> tuple[Floats, NDArray[np.float64]]:
 
 def example(
     rng: np.random.Generator, records: Floats, onsets: NDArray[np.float64], i: int
-) -> tuple[Floats, NDArray[np.float64], Floats]:
-    """Cut a window of record i and change what no picker should mind: window, onsets, weight."""
+) -> tuple[Floats, NDArray[np.float64]]:
+    """Cut a window of record i and change what no picker should mind: window and onsets."""
     p, s = onsets[i]
     first = int(rng.integers(max(0, int(s) - WINDOW + 50), max(1, int(p) - 50)))
     first = min(first, records.shape[-1] - WINDOW)
@@ -76,16 +76,21 @@ def example(
     if rng.random() < 0.7:
         x += level * noise / noise.std()
     x -= x.mean(axis=1, keepdims=True)
-    return x / x.std(axis=1, keepdims=True), onsets[i] - first, np.float32(1.0)
+    return x / x.std(axis=1, keepdims=True), onsets[i] - first
 
 
-def batch(rng, records, onsets, chosen):
+def batch(
+    rng: np.random.Generator,
+    records: Floats,
+    onsets: NDArray[np.float64],
+    chosen: NDArray[np.int64],
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return windows and labels (record, P S noise, sample) as tensors."""
     x = np.empty((len(chosen), 3, WINDOW), np.float32)
     y = np.empty((len(chosen), 3, WINDOW), np.float32)
     samples = np.arange(WINDOW)
     for j, i in enumerate(chosen):
-        x[j], at, _ = example(rng, records, onsets, i)
+        x[j], at = example(rng, records, onsets, i)
         y[j, :2] = np.exp(-0.5 * ((samples - at[:, None]) / LABEL_SIGMA) ** 2)
         y[j, 2] = np.clip(1.0 - y[j, 0] - y[j, 1], 0.0, 1.0)
     return torch.from_numpy(x), torch.from_numpy(y)
