@@ -42,24 +42,24 @@ VERTICAL_SITE_SIGMA, VERTICAL_RECORD_SIGMA = 0.3, 0.25
 NOISE_LEVEL, STATION_NOISE_SIGMA, RECORD_NOISE_SIGMA = 0.38, 0.1, 0.05
 # Shares of the power of S: the direct arrival, which scattering empties with distance; the coda;
 # what converts to P on its way and so comes before S. The rest is scattered near the ray.
-S_DIRECT, S_DIRECT_LENGTH = 0.13, 40.0  # -, km
-S_CODA = 0.3
-S_CONVERTED = 0.015
-P_SHARES = (0.12, 0.58, 0.3)
+S_DIRECT, S_DIRECT_LENGTH = 0.15, 40.0  # -, km
+S_CODA = 0.25
+S_CONVERTED = 0.035
+P_SHARES = (0.05, 0.5, 0.2)
 # Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
 # deviation between records, and more for longer sources; with the shares fitted to the significant
 # durations of Afshari & Stewart (2016). It rises over RISE_TIME R: onsets blur with distance.
-SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.96, 0.4, 0.35  # s with R in km
+SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.88, 0.4, 0.35  # s with R in km
 SCATTER_PER_SOURCE_DURATION = 0.1
 RISE_TIME = 0.005  # s/km
 # The coda's time scale as a fraction of the travel time of S.
 S_CODA_TIME = 0.6
 # Radial over vertical motion of direct P, and its standard deviation.
-P_RADIAL, P_RADIAL_SIGMA = 0.3, 0.06
+P_RADIAL, P_RADIAL_SIGMA = 0.5, 0.06
 # Scattered P on the horizontals over the vertical, as amplitudes, and scattered S on the vertical.
-P_HORIZONTAL, S_VERTICAL = 1.5, 0.66
+P_HORIZONTAL, S_VERTICAL = 1.45, 0.68
 # P reaches the horizontals as S under the station, which loses more on its way up.
-CONVERSION_KAPPA = 0.012  # s
+CONVERSION_KAPPA = 0.016  # s
 # What a relative change of P slowness along the path, and a delay of P under a station, are for S.
 S_SLOWNESS_RATIO = 1.3
 S_DELAY_RATIO = 2.0
@@ -249,7 +249,7 @@ def _signal(
         scatter=scatter,
         coda=S_CODA_TIME * s_start,
         fade=np.inf,
-        corners=(20.0, 6.0),
+        corners=(28.0, 10.0),
     ).draw(rng, s_start)
     converted = _converted(rng, s_minus_p)
     spectrum = np.zeros((3, _N_FFT // 2 + 1), complex)
@@ -276,7 +276,7 @@ def _vertical(station: str) -> Floats:
 
 def _converted(rng: np.random.Generator, s_minus_p: float) -> Floats:
     """Draw S that travels part of its way as P, more and more until S; shape (3, sample)."""
-    envelope = np.arange(1.0, s_minus_p * SAMPLING_RATE)
+    envelope = np.arange(1.0, s_minus_p * SAMPLING_RATE) ** 2
     envelope *= np.sqrt(S_CONVERTED / np.sum(envelope**2))
     return envelope * rng.standard_normal((3, len(envelope)))
 
