@@ -10,7 +10,6 @@ amplitudes as the tests use them (`data/nga_west2/`).  Writes `bay_area_calibrat
 import json
 import pickle
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from scipy.spatial import cKDTree
 
 from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import GRAVITY
-from cgmgm_seis.processes import process_pool
 from cgmgm_seis.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.simulator import calibration as cal
@@ -57,7 +55,7 @@ START = Coefficients(
 )
 LARGEST = 5.6
 SAME_PLACE_KM = 0.3
-ROUNDS, STEPS, FOLDS = 2, 4, 5
+ROUNDS, STEPS, FOLDS = 3, 3, 5
 # Standard deviations of what published models say, ln units: of M 4.5 to 5.5, and of small events.
 LARGE_SD, SMALL_SD = 0.8, 0.3
 # Nodes of the scatter of records, Hz.
@@ -82,7 +80,15 @@ def main(work: Path, shared: Path) -> None:
     for step in range(ROUNDS):
         cache = work / f"linearisation_{step}.pickle"
         if not cache.exists():
-            lines = linearised(scenario, large, small, coefficients, base[station])
+            none = np.zeros((1, len(cal.NODES)))
+            lines = [
+                cal.linearise(pairs, coefficients, terms, measure, workers=2)
+                for pairs, terms, measure in (
+                    (scenario, base[station], cal.ln_measures),
+                    (large, none.repeat(len(large), axis=0), cal.ln_measures),
+                    (small, none.repeat(len(small), axis=0), cal.ln_small),
+                )
+            ]
             cache.write_bytes(pickle.dumps((coefficients, base, lines)))
         start, base, (line, *others) = pickle.loads(cache.read_bytes())
         recordings = cal.Recordings(
@@ -292,37 +298,6 @@ def around(rows: list[tuple[float, float, int]], vs30_mps: float = 760.0) -> pd.
 
 
 # ---- the steps -----------------------------------------------------------------------------
-
-
-def linearised(
-    scenario: pd.DataFrame,
-    large: pd.DataFrame,
-    small: pd.DataFrame,
-    coefficients: Coefficients,
-    terms: Floats,
-) -> list[cal.Linearisation]:
-    """Linearise the records, in blocks on all cores, and the scenarios of published models."""
-    zeros = np.zeros((1, len(cal.NODES)))
-    blocks = [
-        (scenario.iloc[i : i + 100].reset_index(drop=True), terms[i : i + 100], cal.ln_measures)
-        for i in range(0, len(scenario), 100)
-    ]
-    blocks.append((large, np.repeat(zeros, len(large), axis=0), cal.ln_measures))
-    blocks.append((small, np.repeat(zeros, len(small), axis=0), cal.ln_small))
-    with process_pool(2) as pool:
-        found = list(pool.map(_linearise, [(*block, coefficients) for block in blocks]))
-    recorded = found[:-2]
-    line = cal.Linearisation(
-        np.concatenate([part.median for part in recorded]),
-        np.concatenate([part.sensitivity for part in recorded]),
-        np.mean([part.intrinsic for part in recorded], axis=0),
-    )
-    return [line, *found[-2:]]
-
-
-def _linearise(job: tuple[pd.DataFrame, Floats, Callable[..., Floats], Coefficients]) -> Any:
-    scenario, terms, measure, coefficients = job
-    return cal.linearise(scenario, coefficients, terms, measure)
 
 
 def fourier_scatter(

@@ -13,8 +13,9 @@ linearised where it is, and again after every step).  Medians are a function of 
 follow by expectation maximisation (Dempster et al. 1977).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from cgmgm_seis.arrivals import bay_area_travel_times
 from cgmgm_seis.intensity import acceleration, smoothed_fas
+from cgmgm_seis.processes import process_pool
 from cgmgm_seis.response import rotd50, rotd50_psa
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.seismograms import (
@@ -35,6 +37,7 @@ from cgmgm_seis.simulator.seismograms import (
 from cgmgm_seis.simulator.spectra import Coefficients
 
 Floats = NDArray[np.float64]
+Measure = Callable[[NDArray[Any]], Floats]
 
 # Nodes of frequency of terms, Hz.
 NODES = np.array([0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0])
@@ -44,7 +47,7 @@ MEASURES = ("PGA", "PGV", *(f"PSA {period:g} s" for period in PERIODS))
 # Hz of the Fourier amplitudes that small earthquakes are compared at.
 SMALL_HZ = (5.0, 10.0)
 _STEP = 0.1  # ln units by which spectra are changed to find sensitivities
-_BLOCK = 200  # records simulated at once
+_BLOCK = 100  # records simulated at once
 
 
 class AverageRegion:
@@ -64,7 +67,7 @@ class AverageRegion:
 AVERAGE = AverageRegion()
 
 
-def ln_measures(waveforms: NDArray[np.float32]) -> Floats:
+def ln_measures(waveforms: NDArray[Any]) -> Floats:
     """Return ln of `MEASURES` of records (record, ZNE, sample), RotD50: (record, measure)."""
     horizontals = waveforms[:, 1:].astype(float)
     pga, pgv = rotd50(acceleration(horizontals, SAMPLING_RATE)), rotd50(horizontals)
@@ -72,7 +75,7 @@ def ln_measures(waveforms: NDArray[np.float32]) -> Floats:
     return np.log(np.column_stack([pga, pgv, psa]))
 
 
-def ln_small(waveforms: NDArray[np.float32]) -> Floats:
+def ln_small(waveforms: NDArray[Any]) -> Floats:
     """Return ln FAS of horizontals at `SMALL_HZ`, the mean of both: (record, frequency)."""
     fas = smoothed_fas(waveforms[:, 1:], SAMPLING_RATE, SMALL_HZ)
     return np.asarray(np.log(fas).mean(axis=1))
@@ -138,9 +141,11 @@ def linearise(
     scenario: pd.DataFrame,
     coefficients: Coefficients,
     terms: Floats,
-    measure: object = ln_measures,
+    measure: Measure = ln_measures,
     n_realizations: int = 2,
+    every: int = 3,
     seed: int = 0,
+    workers: int = 1,
 ) -> Linearisation:
     """Simulate records of given median spectra and find their measures' sensitivities.
 
@@ -155,30 +160,65 @@ def linearise(
     measure : callable
         From waveforms to ln measures, (record, measure).
     n_realizations, seed : int
-        Of the simulated records; sensitivities are of the first realization.
+        Of the simulated records.
+    every : int
+        Sensitivities are those of every so manieth record, one realization each, averaged over
+        records of similar magnitude and distance.
+    workers : int
+        Number of processes.
     """
-    hats = node_weights(np.fft.rfftfreq(N_SAMPLES, 1.0 / SAMPLING_RATE))
-    medians, sensitivities, deviations = [], [], []
-    for first in range(0, len(scenario), _BLOCK):
-        rows = slice(first, first + _BLOCK)
-        block = scenario.iloc[rows].reset_index(drop=True)
-        values = []
-        for k in range(n_realizations):
-            waveforms = simulated(block, coefficients, terms[rows], seed + k)
-            values.append(measure(waveforms))
-            if k == 0:
-                spectrum = np.fft.rfft(waveforms)
-                changed = [
-                    measure(np.fft.irfft(spectrum * np.exp(_STEP * hat), N_SAMPLES)) for hat in hats
-                ]
-                sensitivities.append((np.stack(changed, axis=-1) - values[0][..., None]) / _STEP)
-        medians.append(np.mean(values, axis=0))
-        deviations.append(np.diff(values, axis=0).reshape(-1, values[0].shape[1]) / np.sqrt(2.0))
+    blocks = [
+        (scenario.iloc[i : i + _BLOCK].reset_index(drop=True), terms[i : i + _BLOCK])
+        for i in range(0, len(scenario), _BLOCK)
+    ]
+    given = (coefficients, measure, n_realizations, every, seed)
+    jobs = [(*block, *given) for block in blocks]
+    if workers == 1:
+        parts = [_linearise_block(job) for job in jobs]
+    else:
+        with process_pool(workers) as pool:
+            parts = list(pool.map(_linearise_block, jobs))
+    values = np.concatenate([part[0] for part in parts], axis=1)
+    some = np.concatenate([part[1] for part in parts])
+    rows = np.concatenate([np.arange(i, i + len(b), every) for i, (b, _) in _numbered(blocks)])
+    near = _similarity(scenario, scenario.iloc[rows])
+    deviations = np.diff(values, axis=0).reshape(-1, values.shape[-1]) / np.sqrt(2.0)
     return Linearisation(
-        np.concatenate(medians),
-        np.concatenate(sensitivities),
-        np.cov(np.concatenate(deviations).T),
+        values.mean(axis=0), np.einsum("rs,smk->rmk", near, some), np.cov(deviations.T)
     )
+
+
+def _numbered(
+    blocks: list[tuple[pd.DataFrame, Floats]],
+) -> Iterator[tuple[int, tuple[pd.DataFrame, Floats]]]:
+    first = 0
+    for block in blocks:
+        yield first, block
+        first += len(block[0])
+
+
+def _linearise_block(job: tuple[Any, ...]) -> tuple[Floats, Floats]:
+    """Return ln measures (realization, record, measure) and sensitivities of some records."""
+    scenario, terms, coefficients, measure, n_realizations, every, seed = job
+    drawn = [simulated(scenario, coefficients, terms, seed + k) for k in range(n_realizations)]
+    values = np.stack([measure(waveforms) for waveforms in drawn])
+    hats = node_weights(np.fft.rfftfreq(N_SAMPLES, 1.0 / SAMPLING_RATE))
+    spectrum = np.fft.rfft(drawn[0][::every])
+    changed = [measure(np.fft.irfft(spectrum * np.exp(_STEP * hat), N_SAMPLES)) for hat in hats]
+    return values, (np.stack(changed, axis=-1) - values[0][::every][..., None]) / _STEP
+
+
+def _similarity(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
+    """Return weights (first, second) that fall with differences of magnitude and ln distance."""
+    magnitude, distance = (
+        np.subtract.outer(of(first), of(second))
+        for of in (
+            lambda table: table["source_magnitude"].to_numpy(float),
+            lambda table: np.log(table["path_hyp_distance_km"].to_numpy(float)),
+        )
+    )
+    weights = np.exp(-0.5 * ((magnitude / 0.2) ** 2 + (distance / 0.25) ** 2))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def node_weights(frequencies: ArrayLike) -> Floats:
