@@ -35,13 +35,14 @@ EVENTS, SEED = 850, 1
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
 REALIZATIONS = 20
 PICK_WINDOW_S = 0.5
-VERSION = "1"
+VERSION = "2"
+TRAINED_ON = "simulated records, their amplitudes calibrated on recordings"
 PHASENET = "phasenet/seisbench_cache/models/v3/phasenet/original.json.v1"
 DOCSTRING = (
     "CGM-GM (Ren et al. 2026) for the San Francisco Bay Area, three components, trained on "
-    "SIMULATED records (stochastic method, Boore 2003), not on recordings. For learning, testing "
-    "and method development; not for hazard or design. Train on recordings with "
-    "`cgmgm-seis train DATASET`."
+    "SIMULATED records (stochastic method, Boore 2003) whose amplitudes are calibrated on recordings "
+    "of M 3.4 to 4.4, and to M 5.5 on published models. Not for hazard or design. Train on your own "
+    "records with `cgmgm-seis train DATASET`."
 )
 
 
@@ -73,7 +74,7 @@ def main(work: Path, shared: Path) -> None:
     config = replace(config, epochs=64, only="prior", name="bay_area", max_minutes=None)
     model = CGMGM.load(train(model, catalogue, work / "stage2", config, resume=True))
     card = model.card
-    card["trained_on"] = "simulated records"
+    card["trained_on"] = TRAINED_ON
     card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
     phasenet = load_picker(shared / PHASENET)
     card["test_split"] = simulated_metrics(model, catalogue, phasenet)

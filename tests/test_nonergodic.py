@@ -19,7 +19,7 @@ from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import from_points
 from cgmgm_seis.simulator.earthquakes import draw_catalogue
 from cgmgm_seis.simulator.region import true_fields
-from cgmgm_seis.simulator.spectra import PATH_LENGTH, PATH_T_STAR, Q_EXPONENT
+from cgmgm_seis.simulator.spectra import bay_area, saturation_km
 
 FREQUENCIES = (5.0, 10.0)
 LENGTH_KM = 20.0
@@ -208,9 +208,10 @@ def test_hidden_fields_of_the_simulator_are_found(fitted, k):
         for end in ("source", "station")
         for axis in ("latitude", "longitude")
     ]
-    site = fields.site(*ends[2:], [f])[:, 0] - np.pi * f * fields.kappa(*ends[2:])
-    growth = PATH_T_STAR * np.log1p(scenario["path_hyp_distance_km"] / PATH_LENGTH)
-    path = -np.pi * f ** (1.0 - Q_EXPONENT) * growth * fields.attenuation(*ends)
+    site = fields.site(*ends[2:], [f])[:, 0]
+    saturation = saturation_km(scenario["source_magnitude"])
+    distance = np.hypot(scenario["path_hyp_distance_km"], saturation)
+    path = -np.pi * f * bay_area().t_star(distance, f) * fields.attenuation(*ends)
     truth = {"site": site, "path": path, "source": fields.source(*ends[:2], [f])[:, 0]}
     # Chance would give 0 +- 0.15 for about 60 stations or as many clusters of events or paths.
     bars = {"site": 0.9, "path": 0.65, "source": 0.5}

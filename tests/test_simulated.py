@@ -16,7 +16,6 @@ from obspy import Stream, Trace
 
 from cgmgm_seis.arrivals import bay_area_travel_times
 from cgmgm_seis.errors import DatasetError, OutputError
-from cgmgm_seis.gmm import ErgodicFAS
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.scenario import from_points
 from cgmgm_seis.simulator import earthquakes, seismograms, spectra
@@ -24,7 +23,6 @@ from cgmgm_seis.simulator.catalogue import MIN_SNR_DB, simulate, simulate_catalo
 from cgmgm_seis.simulator.region import RandomField, true_fields
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
-FREQUENCIES = (2.0, 5.0, 10.0, 15.0)
 PICKED_RECORDS = 150
 
 
@@ -45,52 +43,7 @@ def small():
     return simulate_catalogue(12, seed=5, workers=1)
 
 
-@pytest.fixture(scope="module")
-def spectral_residuals(catalogue):
-    """Residuals (record, horizontal, frequency) of ln FAS; NaN outside the model or in noise.
-
-    The noise, scaled from the window before P to the record's length, must be a third of the FAS.
-    """
-    waveforms, table = catalogue
-    inside = table["source_magnitude"].between(2, 4) & table["path_hyp_distance_km"].between(5, 100)
-    table, horizontals = table[inside], waveforms[inside.to_numpy(), 1:]
-    levels = smoothed_fas(horizontals, 100.0, FREQUENCIES)
-    noise = np.empty_like(levels)
-    for i, p in enumerate(table["trace_p_arrival_sample"].astype(int)):
-        quiet = horizontals[i, :, : p - 10]
-        noise[i] = smoothed_fas(quiet, 100.0, FREQUENCIES) * np.sqrt(6000 / quiet.shape[-1])
-    columns = ["source_magnitude", "path_hyp_distance_km", "source_depth_km"]
-    mean = [ErgodicFAS(f).mean(*table[columns].to_numpy().T) for f in FREQUENCIES]
-    residuals = np.log(levels) - np.transpose(mean)[:, None]
-    return np.where(levels > 3.0 * noise, residuals, np.nan), table
-
-
 # ---- it looks real to the tools ------------------------------------------------------------
-
-
-@pytest.mark.parametrize("k", range(4), ids=[f"{f:g} Hz" for f in FREQUENCIES])
-def test_spectra_agree_with_the_ergodic_model(spectral_residuals, k):
-    residuals, _ = spectral_residuals
-    assert np.isfinite(residuals[..., k]).sum() > 1000
-    assert abs(np.nanmean(residuals[..., k])) < 0.15
-    assert abs(np.nanstd(residuals[..., k]) - ErgodicFAS(FREQUENCIES[k]).sigma) < 0.15
-
-
-@pytest.mark.parametrize("k", range(4), ids=[f"{f:g} Hz" for f in FREQUENCIES])
-def test_bias_has_no_strong_trend(spectral_residuals, k):
-    residuals, table = spectral_residuals
-    mean = pd.Series(np.nanmean(np.ma.masked_invalid(residuals[..., k]), axis=1).filled(np.nan))
-    kept = mean.notna().to_numpy()
-    terms = np.column_stack(
-        [
-            np.ones(len(table)),
-            table["source_magnitude"] - 3.0,
-            np.log(table["path_hyp_distance_km"] / 30.0),
-        ]
-    )
-    (_, magnitude, distance), *_ = np.linalg.lstsq(terms[kept], mean[kept], rcond=None)
-    assert abs(magnitude) < 0.35  # ln units a magnitude
-    assert abs(distance) < 0.25  # ln units a factor e in distance
 
 
 def test_phasenet_finds_the_true_onsets(catalogue, phasenet):
@@ -206,9 +159,9 @@ def test_catalogue_stays_in_its_ranges(catalogue):
     waveforms, table = catalogue
     assert waveforms.shape == (len(table), 3, 6000) and waveforms.dtype == np.float32
     assert np.isfinite(waveforms).all()
-    assert table["source_magnitude"].between(1.0, 5.0).all()
-    assert table["source_magnitude"].max() > 4.0
-    assert table["source_depth_km"].between(2.0, 18.0).all()
+    assert table["source_magnitude"].between(1.0, 5.5).all()
+    assert (table["source_magnitude"] > 4.0).mean() > 0.15
+    assert table["source_depth_km"].between(0.5, 18.0).all()
     assert table["path_ep_distance_km"].max() < 150.0
     assert table["trace_snr_db"].min() >= MIN_SNR_DB
     assert table["source_origin_time"].between("2015", "2021").all()
