@@ -52,7 +52,7 @@ def fitted(records, onsets):
     """
     model = EvolutionaryCGM()
     decoder, shape = model.decoder, (3, model.evolution.n_bins)
-    model.whitening = _whitening(model.powers(records).sum(dim=1).unflatten(1, shape)).float()
+    model.whitening = _whitening(records, model.order, RATE).float()
     model.evolution.fit_noise_shape(model._whitened(records)[:, :, :NOISE].double().numpy())
     powers = model.powers(records)
     density = (powers / model.evolution.noise_response).mean(dim=1)

@@ -120,6 +120,15 @@ class RandomEffects(nn.Module):
         standard = event * between.sqrt() + record
         return self.mean + torch.linalg.solve(transform, standard.T).T
 
+    def roots(self) -> tuple[Tensor, Tensor]:
+        """Return roots (latent, latent) of the covariances between events and within them.
+
+        A root times standard normal numbers has the covariance.
+        """
+        transform, between = self._standardisation()
+        within = torch.linalg.inv(transform)
+        return within * between.sqrt(), within
+
     def spread(self) -> Tensor:
         """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""
         transform, between = self._standardisation()

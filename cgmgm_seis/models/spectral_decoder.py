@@ -8,8 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Widths of the embedded sources, sites and paths.
-SOURCE, SITE, PATH = 12, 24, 24
+from cgmgm_seis.models.station_terms import StationTerms
+
+# Widths of the embedded sources, sites, paths and stations.
+SOURCE, SITE, PATH, STATION = 12, 24, 24, 24
 # Frequencies at which networks give log spectra, and log shares of the envelopes; at most.
 SPECTRUM_NODES, SHARE_NODES = 36, 16
 # Natural logarithms per unit of output.
@@ -39,9 +41,9 @@ class SpectralDecoder(nn.Module):
     The log spectra are a function of magnitude, depth, distance, site and path, plus a linear
     one of source, site and path, plus one that is linear in the latents, with loadings that
     change with magnitude.  Source, site and path
-    are linear functions of Fourier features (`cgmgm_seis.spatial`), hence smooth.  The source
-    is kept out of the nonlinear function, which could learn the training events one by one and
-    leave no scatter between events.
+    are linear functions of Fourier features (`cgmgm_seis.spatial`), hence smooth.  What a station
+    has for itself (`StationTerms`) is added, and so is the source: the nonlinear function could
+    learn the training events one by one and leave no scatter between events.
 
     Parameters
     ----------
@@ -55,6 +57,10 @@ class SpectralDecoder(nn.Module):
         Of the spectra.
     width : int
         Of the hidden layers.
+    n_stations : int
+        Number of stations with terms of their own.
+    station_length_km : float
+        Correlation length of these terms, km.
     """
 
     def __init__(
@@ -66,6 +72,8 @@ class SpectralDecoder(nn.Module):
         n_bins: int,
         n_envelopes: int,
         width: int,
+        n_stations: int,
+        station_length_km: float,
     ) -> None:
         super().__init__()
         self.n_components, self.n_envelopes = n_components, n_envelopes
@@ -94,12 +102,15 @@ class SpectralDecoder(nn.Module):
         )
         self.output = nn.Linear(width, n_outputs)
         self.places = nn.Linear(SOURCE + SITE + PATH, n_outputs, bias=False)
+        self.stations = StationTerms(n_stations, STATION, station_length_km)
+        self.station_loadings = nn.Linear(STATION, n_outputs, bias=False)
         self.loadings = nn.Linear(2 * n_latents, n_outputs, bias=False)
         self.delay = nn.Linear(3 * n_features, 4, bias=False)
         for layer in (self.output, self.places, self.delay):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.output.bias)
-        nn.init.normal_(self.loadings.weight, std=0.05)
+        for layer in (self.loadings, self.station_loadings):
+            nn.init.normal_(layer.weight, std=0.05)
         for layer in (self.source, self.site, self.path):
             nn.init.normal_(layer.weight, std=0.3)
 
@@ -109,8 +120,8 @@ class SpectralDecoder(nn.Module):
         Parameters
         ----------
         conditions : mapping
-            "plain" (record, condition), and Fourier features (record, feature) of the "source",
-            the "site" and the "path".
+            "plain" (record, condition), Fourier features (record, feature) of the "source", the
+            "site" and the "path", and the "receiver" (record, 2), km.
         """
         plain = conditions["plain"]
         source = self.source(conditions["source"])
@@ -119,7 +130,8 @@ class SpectralDecoder(nn.Module):
         path = self.path(conditions["path"]) * (1.0 + self.reach(plain))
         hidden = self.trunk(torch.cat([plain, site, path], dim=1))
         places = self.places(torch.cat([source, site, path], dim=1))
-        return self.output(hidden) + places
+        stations = self.station_loadings(self.stations(conditions["receiver"]))
+        return self.output(hidden) + places + stations
 
     def delays(self, conditions: Mapping[str, Tensor]) -> Tensor:
         """Return the corrections (record, wave), s, to the "times" of the 1-D table.
@@ -166,11 +178,21 @@ class SpectralDecoder(nn.Module):
         Summed over waves, components and nodes; the mean of a small, middle and large magnitude.
         Latents are the matrix `spread` (latent, latent) times standard normal numbers.
         """
+        loadings = torch.stack([self.energy_loadings(magnitude) for magnitude in (-1.0, 0.0, 1.0)])
+        return (loadings.diff(dim=3) @ spread).square().sum() / len(loadings)
+
+    def energy_loadings(self, magnitude: float) -> Tensor:
+        """Return what latents add to the waves' ln energies at a scaled magnitude.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (wave, component, node, latent).
+        """
         energies = slice(self.sizes[0], self.sizes[0] + self.sizes[1])
         constant, slope = self.loadings.weight[energies].chunk(2, dim=1)
-        loadings = torch.stack([constant - slope, constant, constant + slope])
-        steps = loadings.unflatten(1, (2 * self.n_components, -1)).diff(dim=2)
-        return (OUTPUT_SCALE * steps @ spread).square().sum() / len(loadings)
+        loadings = OUTPUT_SCALE * (constant + magnitude * slope)
+        return loadings.unflatten(0, (2, self.n_components, -1))
 
     def spectra(self, output: Tensor) -> Spectra:
         """Return the spectra for outputs of `forward` or `with_latents`."""
