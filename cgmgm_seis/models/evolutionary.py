@@ -16,6 +16,7 @@ from cgmgm_seis.calibration import fit_gains
 from cgmgm_seis.evolution import Evolution
 from cgmgm_seis.intensity import smoothed_fas
 from cgmgm_seis.models.base import Batch, GroundMotionModel
+from cgmgm_seis.models.latent_means import LatentMeans
 from cgmgm_seis.models.random_effects import RandomEffects
 from cgmgm_seis.models.spectral_decoder import Spectra, SpectralDecoder
 from cgmgm_seis.parallel import gathered
@@ -40,8 +41,8 @@ N_SMOOTHED, LOWEST_HZ = 100, 0.1
 FINE_BELOW_HZ, FLAT_RECORDS = 3.0, 20.0
 # A wave's amplitude over that of the noise above which it is heard.
 HEARD = 3.0
-# The calibration: its rounds, records of a round at most, and how often each is drawn at most.
-CALIBRATION_ROUNDS, CALIBRATION_RECORDS, CALIBRATION_DRAWS = 2, 4000, 4
+# The calibration: its rounds, terms, and records at most.
+CALIBRATION_ROUNDS, CALIBRATION_TERMS, CALIBRATION_RECORDS = 2, 4, 4000
 # Records from which levels and the whitening filter are taken.
 NORMALISATION_RECORDS = 1000
 N_PLAIN = 5
@@ -170,7 +171,7 @@ class EvolutionaryCGM(GroundMotionModel):
         self.register_buffer("whitening", torch.eye(1, self.order + 1)[0])
         self.calibration: Tensor
         n_nodes = len(self.evolution.nodes_hz)
-        self.register_buffer("calibration", torch.zeros(3, n_components, n_nodes))
+        self.register_buffer("calibration", torch.zeros(CALIBRATION_TERMS, n_components, n_nodes))
         self.register_buffer("bands", _bands(n_bins), persistent=False)
         self.decoder = SpectralDecoder(
             N_PLAIN,
@@ -180,9 +181,8 @@ class EvolutionaryCGM(GroundMotionModel):
             n_bins,
             self.evolution.n_envelopes,
             width,
-            n_stations,
-            station_length_km,
         )
+        self.means = LatentMeans(N_PLAIN, 2 * n_waves, n_latents, n_stations, station_length_km)
         n_heard = len(PERIODS) * n_components * self.bands.shape[1] + N_PLAIN
         self.encoder = nn.Sequential(
             nn.Linear(n_heard, ENCODER_WIDTH), nn.SiLU(), nn.Linear(ENCODER_WIDTH, 2 * n_latents)
@@ -197,8 +197,8 @@ class EvolutionaryCGM(GroundMotionModel):
             "n_waves": self.n_waves,
             "feature_length": self.feature_length,
             "n_fft": self.evolution.n_fft,
-            "n_stations": len(self.decoder.stations.places),
-            "station_length_km": self.decoder.stations.length_km,
+            "n_stations": len(self.means.stations.places),
+            "station_length_km": self.means.stations.length_km,
             "centre": self.centre,
             "n_training_records": self.n_training_records,
         }
@@ -217,7 +217,7 @@ class EvolutionaryCGM(GroundMotionModel):
         ]
         length = self.feature_length * station_spacing_km(scenario, self.centre)
         self.waves = torch.as_tensor(random_waves(self.n_waves, length)).to(self.waves)
-        self.decoder.stations.set_places(torch.as_tensor(self._receivers(places)))
+        self.means.stations.set_places(torch.as_tensor(self._receivers(places)))
         step = -(-len(waveforms) // NORMALISATION_RECORDS)
         some = waveforms[::step]
         self.whitening = _whitening(some, self.order, self.sampling_rate).to(self.whitening)
@@ -339,9 +339,10 @@ class EvolutionaryCGM(GroundMotionModel):
         A record cut out of the ground's motion starts with a step, which would be taken for noise.
         """
         records = torch.as_tensor(np.asarray(waveforms, dtype=np.float64))
-        n = self.n_samples + self.order
+        n_samples = records.shape[-1]
+        n = n_samples + self.order
         spectra = torch.fft.rfft(records, n) * torch.fft.rfft(self.whitening.double().cpu(), n)
-        return torch.fft.irfft(spectra, n)[..., self.order : self.n_samples].float()
+        return torch.fft.irfft(spectra, n)[..., self.order : n_samples].float()
 
     def _ln_fas(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return ln of the smoothed FAS (record, component, node), m/s x s."""
@@ -368,13 +369,12 @@ class EvolutionaryCGM(GroundMotionModel):
         if self.training_progress < LATENTS_FROM:
             spectra = self.decoder.spectra(output)
         else:
-            middle = self.effects.mean.expand(len(output), -1)
-            median = self.decoder.with_latents(output, middle, magnitude)
-            mean, log_variance = self._encoded(batch, self.decoder.spectra(median), onsets)
+            mean, log_variance = self._encoded(batch, output, onsets)
             _, event = torch.unique(batch["event"], return_inverse=True)
+            own = mean - self.means(batch)
             if self.training:
-                self.effects.follow(mean, log_variance.exp(), batch["event"])
-            divergence = self.effects.divergence(mean, log_variance, event) / len(mean)
+                self.effects.follow(own, log_variance.exp(), batch["event"])
+            divergence = self.effects.divergence(own, log_variance, event) / len(mean)
             noise = self._normal(mean, generator)
             latents = mean + torch.exp(0.5 * log_variance) * noise
             output = self.decoder.with_latents(output, latents, magnitude)
@@ -391,7 +391,7 @@ class EvolutionaryCGM(GroundMotionModel):
         level = (level @ weights) * terms.shape[1]
         likelihood = (terms.sum(dim=1) @ weights).mean() - level
         # Standard normal weights are a Gaussian process, with the scales of the decoder.
-        prior = 0.5 * self.decoder.delay.weight.square().sum() + self.decoder.stations.penalty()
+        prior = 0.5 * self.decoder.delay.weight.square().sum() + self.means.penalty()
         penalty = prior / self.n_training_records
         if self.training_progress >= LATENTS_FROM:
             steps = self.decoder.loading_steps(self.effects.spread())
@@ -413,8 +413,9 @@ class EvolutionaryCGM(GroundMotionModel):
         latents, known = [], []
         for batch in batches:
             onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
-            mean, log_variance = self._encoded(batch, self._median(batch), onsets)
-            standard = self.effects.standardised(mean, log_variance.exp())
+            mean, log_variance = self._encoded(batch, self.decoder(batch), onsets)
+            own = mean - self.means(batch)
+            standard = self.effects.standardised(own, log_variance.exp())
             latents.append(gathered(*standard, batch["event"], batch["receiver"]))
             names = [name for name in batch if name != "powers"]
             known.append(gathered(*(batch[name] for name in names)))
@@ -435,8 +436,9 @@ class EvolutionaryCGM(GroundMotionModel):
     def _calibrate(self, records: Batch) -> dict[str, Any]:
         """Set the calibration, which takes the mean error of ln FAS off the waves.
 
-        Linear in magnitude and ln distance; from records that are drawn in the place of training
-        records where the scenario's waves stand above its noise.
+        A function of magnitude and distance, from records that are drawn in the place of training
+        records where the scenario's waves stand above its noise.  Their latents are at the mean:
+        ln FAS is linear in these, so they would add nothing but chance.
 
         Returns
         -------
@@ -446,15 +448,14 @@ class EvolutionaryCGM(GroundMotionModel):
         step = -(-len(records["event"]) // CALIBRATION_RECORDS)
         batch = {name: values[::step] for name, values in records.items()}
         recorded, heard = batch["ln_fas"].double().cpu().numpy(), self._heard_nodes(batch)
+        design = _calibrating(batch["plain"]).double().cpu().numpy()
         self.calibration = torch.zeros_like(self.calibration)
-        n_draws = min(CALIBRATION_DRAWS, -(-CALIBRATION_RECORDS // len(recorded)))
         errors = []
         for part in range(CALIBRATION_ROUNDS):
-            draws = range(part * n_draws, (part + 1) * n_draws)
-            error = recorded - np.mean([self._drawn_ln_fas(batch, k) for k in draws], axis=0)
+            error = recorded - self._median_ln_fas(batch, part)
             errors.append(-(error * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1))
-            found = fit_gains(error, heard, _calibrating(batch["plain"]).double().cpu().numpy())
-            self.calibration = self.calibration + torch.as_tensor(found).to(self.calibration)
+            found = torch.as_tensor(fit_gains(error, heard, design)).to(self.calibration)
+            self.calibration = self.calibration + found
         table = dict(zip(self.component_order, errors[0].round(3).tolist(), strict=True))
         return {"at (Hz)": self.evolution.nodes_hz.round(2).tolist(), "ln FAS": table}
 
@@ -474,19 +475,32 @@ class EvolutionaryCGM(GroundMotionModel):
         seconds = self.n_samples / self.sampling_rate
         return (energy > HEARD**2 * seconds * lines[..., places]).cpu().numpy()
 
-    def _drawn_ln_fas(self, batch: Batch, draw: int) -> NDArray[np.float64]:
-        """Return ln FAS of records drawn once for conditions and events."""
+    def _median_ln_fas(self, batch: Batch, part: int) -> NDArray[np.float64]:
+        """Return ln FAS of records drawn once for conditions, with the latents at their mean."""
         found = []
-        for rows in torch.arange(len(batch["event"])).split(DEFAULT_BATCH_SIZE):
-            part = {name: values[rows.to(values.device)] for name, values in batch.items()}
-            events = [("calibration", "event", number, draw) for number in part["event"].tolist()]
-            keys = [("calibration", "record", row, draw) for row in rows.tolist()]
-            found.append(self._ln_fas(self._draw(part, events, keys, None)))
+        for rows in torch.arange(len(batch["plain"])).split(DEFAULT_BATCH_SIZE):
+            conditions = {name: values[rows.to(values.device)] for name, values in batch.items()}
+            generators = [generator("calibration", part, row) for row in rows.tolist()]
+            latents = self.effects.mean + self.means(conditions)
+            found.append(self._ln_fas(self._draw(conditions, latents, generators)))
         return np.concatenate(found)
 
-    def _encoded(self, batch: Batch, median: Spectra, onsets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of the latents' posterior, each (record, latent)."""
-        mean, log_variance = self.encoder(self._heard(batch, median, onsets)).chunk(2, dim=1)
+    def _encoded(self, batch: Batch, output: Tensor, onsets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of the latents' posterior, each (record, latent).
+
+        Parameters
+        ----------
+        batch : mapping
+            Features.
+        output : torch.Tensor
+            Of the decoder, without latents.
+        onsets : torch.Tensor
+            P and S after the record's start, s.
+        """
+        middle = self.effects.mean.expand(len(output), -1)
+        output = self.decoder.with_latents(output, middle, batch["plain"][:, 0])
+        heard = self._heard(batch, self.decoder.spectra(output), onsets)
+        mean, log_variance = self.encoder(heard).chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCES)
 
     def _means(self, spectra: Spectra, onsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -556,9 +570,15 @@ class EvolutionaryCGM(GroundMotionModel):
         def draw(pairs: list[tuple[int, int]]) -> NDArray[np.float32]:
             rows = [row for row, _ in pairs]
             batch = {key: values[rows].to(self.device) for key, values in conditions.items()}
-            events = [(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in pairs]
             field = None if fields is None else fields[tuple(np.transpose(pairs))].to(self.device)
-            return self._draw(batch, events, [(seed, *keys[row], k) for row, k in pairs], field)
+            events = [generator(seed, "event", *keys[row][:EVENT_COLUMNS], k) for row, k in pairs]
+            records = [generator(seed, *keys[row], k) for row, k in pairs]
+            event, record = (
+                torch.as_tensor(_normal(several, self.n_latents)).to(self.device)
+                for several in (events, records)
+            )
+            latents = self.means(batch) + self.effects.draw(event, record, field)
+            return self._draw(batch, latents, records)
 
         step = batch_size or DEFAULT_BATCH_SIZE
         return self._in_batches(len(scenario), n_realizations, step, progress, draw)
@@ -630,9 +650,9 @@ class EvolutionaryCGM(GroundMotionModel):
 
     def _median(self, conditions: Batch) -> Spectra:
         """Return the decoder's spectra with the latents at their mean."""
+        latents = self.effects.mean + self.means(conditions)
         output, magnitude = self.decoder(conditions), conditions["plain"][:, 0]
-        middle = self.effects.mean.expand(len(output), -1)
-        return self.decoder.spectra(self.decoder.with_latents(output, middle, magnitude))
+        return self.decoder.spectra(self.decoder.with_latents(output, latents, magnitude))
 
     def _gains(self, conditions: Batch) -> Tensor:
         """Return the calibration's ln amplitudes of records, (record, component, node)."""
@@ -666,20 +686,11 @@ class EvolutionaryCGM(GroundMotionModel):
         return torch.as_tensor(fields)
 
     def _draw(
-        self,
-        conditions: Batch,
-        events: list[tuple[Any, ...]],
-        records: list[tuple[Any, ...]],
-        field: Tensor | None,
+        self, conditions: Batch, latents: Tensor, generators: Sequence[np.random.Generator]
     ) -> NDArray[np.float32]:
-        """Draw one batch for the keys of its events and records: (record, component, sample)."""
-        generators = [generator(*key) for key in records]
-        event, record = (
-            torch.as_tensor(_normal(several, self.n_latents)).to(self.device)
-            for several in ([generator(*key) for key in events], generators)
-        )
-        latents, magnitude = self.effects.draw(event, record, field), conditions["plain"][:, 0]
-        output = self.decoder.with_latents(self.decoder(conditions), latents, magnitude)
+        """Draw one batch with the generators of its records: (record, component, sample)."""
+        output = self.decoder(conditions)
+        output = self.decoder.with_latents(output, latents, conditions["plain"][:, 0])
         spectra = self.decoder.spectra(output)
         onsets = conditions["times"] + self.decoder.delays(conditions) - self.start_offset_s
         evolution, n_components = self.evolution, len(self.component_order)
@@ -706,9 +717,12 @@ def _scaled(values: Any, limits: Any) -> NDArray[np.float64]:
 
 
 def _calibrating(plain: Tensor) -> Tensor:
-    """Return what the calibration is linear in: 1, magnitude and ln distance, (record, 3)."""
-    inside = plain[:, [0, 3]].clamp(-1.0, 1.0)
-    return torch.cat([torch.ones_like(inside[:, :1]), inside], dim=1)
+    """Return what the calibration is linear in, (record, `CALIBRATION_TERMS`).
+
+    That is 1, magnitude, its square and ln distance.
+    """
+    magnitude, distance = plain[:, [0, 3]].clamp(-1.0, 1.0).unbind(dim=1)
+    return torch.stack([torch.ones_like(magnitude), magnitude, magnitude**2, distance], dim=1)
 
 
 def _normal(generators: Sequence[np.random.Generator], n: int) -> NDArray[np.float32]:

@@ -8,10 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cgmgm_seis.models.station_terms import StationTerms
-
-# Widths of the embedded sources, sites, paths and stations.
-SOURCE, SITE, PATH, STATION = 12, 24, 24, 24
+# Widths of the embedded sources, sites and paths.
+SOURCE, SITE, PATH = 12, 24, 24
 # Frequencies at which networks give log spectra, and log shares of the envelopes; at most.
 SPECTRUM_NODES, SHARE_NODES = 36, 16
 # Natural logarithms per unit of output.
@@ -41,9 +39,9 @@ class SpectralDecoder(nn.Module):
     The log spectra are a function of magnitude, depth, distance, site and path, plus a linear
     one of source, site and path, plus one that is linear in the latents, with loadings that
     change with magnitude.  Source, site and path
-    are linear functions of Fourier features (`cgmgm_seis.spatial`), hence smooth.  What a station
-    has for itself (`StationTerms`) is added, and so is the source: the nonlinear function could
-    learn the training events one by one and leave no scatter between events.
+    are linear functions of Fourier features (`cgmgm_seis.spatial`), hence smooth.  The source
+    is kept out of the nonlinear function, which could learn the training events one by one and
+    leave no scatter between events.
 
     Parameters
     ----------
@@ -57,10 +55,6 @@ class SpectralDecoder(nn.Module):
         Of the spectra.
     width : int
         Of the hidden layers.
-    n_stations : int
-        Number of stations with terms of their own.
-    station_length_km : float
-        Correlation length of these terms, km.
     """
 
     def __init__(
@@ -72,8 +66,6 @@ class SpectralDecoder(nn.Module):
         n_bins: int,
         n_envelopes: int,
         width: int,
-        n_stations: int,
-        station_length_km: float,
     ) -> None:
         super().__init__()
         self.n_components, self.n_envelopes = n_components, n_envelopes
@@ -102,15 +94,12 @@ class SpectralDecoder(nn.Module):
         )
         self.output = nn.Linear(width, n_outputs)
         self.places = nn.Linear(SOURCE + SITE + PATH, n_outputs, bias=False)
-        self.stations = StationTerms(n_stations, STATION, station_length_km)
-        self.station_loadings = nn.Linear(STATION, n_outputs, bias=False)
         self.loadings = nn.Linear(2 * n_latents, n_outputs, bias=False)
         self.delay = nn.Linear(3 * n_features, 4, bias=False)
         for layer in (self.output, self.places, self.delay):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.output.bias)
-        for layer in (self.loadings, self.station_loadings):
-            nn.init.normal_(layer.weight, std=0.05)
+        nn.init.normal_(self.loadings.weight, std=0.05)
         for layer in (self.source, self.site, self.path):
             nn.init.normal_(layer.weight, std=0.3)
 
@@ -120,8 +109,8 @@ class SpectralDecoder(nn.Module):
         Parameters
         ----------
         conditions : mapping
-            "plain" (record, condition), Fourier features (record, feature) of the "source", the
-            "site" and the "path", and the "receiver" (record, 2), km.
+            "plain" (record, condition), and Fourier features (record, feature) of the "source",
+            the "site" and the "path".
         """
         plain = conditions["plain"]
         source = self.source(conditions["source"])
@@ -130,8 +119,7 @@ class SpectralDecoder(nn.Module):
         path = self.path(conditions["path"]) * (1.0 + self.reach(plain))
         hidden = self.trunk(torch.cat([plain, site, path], dim=1))
         places = self.places(torch.cat([source, site, path], dim=1))
-        stations = self.station_loadings(self.stations(conditions["receiver"]))
-        return self.output(hidden) + places + stations
+        return self.output(hidden) + places
 
     def delays(self, conditions: Mapping[str, Tensor]) -> Tensor:
         """Return the corrections (record, wave), s, to the "times" of the 1-D table.
