@@ -41,6 +41,8 @@ N_SMOOTHED, LOWEST_HZ = 100, 0.1
 FINE_BELOW_HZ, FLAT_RECORDS = 3.0, 20.0
 # A wave's amplitude over that of the noise above which it is heard.
 HEARD = 3.0
+# Steps that settle the means of the latents, and rounds of these and of the covariances.
+SETTLING_STEPS, SETTLING_ROUNDS, LINE_SEARCH = 40, 3, "strong_wolfe"
 # The calibration: its rounds, terms, and records at most.
 CALIBRATION_ROUNDS, CALIBRATION_TERMS, CALIBRATION_RECORDS = 2, 4, 4000
 # Records from which levels and the whitening filter are taken.
@@ -373,7 +375,8 @@ class EvolutionaryCGM(GroundMotionModel):
             _, event = torch.unique(batch["event"], return_inverse=True)
             own = mean - self.means(batch)
             if self.training:
-                self.effects.follow(own, log_variance.exp(), batch["event"])
+                whole = gathered(own, log_variance.exp(), batch["event"])
+                self.effects.follow(whole[0], whole[1], whole[2])
             divergence = self.effects.divergence(own, log_variance, event) / len(mean)
             noise = self._normal(mean, generator)
             latents = mean + torch.exp(0.5 * log_variance) * noise
@@ -406,22 +409,21 @@ class EvolutionaryCGM(GroundMotionModel):
 
     @torch.no_grad()
     def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
-        """Smooth the site terms between stations; estimate how record terms correlate; calibrate.
+        """Settle the means of the latents, smooth the sites, correlate neighbours, calibrate.
 
         The correlation between receivers is that of the latents of the training records.
         """
-        latents, known = [], []
+        parts = []
         for batch in batches:
             onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
             mean, log_variance = self._encoded(batch, self.decoder(batch), onsets)
-            own = mean - self.means(batch)
-            standard = self.effects.standardised(own, log_variance.exp())
-            latents.append(gathered(*standard, batch["event"], batch["receiver"]))
             names = [name for name in batch if name != "powers"]
-            known.append(gathered(*(batch[name] for name in names)))
-        columns = [torch.cat(column).cpu().numpy() for column in zip(*latents, strict=True)]
-        joined = (torch.cat(column) for column in zip(*known, strict=True))
-        records = dict(zip(names, joined, strict=True))
+            parts.append(gathered(mean, log_variance, *(batch[name] for name in names)))
+        mean, log_variance, *known = (torch.cat(column) for column in zip(*parts, strict=True))
+        records = dict(zip(names, known, strict=True))
+        self._settle(records, mean, log_variance)
+        own = self.effects.standardised(mean - self.means(records), log_variance.exp())
+        columns = (x.cpu().numpy() for x in (*own, records["event"], records["receiver"]))
         self.decoder.smooth_sites(records["site"].unique(dim=0), SITE_NUGGET)
         found = fit_correlation(*columns)
         effects = self.effects
@@ -432,6 +434,31 @@ class EvolutionaryCGM(GroundMotionModel):
             "spatial_correlation": {"length_km": found.length_km, "shares": shares},
             "bias_taken_off": self._calibrate(records),
         }
+
+    def _settle(self, records: Batch, mean: Tensor, log_variance: Tensor) -> None:
+        """Take the latents' means and covariances to where the divergence has its minimum.
+
+        The posteriors (record, latent) stay: it is one more M step, of all records at once.
+        """
+        _, event = torch.unique(records["event"], return_inverse=True)
+        trained = [x for x in self.means.parameters() if x.requires_grad]
+        if not trained:
+            return
+        optimizer = torch.optim.LBFGS(trained, max_iter=SETTLING_STEPS, line_search_fn=LINE_SEARCH)
+
+        def loss() -> float:
+            optimizer.zero_grad()
+            own = mean - self.means(records)
+            value = self.effects.divergence(own, log_variance, event) + self.means.penalty()
+            value = value / len(mean)
+            value.backward()
+            return float(value.detach())
+
+        for _ in range(SETTLING_ROUNDS):
+            with torch.enable_grad():
+                optimizer.step(loss)
+            own = mean - self.means(records)
+            self.effects.follow(own, log_variance.exp(), records["event"], momentum=1.0)
 
     def _calibrate(self, records: Batch) -> dict[str, Any]:
         """Set the calibration, which takes the mean error of ln FAS off the waves.

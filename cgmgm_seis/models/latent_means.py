@@ -56,7 +56,8 @@ class LatentMeans(nn.Module):
         """Return the means (record, latent), added to the prior's constant one."""
         places = torch.cat([conditions[name] for name in _PLACES], dim=1)
         trend: Tensor = self.trend(self.hidden(conditions["plain"]))
-        return trend + self.places(places) + self.stations(conditions["receiver"])
+        receivers, receiver = conditions["receiver"].unique(dim=0, return_inverse=True)
+        return trend + self.places(places) + self.stations(receivers)[receiver]
 
     def penalty(self) -> Tensor:
         """Return minus the log density of the processes' prior, but for a constant."""
