@@ -223,7 +223,9 @@ class EvolutionaryCGM(GroundMotionModel):
         step = -(-len(waveforms) // NORMALISATION_RECORDS)
         some = waveforms[::step]
         self.whitening = _whitening(some, self.order, self.sampling_rate).to(self.whitening)
-        self._fit_shapes(self._whitened(some), scenario[::step])
+        until_p = self.conditions(scenario[::step])["times"][:, 0].numpy() - self.start_offset_s
+        lengths = ((until_p - MARGIN_S) * self.sampling_rate).astype(int) - self.order
+        self._fit_shapes(self._whitened(some), lengths)
         n_bins = self.evolution.n_bins
         powers = self.powers(some).unflatten(2, (-1, n_bins)) / self.evolution.noise_response
         seconds = self.hop / self.sampling_rate
@@ -233,10 +235,11 @@ class EvolutionaryCGM(GroundMotionModel):
         leaked = self.evolution.leaked(flat.to(level)).mean(dim=0)
         self.decoder.wave_level = level - leaked.log()
 
-    def _fit_shapes(self, whitened: Tensor, scenario: pd.DataFrame) -> None:
-        """Take the fine shapes of the spectra: the noise's before P, and the waves'."""
-        until_p = self.conditions(scenario)["times"][:, 0].numpy() - self.start_offset_s - MARGIN_S
-        lengths = (until_p * self.sampling_rate).astype(int) - self.order
+    def _fit_shapes(self, whitened: Tensor, lengths: NDArray[np.int_]) -> None:
+        """Take the fine shapes of the spectra: the noise's before P, and the waves'.
+
+        The first samples (record,) of the whitened records (record, component, sample) are noise.
+        """
         # As long as half of the records have it, or the longest that resolves all of the shape.
         length = min(int(np.median(lengths)), self.evolution.finest)
         if length > self.evolution.n_fft:
