@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
+from cgmgm_seis.minimum_phase import hats, log_responses
 from cgmgm_seis.seeding import complex_normal
 
 Floats = NDArray[np.float64]
@@ -27,8 +28,12 @@ Floats = NDArray[np.float64]
 RAMP_S = 0.03
 # Length of a drawn pulse in units of its slowest decay.
 _PULSE_DECAYS = 10.0
-# Steps a sample in which envelopes are integrated, and frequencies a bin in which pulses leak.
+# Steps a sample in which envelopes are integrated, and frequencies a bin in which spectra leak.
 _OVERSAMPLING = 8
+# Fine frequencies of the waves: number, lowest in Hz, and highest as a share of the sampling rate.
+_N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
+# Time that filters may prolong a record, s.
+_TAIL_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ def _ramp(delay_s: Floats) -> Floats:
 class Evolution(nn.Module):
     """Records of a fixed length as noise and two waves, P and S, of given spectra.
 
-    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.
+    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.  Noise and waves have
+    finer shapes, `noise_shape` and `wave_shape`, which all records share: below 2 Hz spectra rise
+    and fall within a bin.  Waves get theirs from a minimum-phase filter, so that onsets stay.
 
     Parameters
     ----------
@@ -109,14 +116,16 @@ class Evolution(nn.Module):
         self.frame_hop = n_fft // 2
         self.n_frames = -(-n_samples // self.frame_hop) + 1
         # Long enough that what a filter prolongs does not come back at the start.
-        self.n_draw = 2 * int(next_fast_len((n_samples + n_fft) // 2 + 1, real=True))
+        n_longest = n_samples + int(_TAIL_S * sampling_rate)
+        self.n_draw = 2 * int(next_fast_len(n_longest // 2 + 1, real=True))
 
         window = np.hanning(n_fft + 1)[:-1]
         sine = np.sqrt(window)
         self.noise_response = sampling_rate * float(np.sum(window**2))
         halves = np.arange(_OVERSAMPLING * n_samples, dtype=np.float64) + 0.5
         steps: Floats = halves / (_OVERSAMPLING * sampling_rate)
-        responses, scales, leakages = [], [], []
+        self.nodes_hz: Floats = np.geomspace(_LOWEST_HZ, _HIGHEST * sampling_rate, _N_NODES)
+        responses, scales, smears = [], [], []
         envelopes = [(envelope, False) for envelope in self.pulses]
         envelopes += [(envelope, True) for envelope in self.coda]
         for envelope, framed in envelopes:
@@ -124,14 +133,28 @@ class Evolution(nn.Module):
             energy = fine.reshape(n_samples, _OVERSAMPLING).mean(axis=1)
             scales.append(sampling_rate / energy.sum())
             responses.append(self._response(window, energy * scales[-1]))
-            leakages.append(self._leakage(window, np.sqrt(energy), sine if framed else None))
+            smears.append(self._smear(np.sqrt(energy), sine if framed else None))
         self.responses = self._table(np.stack(responses, axis=1), "responses")
-        self.leakages = self._table(np.stack(leakages), "leakages")
+        self.smears = self._table(np.stack(smears), "smears")
         self.scales = self._table(np.array(scales), "scales")
         self.window = self._table(window, "window")
-        self.noise_kernel = self._table(self._kernel(_autocorrelation(window, n_fft)), "kernel")
+        seen = self._kernel(_autocorrelation(window, n_fft), to=_OVERSAMPLING)
+        self.noise_kernel = self._table(seen, "kernel")
+        lines = np.arange(self.finest // 2 + 1) * sampling_rate / self.finest
+        self.node_lines = self._table(hats(self.nodes_hz, lines), "node_lines")
+        self.node_bins = self._table(hats(self.nodes_hz, lines[::_OVERSAMPLING]), "node_bins")
+        filters = log_responses(self.nodes_hz, self.n_draw, sampling_rate)
+        self.filters: Tensor
+        self.register_buffer(
+            "filters", torch.as_tensor(filters, dtype=torch.complex64), persistent=False
+        )
         self.noise_shape: Tensor
+        self.wave_shape: Tensor
+        self.leakages: Tensor
         self.register_buffer("noise_shape", torch.ones(self.finest // 2 + 1))
+        self.register_buffer("wave_shape", torch.zeros(_N_NODES))
+        self.register_buffer("leakages", torch.empty(0))
+        self.set_wave_shape(self.wave_shape)
         self.pulse_bins = self._table(self._interpolation(self.n_pulse), "pulse_bins")
         self.sine = self._table(sine, "sine")
 
@@ -142,7 +165,13 @@ class Evolution(nn.Module):
 
         Modulation and windows smear a spectrum over frequency; this is the mean over the frames.
         """
-        return torch.einsum("...kcf,kgf->...kcg", spectra, self.leakages)
+        return torch.einsum("...kcf,kfg->...kcg", spectra, self.leakages)
+
+    def set_wave_shape(self, shape: Tensor) -> None:
+        """Set the ln amplitude (node,) of the filter that all waves pass, and how they leak."""
+        self.wave_shape = shape.to(self.wave_shape)
+        squared = torch.exp(2.0 * self.wave_shape @ self.node_lines)
+        self.leakages = (self.smears * squared) @ self.noise_kernel
 
     def leaked_noise(self, spectra: Tensor) -> Tensor:
         """Return the noise's PSD, shape (.., bin), as the spectrogram's window sees it."""
@@ -215,6 +244,7 @@ class Evolution(nn.Module):
         onsets_s: Tensor,
         numbers: Sequence[Tensor],
         colour: Tensor,
+        gains: Tensor | None = None,
     ) -> Tensor:
         """Draw records.
 
@@ -231,6 +261,9 @@ class Evolution(nn.Module):
         colour : torch.Tensor
             Frequency response (n_draw/2 + 1,) of a causal filter, at most a window long, that the
             records pass: it makes hard onsets as smooth as the ground does.
+        gains : torch.Tensor, optional
+            ln amplitude (record, component, node) of the minimum-phase filters that the waves of
+            these records pass, besides `wave_shape`; by default none.
 
         Returns
         -------
@@ -251,7 +284,9 @@ class Evolution(nn.Module):
         for wave in range(pulses.shape[1]):
             places = (first[:, wave, None].long() + steps)[:, None]
             records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
-        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw)
+        shape = self.wave_shape if gains is None else self.wave_shape + gains
+        filters = torch.exp(shape.to(self.filters) @ self.filters)
+        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * filters
         spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
         return torch.fft.irfft(spectra * colour, self.n_draw)[..., : self.n_samples]
 
@@ -317,31 +352,32 @@ class Evolution(nn.Module):
         seen = np.convolve(energy, (window**2)[::-1])[: self.n_samples]
         return np.concatenate([[0.0, 0.0], self.sampling_rate * seen])
 
-    def _leakage(self, window: Floats, amplitude: Floats, frame: Floats | None) -> Floats:
-        """Return the weights (bin, bin) of D_k's bins in the bins of the spectrogram.
+    def _smear(self, amplitude: Floats, frame: Floats | None) -> Floats:
+        """Return the weights (bin, line) of D_k's bins in the fine spectrum of what is drawn.
 
-        The mean over all frames: the Fourier transform of the product of the autocorrelations of
-        the window, of the modulation and, where the process is drawn in frames, of their window.
-        Pulses have spectra linear between bins.
+        The Fourier transform of the autocorrelation of the modulation and, where the process is
+        drawn in frames, of their window.  Pulses have spectra linear between bins.
         """
-        correlation = _autocorrelation(window, self.n_fft) * _autocorrelation(amplitude, self.n_fft)
+        correlation = _autocorrelation(amplitude, self.finest // 2)
         if frame is not None:
-            kernel = self._kernel(correlation * _autocorrelation(frame, self.n_fft), fine=1)
-            return np.asarray(kernel.T)
-        kernel = self._kernel(correlation)
-        return np.asarray(kernel.T @ self._interpolation(self.finest).T)
+            correlation = correlation * _autocorrelation(frame, self.finest // 2)
+            return self._kernel(correlation, of=_OVERSAMPLING)
+        return np.asarray(self._interpolation(self.finest) @ self._kernel(correlation))
 
-    def _kernel(self, correlation: Floats, fine: int = _OVERSAMPLING) -> Floats:
-        """Return what a window sees of a spectrum: weights (frequency, bin), `fine` a bin.
+    def _kernel(self, correlation: Floats, of: int = 1, to: int = 1) -> Floats:
+        """Return weights of every `of`-th fine frequency of a spectrum in every `to`-th.
 
-        The Fourier transform of the window's `correlation`, folded at 0 Hz and Nyquist.
+        Of a process times a modulation of this autocorrelation: its Fourier transform, folded at
+        0 Hz and Nyquist.
         """
-        n = self.n_fft * fine
-        phases = 2.0 * np.pi * np.outer(np.arange(n), np.arange(self.n_fft)) / n
-        kernel = (2.0 * np.cos(phases) @ correlation - correlation[0]) / n
-        places = np.arange(n // 2 + 1)[:, None]
-        bins = np.arange(0, n // 2 + 1, fine)
-        folded = kernel[(places - bins) % n] + kernel[(places + bins) % n]
+        n = self.finest
+        both = np.zeros(n)
+        both[: len(correlation)] = correlation
+        both[n - len(correlation) + 1 :] = correlation[:0:-1]
+        kernel = np.fft.fft(both).real * of / n
+        places = np.arange(0, n // 2 + 1, of)[:, None]
+        lines = np.arange(0, n // 2 + 1, to)
+        folded = kernel[(places - lines) % n] + kernel[(places + lines) % n]
         folded[[0, -1]] *= 0.5
         return np.asarray(folded)
 

@@ -40,9 +40,9 @@ TRAINED_ON = "simulated records, their amplitudes calibrated on recordings"
 PHASENET = "phasenet/seisbench_cache/models/v3/phasenet/original.json.v1"
 DOCSTRING = (
     "CGM-GM (Ren et al. 2026) for the San Francisco Bay Area, three components, trained on "
-    "SIMULATED records (stochastic method, Boore 2003) whose amplitudes are calibrated on recordings "
-    "of M 3.4 to 4.4, and to M 5.5 on published models. Not for hazard or design. Train on your own "
-    "records with `cgmgm-seis train DATASET`."
+    "SIMULATED records (stochastic method, Boore 2003) whose amplitudes are calibrated on "
+    "recordings of M 3.4 to 4.4, and to M 5.5 on published models. Not for hazard or design. Train "
+    "on your own records with `cgmgm-seis train DATASET`."
 )
 
 

@@ -24,11 +24,11 @@ def evolution():
     return Evolution(N, RATE, 160)
 
 
-def draw(evolution, spectra, noise=NOISE, colour=None, n=N_DRAWS, onset=ONSET):
+def draw(evolution, spectra, noise=NOISE, colour=None, n=N_DRAWS, onset=ONSET, gains=None):
     """Records of one component with P at the onset and S behind the end."""
     waves = torch.zeros(1, 2, evolution.n_envelopes, 1, 81)
     waves[0, 0, :, 0] = spectra
-    numbers = evolution.numbers([np.random.default_rng([7, i]) for i in range(n)], 1)
+    numbers = evolution.numbers([np.random.default_rng([8, i]) for i in range(n)], 1)
     colour = (
         torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64) if colour is None else colour
     )
@@ -39,6 +39,7 @@ def draw(evolution, spectra, noise=NOISE, colour=None, n=N_DRAWS, onset=ONSET):
         onsets.expand(n, -1),
         numbers,
         colour,
+        gains,
     )[:, 0]
 
 
@@ -110,6 +111,28 @@ def test_a_fine_shape_of_the_noise_is_found_and_drawn():
     assert evolution.leaked_noise(bins)[1:].numpy() == pytest.approx(bins[1:].numpy(), rel=0.12)
 
 
+def test_the_waves_have_a_fine_shape_and_gains(evolution):
+    """A steep fall below 1 Hz, within a bin: in energies, and in what a spectrogram sees."""
+    shaped = Evolution(N, RATE, 160)
+    nodes = shaped.nodes_hz
+    shaped.set_wave_shape(torch.as_tensor(np.minimum(2.0 * np.log(nodes), 0.0)))
+    gains = torch.full((1, 1, len(nodes)), 0.25)
+    flat = torch.ones_like(SPECTRUM)
+    records = draw(shaped, only(shaped, 1, flat), noise=1e-12 * NOISE, gains=gains)
+    squared = (torch.fft.rfft(records) / RATE).abs().square().mean(dim=0)
+    frequencies = np.arange(len(squared)) * RATE / N
+    for low, high in ((0.25, 0.4), (0.4, 0.7), (1.0, 2.0), (4.0, 8.0)):
+        part = (frequencies >= low) & (frequencies < high)
+        wanted = np.exp(0.5) * np.minimum(frequencies[part], 1.0) ** 4
+        assert squared[part].mean() == pytest.approx(wanted.mean(), rel=0.12)
+    spectrogram = Spectrogram(N, 160, 40)
+    powers = spectrogram.transform(records).abs().square().mean(dim=0).sum(dim=1)
+    centres = torch.arange(spectrogram.n_frames) * 40 / RATE
+    response = shaped.response(centres - ONSET).sum(dim=0)[1]
+    expected = np.exp(0.5) * response * shaped.leaked(only(shaped, 1, flat)[:, None])[1, 0]
+    assert powers[:6].numpy() == pytest.approx(expected[:6].numpy(), rel=0.12)
+
+
 def test_onsets_on_a_sample_are_drawn(evolution):
     """Rounded, a hair after a sample is on it, and the sample before the onset."""
     onsets = torch.nextafter(torch.arange(1, 1500) / RATE, torch.tensor(torch.inf))
@@ -130,6 +153,11 @@ def test_onsets_on_a_sample_are_drawn(evolution):
 def test_nothing_before_the_onset(evolution):
     """Also what a causal filter smooths: a recursive one, as lfilter applies it."""
     silence = torch.zeros_like(NOISE)
+    gains = torch.randn(1, 1, len(evolution.nodes_hz), generator=torch.Generator().manual_seed(0))
+    spectra = SPECTRUM / 10 * torch.ones(evolution.n_envelopes, 1)
+    gained = draw(evolution, spectra, silence, n=4, gains=gains)
+    before = gained[:, : int(np.ceil(ONSET * RATE))]
+    assert before.abs().max() < 1e-3 * gained.abs().max()
     plain = draw(evolution, SPECTRUM / 10 * torch.ones(evolution.n_envelopes, 1), silence, n=4)
     first = int(np.ceil(ONSET * RATE))
     assert plain[:, :first].abs().max() < 1e-6 * plain.abs().max()

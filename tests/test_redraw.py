@@ -52,8 +52,8 @@ def fitted(records, onsets):
     """
     model = EvolutionaryCGM()
     decoder, shape = model.decoder, (3, model.evolution.n_bins)
-    model.whitening = _whitening(model.powers(records).sum(dim=1).unflatten(1, shape)).float()
-    model.evolution.fit_noise_shape(model._whitened(records)[:, :, :NOISE].double().numpy())
+    model.whitening = _whitening(records, model.order, RATE).float()
+    model._fit_shapes(model._whitened(records), np.full(len(records), NOISE - model.order))
     powers = model.powers(records)
     density = (powers / model.evolution.noise_response).mean(dim=1)
     level = torch.log(density + 1e-12).mean(dim=0).reshape(shape)

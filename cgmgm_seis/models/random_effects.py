@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from cgmgm_seis.parallel import gathered
-
 # Share of a batch in the running moments of the prior.
 MOMENTUM = 0.02
 # Least variance between events, in units of that within them.
@@ -44,7 +42,9 @@ class RandomEffects(nn.Module):
         self.register_buffer("correlated", torch.zeros(n_latents))
 
     @torch.no_grad()
-    def follow(self, mean: Tensor, variance: Tensor, event: Tensor) -> None:
+    def follow(
+        self, mean: Tensor, variance: Tensor, event: Tensor, momentum: float = MOMENTUM
+    ) -> None:
         """Move the prior's moments towards those of a batch (analysis of variance by moments).
 
         Parameters
@@ -53,8 +53,9 @@ class RandomEffects(nn.Module):
             Of the posterior of every record, (record, latent).
         event : torch.Tensor
             Number of the event of every record.
+        momentum : float
+            Share of the batch.
         """
-        mean, variance, event = gathered(mean, variance, event)
         _, event = torch.unique(event, return_inverse=True)
         counts = torch.bincount(event).to(mean.dtype)
         n_records, n_events = len(mean), len(counts)
@@ -69,9 +70,9 @@ class RandomEffects(nn.Module):
         size = (n_records - counts.square().sum() / n_records) / (n_events - 1)
         within = within + torch.diag(variance.mean(dim=0))
         # New tensors: autograd may hold the old ones.
-        self.mean = self.mean.lerp(mean.mean(dim=0), MOMENTUM)
-        self.within = self.within.lerp(within, MOMENTUM)
-        self.between = self.between.lerp(between / size, MOMENTUM)
+        self.mean = self.mean.lerp(mean.mean(dim=0), momentum)
+        self.within = self.within.lerp(within, momentum)
+        self.between = self.between.lerp(between / size, momentum)
 
     def divergence(self, mean: Tensor, log_variance: Tensor, event: Tensor) -> Tensor:
         """Return the Kullback-Leibler divergence of the posterior from the prior, of the batch.
@@ -119,6 +120,15 @@ class RandomEffects(nn.Module):
             record = self.correlated.sqrt() * field + (1.0 - self.correlated).sqrt() * record
         standard = event * between.sqrt() + record
         return self.mean + torch.linalg.solve(transform, standard.T).T
+
+    def roots(self) -> tuple[Tensor, Tensor]:
+        """Return roots (latent, latent) of the covariances between events and within them.
+
+        A root times standard normal numbers has the covariance.
+        """
+        transform, between = self._standardisation()
+        within = torch.linalg.inv(transform)
+        return within * between.sqrt(), within
 
     def spread(self) -> Tensor:
         """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""

@@ -166,11 +166,21 @@ class SpectralDecoder(nn.Module):
         Summed over waves, components and nodes; the mean of a small, middle and large magnitude.
         Latents are the matrix `spread` (latent, latent) times standard normal numbers.
         """
+        loadings = torch.stack([self.energy_loadings(magnitude) for magnitude in (-1.0, 0.0, 1.0)])
+        return (loadings.diff(dim=3) @ spread).square().sum() / len(loadings)
+
+    def energy_loadings(self, magnitude: float) -> Tensor:
+        """Return what latents add to the waves' ln energies at a scaled magnitude.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (wave, component, node, latent).
+        """
         energies = slice(self.sizes[0], self.sizes[0] + self.sizes[1])
         constant, slope = self.loadings.weight[energies].chunk(2, dim=1)
-        loadings = torch.stack([constant - slope, constant, constant + slope])
-        steps = loadings.unflatten(1, (2 * self.n_components, -1)).diff(dim=2)
-        return (OUTPUT_SCALE * steps @ spread).square().sum() / len(loadings)
+        loadings = OUTPUT_SCALE * (constant + magnitude * slope)
+        return loadings.unflatten(0, (2, self.n_components, -1))
 
     def spectra(self, output: Tensor) -> Spectra:
         """Return the spectra for outputs of `forward` or `with_latents`."""

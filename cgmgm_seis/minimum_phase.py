@@ -1,0 +1,48 @@
+"""Minimum-phase filters of a given amplitude: causal, so that no onset comes early.
+
+The phase is minus the Hilbert transform of the log amplitude, hence linear in it (Oppenheim &
+Schafer 1989, chapter 12).  Filters whose log amplitude is a sum of hat functions are therefore sums
+of the log responses of these.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def hats(nodes_hz: ArrayLike, frequencies: ArrayLike) -> Floats:
+    """Return the matrix (node, frequency) of interpolation, linear in ln f, constant outside."""
+    nodes = np.asarray(nodes_hz, float)
+    places = np.log(np.maximum(np.asarray(frequencies, float), nodes[0]))
+    return np.stack([np.interp(places, np.log(nodes), row) for row in np.eye(len(nodes))])
+
+
+def log_responses(nodes_hz: ArrayLike, n: int, sampling_rate: float) -> NDArray[np.complex128]:
+    """Return ln of the minimum-phase responses whose log amplitudes are the hats.
+
+    Parameters
+    ----------
+    nodes_hz : array_like
+        Frequencies of the nodes, rising, Hz.
+    n : int
+        Even length of the Fourier transform, samples.
+    sampling_rate : float
+        Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (node, n/2 + 1).
+
+    Examples
+    --------
+    >>> gains = np.array([-1.0, 0.5])
+    >>> response = np.exp(gains @ log_responses([1.0, 10.0], 1024, 100.0))
+    >>> print(np.log(np.abs(response[-1])).round(6))
+    0.5
+    """
+    cepstra = np.fft.irfft(hats(nodes_hz, np.fft.rfftfreq(n, 1.0 / sampling_rate)))
+    cepstra[:, 1 : n // 2] *= 2.0
+    cepstra[:, n // 2 + 1 :] = 0.0
+    return np.fft.rfft(cepstra)

@@ -1,0 +1,75 @@
+"""Terms that every training station has for itself, kriged between them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Within this distance two receivers stand on the same ground, km.
+SAME_KM = 0.03
+# Share of the variance that is a station's own; the rest has a correlation length.
+OWN_SHARE = 0.3
+_JITTER = 1e-4
+
+
+class StationTerms(nn.Module):
+    """Gaussian fields known at stations: their own values there, kriging elsewhere, 0 far away.
+
+    With the covariance between places a distance d apart
+
+        k(d) = (1 - s) exp(-d / length) + s exp(-(d / 30 m)^2)
+
+    a field that is t at the stations S is on average k(x, S) K^-1 t at x (Rasmussen & Williams
+    2006, chapter 2; site terms of non-ergodic models: Landwehr et al. 2016).  The second part is
+    the nugget: what no other place shares.  t = L z, with L the Cholesky factor of K, is a priori
+    standard normal in z, which are the parameters.
+
+    Parameters
+    ----------
+    n_stations : int
+        Number of stations.
+    n_fields : int
+        Number of fields.
+    length_km : float
+        Correlation length, km.
+    """
+
+    def __init__(self, n_stations: int, n_fields: int, length_km: float) -> None:
+        super().__init__()
+        self.length_km = length_km
+        self.places: Tensor
+        self.whitened: Tensor
+        self.register_buffer("places", torch.zeros(n_stations, 2))
+        self.register_buffer("whitened", torch.eye(n_stations), persistent=False)
+        self.values = nn.Parameter(torch.zeros(n_stations, n_fields))
+        self.register_load_state_dict_post_hook(_solve)
+
+    def set_places(self, places: Tensor) -> None:
+        """Set the stations (station, 2), km; their terms become zero."""
+        self.places = places.to(self.places)
+        self.values = nn.Parameter(self.values.new_zeros(len(places), self.values.shape[1]))
+        _solve(self)
+
+    def forward(self, places: Tensor) -> Tensor:
+        """Return the fields (record, field) at places (record, 2), km."""
+        return self.covariance(places) @ self.whitened @ self.values
+
+    def penalty(self) -> Tensor:
+        """Return minus the log density of the prior, but for a constant."""
+        return 0.5 * self.values.square().sum()
+
+    def covariance(self, places: Tensor) -> Tensor:
+        """Return the covariance (record, station) of the fields at places and at the stations."""
+        # The differences themselves: products would lose the metres between near places.
+        distance = torch.cdist(places, self.places, compute_mode="donot_use_mm_for_euclid_dist")
+        smooth = torch.exp(-distance / self.length_km)
+        return torch.lerp(smooth, torch.exp(-((distance / SAME_KM) ** 2)), OWN_SHARE)
+
+
+@torch.no_grad()
+def _solve(module: StationTerms, _: Any = None) -> None:
+    """Set `whitened`, L^-T, so that k(x, S) K^-1 L z = k(x, S) L^-T z."""
+    covariance = module.covariance(module.places).double().cpu()
+    covariance.diagonal().add_(_JITTER)
+    inverse = torch.linalg.inv(torch.linalg.cholesky(covariance))
+    module.whitened = inverse.T.contiguous().to(module.values)
