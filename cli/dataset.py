@@ -43,7 +43,7 @@ def simulate(
 ) -> None:
     """Simulate a catalogue of the Bay Area by the stochastic method.
 
-    Magnitudes 1 to 5; about ten records an earthquake, three components, 60 s at 100 Hz.
+    Magnitudes 1 to 5.5; about 14 records an earthquake, three components, 60 s at 100 Hz.
     """
     from cgmgm_seis.simulator.catalogue import simulate as simulate_dataset
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import butter, sosfiltfilt
 
 from cgmgm_seis.intensity import significant_duration
 from cgmgm_seis.scenario import from_points

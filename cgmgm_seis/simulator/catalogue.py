@@ -1,8 +1,8 @@
 """A simulated catalogue of the Bay Area in SeisBench format, by the stochastic method.
 
 The region's geology is fixed (`cgmgm_seis.simulator.region`); the seed chooses the earthquakes.
-The level, the scatter and the onsets agree with recordings: the tests compare the spectra with the
-published ergodic model, and PhaseNet's picks with the true arrivals.
+Levels, sites and scatter are calibrated on recorded amplitudes
+(`cgmgm_seis.simulator.calibration`).
 """
 
 import os
@@ -48,7 +48,7 @@ def simulate(
     Parameters
     ----------
     n_events : int
-        Number of earthquakes, M 1 to 5; about ten records each.
+        Number of earthquakes, M 1 to 5.5; about 14 records each.
     seed : int
         Seed of the catalogue, not negative.
     out : str or pathlib.Path
@@ -153,7 +153,7 @@ def _simulate_block(
     table = table[kept].reset_index(drop=True)
     starts = [str(UTCDateTime(time) + START_OFFSET) for time in table["source_origin_time"]]
     table = table.assign(
-        source_magnitude_type="Mw",
+        source_magnitude_type="M",
         trace_channel="HX",
         trace_start_time=starts,
         trace_sampling_rate_hz=SAMPLING_RATE,
