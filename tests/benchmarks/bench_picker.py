@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_picker.py simulated|generated [RECORDS [EPOCHS]]
 
-Needs ../shared/data/norcal_windows.  The recipe was chosen on the windows of odd numbers; those of
+Needs ../shared/data/norcal_windows.  Windows of odd numbers are for choosing a recipe; those of
 even numbers are the test.  Where ../shared/phasenet exists, the published weights pick too.
 """
 
