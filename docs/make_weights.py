@@ -55,7 +55,7 @@ def main(work: Path, shared: Path) -> None:
     # First the whole network, then the prior alone, which is cheap and had not finished learning.
     model = CGMGM(prior_size=128, embedding_size=32, past_dropout=False)
     config = TrainingConfig(
-        epochs=60,
+        epochs=26,
         batch_size=32,
         learning_rate=3e-3,
         final_learning_rate=1e-5,
@@ -69,7 +69,7 @@ def main(work: Path, shared: Path) -> None:
         train(model, catalogue, work / "stage1", config, resume=True)
     model = CGMGM.load(first)
     model.past_dropout = True
-    config = replace(config, epochs=64, only="prior", name="bay_area")
+    config = replace(config, epochs=30, only="prior", name="bay_area")
     model = CGMGM.load(train(model, catalogue, work / "stage2", config, resume=True))
     card = model.card
     card["trained_on"] = TRAINED_ON
