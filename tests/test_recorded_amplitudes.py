@@ -17,6 +17,7 @@ from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.sites import bay_area_sites
 
 EVERY = 5  # of the recorded rows, for the time it takes
+REALIZATIONS = 24  # of a scenario at four distances: standard errors of up to 0.03
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +85,39 @@ def test_site_terms_tell_more_than_a_ground_motion_model(recorded, residuals):
     assert (scatter[0] / scatter[1] < 0.87).all()
 
 
-@pytest.mark.parametrize("magnitude", [4.5, 5.0, 5.5])
-def test_larger_earthquakes_are_those_of_published_models(magnitude):
+SHORT = [name for name in cal.MEASURES if name not in ("PGV", "PSA 1 s", "PSA 2 s")]
+LONG = [name for name in cal.MEASURES if name not in SHORT]
+TOO_LOUD = pytest.mark.xfail(
+    strict=True,
+    reason="No record of the calibration is of M above 4.4, and it holds published models for "
+    "right to 1.2 only: simulated PGV, PSA 1 s and 2 s are higher by 0.3 to 0.4 at M 5 and by 0.4 "
+    "to 0.65 at M 5.5",
+)
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "names"),
+    [
+        *((magnitude, SHORT) for magnitude in (4.5, 5.0, 5.5)),
+        (4.5, LONG),
+        pytest.param(5.0, LONG, marks=TOO_LOUD),
+        pytest.param(5.5, LONG, marks=TOO_LOUD),
+    ],
+)
+def test_larger_earthquakes_are_those_of_published_models(magnitude, names):
     """The mean of four NGA-West2 models at the region's mean Vs30 and with its mean event terms."""
     points = [(37.8 + d / 111.19, -122.2) for d in (10.0, 20.0, 40.0, 75.0)]
     scenario = from_points(magnitude, (37.8, -122.2), points).assign(station_vs30_mps=440.0)
     zeros = np.zeros((len(points), len(cal.NODES)))
     drawn = [
         cal.ln_measures(cal.simulated(scenario, spectra.bay_area(), zeros, seed))
-        for seed in range(8)
+        for seed in range(REALIZATIONS)
     ]
     models = [NGAWest2(name, cal.PERIODS) for name in NGA_WEST2]
     expected = np.mean([model.predict(scenario).mean for model in models], axis=0)
     expected += list(spectra.calibration()["bay_area_over_nga_west2"].values())
-    difference = np.mean(drawn, axis=0) - expected
+    columns = [cal.MEASURES.index(name) for name in names]
+    difference = (np.mean(drawn, axis=0) - expected)[:, columns]
     assert np.abs(difference.mean(axis=0)).max() < 0.3
     assert np.sqrt((difference**2).mean()) < 0.3
 
@@ -112,7 +132,7 @@ def test_small_earthquakes_are_those_of_the_ergodic_model(magnitude):
     drawn = [
         np.log(smoothed_fas(records[:, 1:], 100.0, cal.SMALL_HZ)).mean(axis=1)
         for records in (
-            cal.simulated(scenario, spectra.bay_area(), zeros, seed) for seed in range(8)
+            cal.simulated(scenario, spectra.bay_area(), zeros, seed) for seed in range(REALIZATIONS)
         )
     ]
     columns = ["source_magnitude", "path_hyp_distance_km", "source_depth_km"]

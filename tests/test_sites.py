@@ -1,5 +1,7 @@
 """Site terms: kriging against scikit-learn, stations' own terms, the average far away."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -51,15 +53,35 @@ def test_terms_are_linear_in_ln_f_and_constant_beyond(some):
     assert middle == pytest.approx(ends.mean())
 
 
-def test_bundled_stations_are_several_hundred_with_a_scatter_as_recorded():
-    """Recorded between stations (NGA-West2, residuals of CB14): 0.36 (1 s) to 0.52 (0.1 s)."""
+def test_many_places_take_little_memory():
+    """Those of a map at once; their covariances with 893 stations are hundreds of megabytes."""
+    random = np.random.default_rng(1)
+    places = np.array(sites.CENTRE) + random.uniform(-1.0, 1.0, (10_000, 2))
+    known = sites.bay_area_sites()
+    tracemalloc.start()
+    terms, share = known(*places.T, FREQUENCIES), known.known(*places.T)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6
+    some_rows = [0, 499, 500, 9_999]
+    np.testing.assert_allclose(terms[some_rows], known(*places[some_rows].T, FREQUENCIES))
+    np.testing.assert_allclose(share[some_rows], known.known(*places[some_rows].T), rtol=1e-6)
+
+
+# Standard deviations between the region's stations of NGA-West3's site terms of ln EAS, Vs30
+# scaling included (Kuehn et al.).  Those of PSA less what Vs30 tells, 0.36 to 0.52, are smaller.
+PUBLISHED_SCATTER = {0.2: 0.56, 0.6: 0.65, 1.0: 0.64, 2.5: 0.57, 4.0: 0.57, 10.0: 0.69, 16.0: 0.78}
+
+
+def test_bundled_stations_are_several_hundred_with_a_scatter_as_published():
+    """Within 20 %: shrunk where a term is uncertain, corrected where amplitudes are recorded."""
     table = sites.site_table()
     assert len(table) > 800
     assert not table.duplicated(["station_network_code", "station_code"]).any()
     assert table["station_code"].str.len().between(1, 5).all()
     assert table["station_vs30_mps"].between(100.0, 1500.0).all()
-    scatter = table[[name for name in table if name.startswith("ln_")]].std()
-    assert scatter.between(0.3, 0.65).all()
+    scatter = {f: table[f"ln_{f:g}hz"].std() for f in PUBLISHED_SCATTER}
+    assert scatter == pytest.approx(PUBLISHED_SCATTER, rel=0.2)
 
 
 def test_the_region_has_the_stations_terms():

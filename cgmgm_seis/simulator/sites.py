@@ -6,6 +6,7 @@ recorded amplitudes of 29 earthquakes and shrunk by their uncertainty
 the average, zero.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -23,6 +24,7 @@ OWN_SHARE, OWN_KM = 0.5, 0.3
 SHARED_KM = 5.0
 # Variance of a term's error over that of the terms: two instruments at one place may differ.
 NUGGET = 0.02
+_BLOCK = 500  # places at once: their covariances with all stations take a few megabytes
 
 Floats = NDArray[np.float64]
 
@@ -61,8 +63,10 @@ class SiteTerms:
 
         Simple kriging about zero (Rasmussen & Williams 2006, equation 2.23); linear in ln f.
         """
-        covariance = _covariance(local_km(latitude_deg, longitude_deg, CENTRE), self.points)
-        nodes = covariance @ self.weights
+        parts = [
+            covariance @ self.weights for covariance in self._blocks(latitude_deg, longitude_deg)
+        ]
+        nodes = np.concatenate(parts)
         ln_f = np.log(np.asarray(frequencies, float))
         place = np.interp(ln_f, self.ln_frequencies, np.arange(len(self.ln_frequencies)))
         low = np.minimum(place.astype(int), len(self.ln_frequencies) - 2)
@@ -71,8 +75,17 @@ class SiteTerms:
 
     def known(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Floats:
         """Return the share of the terms' variance that is known at places, shape (place,)."""
-        covariance = _covariance(local_km(latitude_deg, longitude_deg, CENTRE), self.points)
-        return np.einsum("ij,ji->i", covariance, cho_solve(self.factor, covariance.T))
+        parts = [
+            np.einsum("ij,ji->i", covariance, cho_solve(self.factor, covariance.T))
+            for covariance in self._blocks(latitude_deg, longitude_deg)
+        ]
+        return np.concatenate(parts)
+
+    def _blocks(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Iterator[Floats]:
+        """Yield the covariances (place, station) of some places after the other."""
+        places = local_km(latitude_deg, longitude_deg, CENTRE)
+        for first in range(0, max(len(places), 1), _BLOCK):
+            yield _covariance(places[first : first + _BLOCK], self.points)
 
 
 def _covariance(first: Floats, second: Floats) -> Floats:
