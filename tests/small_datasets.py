@@ -1,8 +1,13 @@
 """Data sets of a few short records for the tests of training, and parts of simulated ones."""
 
+from contextlib import contextmanager
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 from seisbench.data import WaveformDataWriter
+
+from cgmgm_seis.stations import bay_area_stations
 
 N_SAMPLES = 800
 CATALOGUE_SEED = 5
@@ -50,3 +55,12 @@ def first_events(catalogue, n_events):
     waveforms, scenario = catalogue
     n_records = int((pd.factorize(scenario["source_id"])[0] < n_events).sum())
     return waveforms[:n_records], scenario.iloc[:n_records]
+
+
+@contextmanager
+def small_network():
+    """Have earthquakes recorded by the 58 bundled stations, any within reach, in this process."""
+    stations = bay_area_stations().assign(station_vs30_mps=760.0)
+    module = "cgmgm_seis.simulator.earthquakes"
+    with patch(f"{module}.site_table", lambda: stations), patch(f"{module}.NEAR_KM", np.inf):
+        yield

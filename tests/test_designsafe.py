@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from obspy.core.event import ResourceIdentifier
+from small_datasets import small_network
 
 from cgmgm_seis.datasets.designsafe import import_designsafe
 from cgmgm_seis.datasets.designsafe_csv import COLUMNS, component_of, is_designsafe, read_designsafe
@@ -27,7 +28,9 @@ LEAD = 1000
 
 @pytest.fixture(scope="module")
 def simulated():
-    waveforms, table = simulate_catalogue(3, seed=5, workers=1)
+    # The layout names no stations; the bundled ones are found by their coordinates.
+    with small_network():
+        waveforms, table = simulate_catalogue(3, seed=5, workers=1)
     waveforms, table = waveforms[::3], table.iloc[::3].reset_index(drop=True)
     noise = waveforms[..., :400]
     lead = np.concatenate([noise, noise[..., ::-1], noise, noise[..., ::-1]], axis=-1)[..., -LEAD:]

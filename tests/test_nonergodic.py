@@ -13,6 +13,7 @@ from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from small_datasets import small_network
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.residuals import mixed_effects
@@ -21,12 +22,11 @@ from cgmgm_seis.gmm import ErgodicGMM
 from cgmgm_seis.mixed_model import MixedModel
 from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import from_points
-from cgmgm_seis.simulator import earthquakes
+from cgmgm_seis.simulator.earthquakes import draw_catalogue
 from cgmgm_seis.simulator.region import RandomField, true_fields
 from cgmgm_seis.simulator.sites import CENTRE
 from cgmgm_seis.simulator.spectra import bay_area, ln_spectrum, saturation_km
 from cgmgm_seis.spatial import local_km
-from cgmgm_seis.stations import bay_area_stations
 
 FREQUENCIES = (5.0, 10.0)
 LENGTH_KM = 20.0
@@ -170,11 +170,8 @@ FIELDS = replace(
 
 def draw_events(n_events, seed):
     """Draw earthquakes recorded by a network of about 60 stations, each by many of them."""
-    stations = bay_area_stations().assign(station_vs30_mps=760.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(earthquakes, "site_table", lambda: stations)
-        patch.setattr(earthquakes, "NEAR_KM", np.inf)  # any station within reach
-        return earthquakes.draw_catalogue(n_events, seed)
+    with small_network():
+        return draw_catalogue(n_events, seed)
 
 
 @pytest.fixture(scope="module")
