@@ -69,7 +69,7 @@ def main(work: Path, shared: Path) -> None:
         train(model, catalogue, work / "stage1", config, resume=True)
     model = CGMGM.load(first)
     model.past_dropout = True
-    config = replace(config, epochs=30, only="prior", name="bay_area")
+    config = replace(config, epochs=8, only="prior", name="bay_area")
     model = CGMGM.load(train(model, catalogue, work / "stage2", config, resume=True))
     card = model.card
     card["trained_on"] = TRAINED_ON

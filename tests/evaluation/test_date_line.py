@@ -43,10 +43,18 @@ def test_all_tables_are_the_same_at_the_date_line(here_and_there):
     assert NON_ERGODIC in set(there.tables["ground_motion_models"]["generator"])
     for name, table in here.tables.items():
         other = there.tables[name].drop(columns="longitude_deg", errors="ignore")
-        # ObsPy's distances of the two agree within 2 cm.
-        pd.testing.assert_frame_equal(
-            other, table[other.columns], check_exact=False, rtol=1e-5, atol=1e-5, obj=name
-        )
+        # ObsPy's distances of the two agree within 2 cm, which a fit to two dozen records, whose
+        # best hyperparameters are hardly determined, makes more of.
+        fitted = table.get("generator", pd.Series("", table.index)).eq(NON_ERGODIC)
+        for part, tolerance in ((fitted, 2e-3), (~fitted, 1e-5)):
+            pd.testing.assert_frame_equal(
+                other[part],
+                table.loc[part, other.columns],
+                check_exact=False,
+                rtol=tolerance,
+                atol=tolerance,
+                obj=name,
+            )
 
 
 def test_maps_are_the_same_in_one_piece(here_and_there):
