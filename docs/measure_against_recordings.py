@@ -165,7 +165,7 @@ def near(residual: Floats, points: Floats, event: Any) -> Floats:
 def pleasant_hill(model: Any, shared: Path) -> pd.DataFrame:
     """Return the mean residual of the 11 stations, of the model and of the NGA-West2 models."""
     waveforms, scenario = read_records(
-        shared / "data" / "bay_area_records", 100.0, "ZNE", -5.0, 6000
+        shared / "data" / "bay_area_records", 100.0, "ZNE", -5.0, 6000, skip_bad=True
     )
     rows = (scenario["source_magnitude"] > 4.3) & scenario["trace_is_primary"].astype(bool)
     scenario = scenario[rows].reset_index(drop=True)
