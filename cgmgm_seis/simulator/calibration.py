@@ -57,11 +57,19 @@ class AverageRegion:
         """Return zeros (record, frequency)."""
         return np.zeros((np.size(latitude), np.size(frequencies)))
 
-    source = site
+    def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return zeros (record, frequency)."""
+        return self.site(latitude, longitude, frequencies)
 
-    def attenuation(self, latitude: ArrayLike, *others: ArrayLike) -> Floats:
+    def attenuation(
+        self,
+        source_latitude: ArrayLike,
+        source_longitude: ArrayLike,
+        station_latitude: ArrayLike,
+        station_longitude: ArrayLike,
+    ) -> Floats:
         """Return zeros (record,)."""
-        return np.zeros(np.size(latitude))
+        return np.zeros(np.size(source_latitude))
 
 
 AVERAGE = AverageRegion()
@@ -231,7 +239,7 @@ def node_weights(frequencies: ArrayLike) -> Floats:
 
 # Prior means and standard deviations of what describes the median spectrum, where physics and
 # other regions tell something; stress drops in ln Pa.  Amplification is smooth instead.
-PRIORS = {
+PRIORS: dict[str, tuple[ArrayLike, ArrayLike]] = {
     "small_magnitude": (0.25, 0.15),
     "ln_stress_drops": (np.log([0.3e6, 4.0e6, 6.0e6, 8.0e6]), 1.0),
     "stress_drop_per_km": (0.03, 0.03),

@@ -7,6 +7,7 @@ changes its earthquakes, not the ground under them.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +50,25 @@ class RandomField:
     def __call__(self, points: Floats) -> Floats:
         """Return the field at ``points`` of shape (.., coordinate); shape (..)."""
         return self.amplitude * np.cos(points @ self.waves.T + self.phases).sum(axis=-1)
+
+
+class SpatialTerms(Protocol):
+    """What of spectra depends on places; see `RegionFields`."""
+
+    def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return the site term of ln FAS of horizontals, shape (record, frequency)."""
+
+    def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
+        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+
+    def attenuation(
+        self,
+        source_latitude: ArrayLike,
+        source_longitude: ArrayLike,
+        station_latitude: ArrayLike,
+        station_longitude: ArrayLike,
+    ) -> Floats:
+        """Return the relative excess of attenuation of each path, shape (record,)."""
 
 
 @dataclass(frozen=True)

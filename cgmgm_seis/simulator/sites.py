@@ -118,7 +118,7 @@ def site_table() -> pd.DataFrame:
 def bay_area_sites() -> SiteTerms:
     """Return the site terms of the region's stations."""
     table = site_table()
-    columns = [name for name in table if name.startswith("ln_")]
+    columns = [name for name in map(str, table) if name.startswith("ln_")]
     return SiteTerms(
         table["station_latitude_deg"],
         table["station_longitude_deg"],

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from cgmgm_seis.simulator.region import RegionFields, true_fields
+from cgmgm_seis.simulator.region import SpatialTerms, true_fields
 
 Floats = NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def ln_spectrum(
     frequencies: ArrayLike,
     stress_drop: ArrayLike | None = None,
     wave: Wave = S,
-    fields: RegionFields | None = None,
+    fields: SpatialTerms | None = None,
     coefficients: Coefficients | None = None,
 ) -> Floats:
     """Return the true ln FAS of velocity of scenarios, before any event or record term.
@@ -167,7 +167,7 @@ def ln_spectrum(
         Pa, a scalar or shape (record,); by default the median.
     wave : Wave
         `S` on one horizontal component, or `P` on the vertical.
-    fields : RegionFields, optional
+    fields : SpatialTerms, optional
         Spatial terms, by default the region's.
     coefficients : Coefficients, optional
         By default the Bay Area's.
