@@ -39,7 +39,7 @@ def main(shared: Path) -> None:
     picker = load_picker(shared / PHASENET)
     found = {
         "recorded": pick(picker, recorded, RATE),
-        f"generated, {NAME} (trained on simulated waveforms)": pick(picker, generated, RATE),
+        "generated, trained on simulated waveforms": pick(picker, generated, RATE),
     }
     figure = Figure(figsize=(12.0, 11.0), dpi=100, layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=[3.0, 1.0])
@@ -68,7 +68,7 @@ def bay_area(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return windows of recorded motion and of that generated for the same pairs."""
     folder = shared / "data" / "bay_area_records"
-    waveforms, scenario = read_records(folder, RATE, "ZNE", -5.0, 6000)
+    waveforms, scenario = read_records(folder, RATE, "ZNE", -5.0, 6000, skip_bad=True)
     live = (np.abs(waveforms).max(axis=-1) > 0.0).all(axis=1)
     usable = live & scenario["trace_p_arrival_sample"].notna().to_numpy()
     waveforms, scenario = waveforms[usable], scenario[usable].reset_index(drop=True)
