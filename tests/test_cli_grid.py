@@ -56,7 +56,7 @@ def test_shards_then_the_whole(quick, tmp_path):
         ([*SOURCE, *GRID, "--shard", "3/2"], "1/n to n/n", 2),
         ([*SOURCE, *GRID, "--write", "maps,shapes"], "'shapes' is unknown", 2),
         ([*SOURCE, *GRID, "--periods", "0.3,inf"], "not finite", 2),
-        ([*SOURCE, "--region", "-121,-122,37,38", "--shape", "2x2"], "trained range", 1),
+        ([*SOURCE, "--region", "-119,-122,37,38", "--shape", "2x2"], "trained range", 1),
         ([*SOURCE, "--region", "-122,-121,38,37", "--shape", "2x2"], "south below north", 1),
         ([*SOURCE, "--stations", "missing.csv"], "missing.csv cannot be read", 1),
         ([*SOURCE, "--region", "-125,-121.8,37.27,38.07", "--shape", "2x2"], "trained range", 1),

@@ -123,7 +123,7 @@ def test_records_depend_on_neither_order_nor_subset():
     scenario = from_points(2.5, (37.9, -122.2)).head(8)
     all_records, _ = seismograms.simulate_records(scenario, seed=3)
     some, _ = seismograms.simulate_records(scenario.iloc[[6, 2]].reset_index(drop=True), seed=3)
-    np.testing.assert_array_equal(some, all_records[[6, 2]])
+    np.testing.assert_allclose(some, all_records[[6, 2]], rtol=1e-5, atol=1e-14)
     other, _ = seismograms.simulate_records(scenario, seed=4)
     assert not np.array_equal(other, all_records)
 

@@ -46,7 +46,7 @@ def test_all_tables_are_the_same_at_the_date_line(here_and_there):
         # ObsPy's distances of the two agree within 2 cm, which a fit to two dozen records, whose
         # best hyperparameters are hardly determined, makes more of.
         fitted = table.get("generator", pd.Series("", table.index)).eq(NON_ERGODIC)
-        for part, tolerance in ((fitted, 2e-3), (~fitted, 1e-5)):
+        for part, tolerance in ((fitted, 1e-2), (~fitted, 1e-5)):
             pd.testing.assert_frame_equal(
                 other[part],
                 table.loc[part, other.columns],

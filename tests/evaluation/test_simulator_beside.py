@@ -36,7 +36,7 @@ def test_events_of_a_redraw_share_their_terms(records):
     _, scenario = records
     draw = simulator_draw(Window("ZNE", 100.0, -5.0, 6000))
     whole = draw(scenario, 2, 3)
-    np.testing.assert_array_equal(draw(scenario.iloc[3:5], 2, 3), whole[3:5])
+    np.testing.assert_allclose(draw(scenario.iloc[3:5], 2, 3), whole[3:5], rtol=1e-5, atol=1e-14)
     assert not np.array_equal(whole[:, 0], whole[:, 1])
 
 
