@@ -34,7 +34,7 @@ DEFAULT_BATCH_SIZE = 32
 EVENT_COLUMNS = 4  # of a record's key: those of the source
 # Length of the autoregressive filter that whitens records, s: it resolves the microseism.
 WHITENING_S = 1.0
-# Frequencies at which it hears the mean spectrum: number, and lowest in Hz.
+# Frequencies of the mean spectrum that it is fitted to: number, and lowest in Hz.
 N_SMOOTHED, LOWEST_HZ = 100, 0.1
 # Below this frequency the waves' fine shape is taken from the data, Hz, and what it counts, in
 # records, that displacement spectra are flat there.
