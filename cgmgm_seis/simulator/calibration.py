@@ -13,7 +13,7 @@ linearised where it is, and again after every step).  Medians are a function of 
 follow by expectation maximisation (Dempster et al. 1977).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -188,21 +188,13 @@ def linearise(
             parts = list(pool.map(_linearise_block, jobs))
     values = np.concatenate([part[0] for part in parts], axis=1)
     some = np.concatenate([part[1] for part in parts])
-    rows = np.concatenate([np.arange(i, i + len(b), every) for i, (b, _) in _numbered(blocks)])
+    n = len(scenario)
+    rows = np.concatenate([np.arange(i, min(i + _BLOCK, n), every) for i in range(0, n, _BLOCK)])
     near = _similarity(scenario, scenario.iloc[rows])
     deviations = np.diff(values, axis=0).reshape(-1, values.shape[-1]) / np.sqrt(2.0)
     return Linearisation(
         values.mean(axis=0), np.einsum("rs,smk->rmk", near, some), np.cov(deviations.T)
     )
-
-
-def _numbered(
-    blocks: list[tuple[pd.DataFrame, Floats]],
-) -> Iterator[tuple[int, tuple[pd.DataFrame, Floats]]]:
-    first = 0
-    for block in blocks:
-        yield first, block
-        first += len(block[0])
 
 
 def _linearise_block(job: tuple[Any, ...]) -> tuple[Floats, Floats]:
