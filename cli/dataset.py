@@ -31,6 +31,13 @@ def dataset() -> None:
     show_default="up to one a core",
     help="Number of processes; the data do not depend on it.",
 )
+@click.option(
+    "--stations-per-event",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Largest number of stations that record an earthquake.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing data set.")
 @verbosity_options
 def simulate(
@@ -38,18 +45,25 @@ def simulate(
     seed: int,
     out: Path,
     workers: int | None,
+    stations_per_event: int,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
     """Simulate a catalogue of the Bay Area by the stochastic method.
 
-    Magnitudes 1 to 5.5; about 14 records an earthquake, three components, 60 s at 100 Hz.
+    Magnitudes 1 to 5.5, three components, 60 s at 100 Hz.
     """
     from cgmgm_seis.simulator.catalogue import simulate as simulate_dataset
 
     show_messages(verbosity or 0)
     metadata = simulate_dataset(
-        events, seed, out, workers=workers, progress=verbosity != -1, overwrite=overwrite
+        events,
+        seed,
+        out,
+        workers=workers,
+        progress=verbosity != -1,
+        overwrite=overwrite,
+        stations_per_event=stations_per_event,
     )
     click.echo(described(out, metadata))
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
 from scipy.spatial import cKDTree
 
 from cgmgm_seis.gmm import ErgodicFAS
@@ -25,6 +25,7 @@ from cgmgm_seis.intensity import GRAVITY
 from cgmgm_seis.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.scenario import add_paths
 from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator.residual_scatter import ResidualScatter, residual_scatter
 from cgmgm_seis.simulator.scatter import Scatter
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms
 from cgmgm_seis.simulator.spectra import REFERENCE_DEPTH, Coefficients
@@ -41,8 +42,9 @@ SOURCES = (
 # Where the calibration starts; the amplification is that of a generic rock site.
 START = Coefficients(
     small_magnitude=0.2,
-    magnitudes=(1.0, 3.4, 4.5, 5.5),
-    ln_stress_drops=(11.4, 14.8, 15.3, 15.8),
+    magnitudes=(1.0, 2.4, 3.4, 4.5, 5.5),
+    ln_stress_drops=(11.4, 13.4, 14.8, 15.3, 15.8),
+    ln_corner_ratios=(0.05, 0.05, 0.1, 0.3, 0.6),
     stress_drop_per_km=0.03,
     spreading=(1.2, 0.3),
     knee_km=50.0,
@@ -57,7 +59,10 @@ LARGEST = 5.6
 SAME_PLACE_KM = 0.3
 ROUNDS, STEPS, FOLDS = 3, 2, 5
 # Standard deviations of what published models say, ln units: of M 4.5 to 5.5, and of small events.
-LARGE_SD, SMALL_SD = 1.2, 0.5
+LARGE_SD, SMALL_SD = 0.8, 0.3
+# Correlation length of what paths do, km: of residuals less their event's mean it is 14 km, of a
+# likelihood without any bound 44 km, with hardly any event terms.
+PATH_KM = 20.0
 # Nodes of the scatter of records, Hz.
 SCATTER_HZ = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.0)
 
@@ -112,7 +117,11 @@ def main(work: Path, shared: Path) -> None:
         coefficients = cal.centred(found.coefficients, residual, line.sensitivity)
         start_terms, base = base, terms
     print(coefficients)
-    scatter = fourier_scatter(recordings, variances, start)
+    predicted = cross_validated(recordings, published, anchors, start, variances, start_terms)
+    print(report(table, scenario, observed, predicted).round(2).to_string())
+    residual = observed - predicted
+    unseen = residual_scatter(residual, recordings.event, recordings.points_km, PATH_KM)
+    scatter = fourier_scatter(recordings, variances, start, unseen)
     known = SiteTerms(
         *(
             stations[name].iloc[places[places >= 0]]
@@ -126,8 +135,6 @@ def main(work: Path, shared: Path) -> None:
     )
     terms[places[places >= 0]] = base[places >= 0]
     write(coefficients, scatter, shift, stations, terms)
-    predicted = cross_validated(recordings, published, anchors, start, variances, start_terms)
-    print(report(table, scenario, observed, predicted).round(2).to_string())
 
 
 # ---- what is recorded ----------------------------------------------------------------------
@@ -303,17 +310,23 @@ def around(rows: list[tuple[float, float, int]], vs30_mps: float = 760.0) -> pd.
 
 
 def fourier_scatter(
-    recordings: cal.Recordings, variances: cal.Variances, start: Coefficients
+    recordings: cal.Recordings,
+    variances: cal.Variances,
+    start: Coefficients,
+    unseen: ResidualScatter,
 ) -> Scatter:
-    """Return the scatter of Fourier spectra that gives the covariance of the measures.
+    """Return the scatter of Fourier spectra that gives the scatter of the measures.
 
-    The scatter between realizations of one spectrum, which is each record's own, is taken off.
+    Standard deviations are those of earthquakes that a fit has not seen, correlations between
+    measures those of the mixed model.  The scatter between realizations of one spectrum, which is
+    each record's own, is taken off.
     """
     j, intrinsic = recordings.linearisation.sensitivity, recordings.linearisation.intrinsic
     ln_nodes, ln_f = np.log(SCATTER_HZ), np.log(cal.NODES)
     to_nodes = np.stack([np.interp(ln_f, ln_nodes, row) for row in np.eye(len(ln_nodes))], axis=1)
     k = np.einsum("rmk,kn->rmn", j, to_nodes)
-    target = variances.path
+    sd = np.sqrt(np.diag(variances.path))
+    target = variances.path * np.outer(unseen.phi / sd, unseen.phi / sd)
 
     def modelled(x: Floats) -> Floats:
         correlation = np.exp(-np.abs(np.subtract.outer(ln_nodes, ln_nodes)) / np.exp(x[-1]))
@@ -326,21 +339,29 @@ def fourier_scatter(
 
     x = least_squares(misfit, np.r_[np.full(len(ln_nodes), 0.5), 1.0]).x
     total, own = np.diag(modelled(x)), np.diag(intrinsic)
-    shared = float(np.mean(np.minimum(variances.shared * total / (total - own), 0.95)))
-    print(
-        "scatter of measures",
-        np.sqrt(np.diag(target)).round(2),
-        "modelled",
-        np.sqrt(total).round(2),
+    shared = float(np.mean(np.minimum(unseen.shared * total / (total - own), 1.0)))
+    # What an event's amplitude and stress drop do to the measures.
+    _, by_stress = cal.spectrum_gradient(recordings.scenario, start)
+    effects = np.column_stack(
+        [
+            np.square(j.sum(axis=-1)).mean(axis=0),
+            np.square(np.einsum("rmk,rk->rm", j, by_stress)).mean(axis=0),
+        ]
     )
+    event, stress_drop = nnls(effects, unseen.tau**2)[0]
+    for name, found, wanted in (
+        ("within", np.sqrt(total), unseen.phi),
+        ("between", np.sqrt(effects @ [event, stress_drop]), unseen.tau),
+    ):
+        print(f"scatter of measures {name} events", wanted.round(2), "modelled", found.round(2))
     return Scatter(
-        stress_drop=round(float(np.sqrt(variances.stress_drop)), 3),
-        event=round(float(np.sqrt(variances.event)), 3),
+        stress_drop=round(float(np.sqrt(stress_drop)), 3),
+        event=round(float(np.sqrt(event)), 3),
         frequencies=SCATTER_HZ,
         record=tuple(np.abs(x[:-1]).round(3).tolist()),
         p_wave=0.25,
         shared=round(shared, 3),
-        length_km=variances.length_km,
+        length_km=round(unseen.length_km, 1),
         ln_f_length=round(float(np.exp(x[-1])), 3),
     )
 

@@ -233,7 +233,8 @@ def node_weights(frequencies: ArrayLike) -> Floats:
 # other regions tell something; stress drops in ln Pa.  Amplification is smooth instead.
 PRIORS: dict[str, tuple[ArrayLike, ArrayLike]] = {
     "small_magnitude": (0.25, 0.15),
-    "ln_stress_drops": (np.log([0.3e6, 4.0e6, 6.0e6, 8.0e6]), 1.0),
+    "ln_stress_drops": (np.log([0.3e6, 1.0e6, 4.0e6, 6.0e6, 8.0e6]), 1.0),
+    "ln_corner_ratios": ([0.0, 0.0, 0.0, 0.4, 0.8], [0.1, 0.1, 0.2, 0.3, 0.3]),
     "stress_drop_per_km": (0.03, 0.03),
     "spreading": ([1.2, 0.5], [0.3, 0.3]),
     "ln_q0": (np.log(100.0), 0.4),
@@ -252,6 +253,7 @@ def to_vector(c: Coefficients) -> Floats:
         *(
             c.small_magnitude,
             c.ln_stress_drops,
+            c.ln_corner_ratios,
             c.stress_drop_per_km,
             c.spreading,
             np.log(c.q0),
@@ -264,14 +266,15 @@ def to_vector(c: Coefficients) -> Floats:
 
 def from_vector(vector: Floats, like: Coefficients) -> Coefficients:
     """Return coefficients for a vector of `to_vector`; nodes are those of `like`."""
-    sizes = [1, len(like.ln_stress_drops), 1, 2, 1, 1, 1, 1]
-    *parts, amplification = np.split(vector, np.cumsum(sizes))
-    small, stress, per_km, spreading, ln_q0, exponent, kappa, kappa_per_km = parts
+    n = len(like.magnitudes)
+    *parts, amplification = np.split(vector, np.cumsum([1, n, n, 1, 2, 1, 1, 1, 1]))
+    small, stress, ratios, per_km, spreading, ln_q0, exponent, kappa, kappa_per_km = parts
     near, far = spreading.tolist()
     return replace(
         like,
         small_magnitude=float(small[0]),
         ln_stress_drops=tuple(stress.tolist()),
+        ln_corner_ratios=tuple(ratios.tolist()),
         stress_drop_per_km=float(per_km[0]),
         spreading=(near, far),
         q0=float(np.exp(ln_q0[0])),

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cgmgm_seis.datasets.writing import new_dataset
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.processes import process_pool
-from cgmgm_seis.simulator.earthquakes import draw_catalogue
+from cgmgm_seis.simulator.earthquakes import STATIONS_PER_EVENT, draw_catalogue
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
     SAMPLING_RATE,
@@ -39,6 +39,7 @@ def simulate(
     workers: int | None = None,
     progress: bool = True,
     overwrite: bool = False,
+    stations_per_event: int = STATIONS_PER_EVENT,
 ) -> pd.DataFrame:
     """Simulate a catalogue and write it as a SeisBench data set.
 
@@ -48,7 +49,7 @@ def simulate(
     Parameters
     ----------
     n_events : int
-        Number of earthquakes, M 1 to 5.5; about 14 records each.
+        Number of earthquakes, M 1 to 5.5; by default about 14 records each.
     seed : int
         Seed of the catalogue, not negative.
     out : str or pathlib.Path
@@ -60,6 +61,8 @@ def simulate(
         Show a progress bar on stderr where that is a terminal.
     overwrite : bool
         Replace an existing data set.
+    stations_per_event : int
+        Largest number of stations that record an earthquake.
 
     Returns
     -------
@@ -69,7 +72,8 @@ def simulate(
     Raises
     ------
     DatasetError
-        If the number of events is not positive, the seed is negative or no record stands out.
+        If the number of events or stations is not positive, the seed is negative, or no record
+        stands out.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
 
@@ -77,7 +81,7 @@ def simulate(
     --------
     >>> metadata = simulate(20, seed=3, out="small", progress=False)  # doctest: +SKIP
     """
-    _check(n_events, seed)
+    _check(n_events, seed, stations_per_event)
     tables = []
     # The bar comes after the checks of the folder.
     with (
@@ -86,7 +90,9 @@ def simulate(
             total=n_events, unit="event", disable=None if progress else True, file=sys.stderr
         ) as bar,
     ):
-        for n_simulated, waveforms, metadata in _simulated_events(n_events, seed, workers):
+        for n_simulated, waveforms, metadata in _simulated_events(
+            n_events, seed, workers, stations_per_event
+        ):
             for waveform, row in zip(waveforms, metadata.to_dict("records"), strict=True):
                 writer.add(row, waveform)
             tables.append(metadata)
@@ -107,11 +113,11 @@ def simulate_catalogue(
     return np.concatenate(waveforms), metadata
 
 
-def _check(n_events: int, seed: int) -> None:
-    if n_events < 1 or seed < 0:
+def _check(n_events: int, seed: int, stations_per_event: int = STATIONS_PER_EVENT) -> None:
+    if n_events < 1 or stations_per_event < 1 or seed < 0:
         raise DatasetError(
-            f"{n_events} events with seed {seed} cannot be simulated; "
-            "at least 1 event and a seed of 0 or more are needed."
+            f"{n_events} events at {stations_per_event} stations with seed {seed} cannot be "
+            "simulated; at least 1 event, 1 station and a seed of 0 or more are needed."
         )
 
 
@@ -124,11 +130,11 @@ def _check_not_empty(metadata: pd.DataFrame, n_events: int) -> None:
 
 
 def _simulated_events(
-    n_events: int, seed: int, workers: int | None
+    n_events: int, seed: int, workers: int | None, stations_per_event: int = STATIONS_PER_EVENT
 ) -> Iterator[tuple[int, NDArray[np.float32], pd.DataFrame]]:
     """Yield the number of events and the kept records of one block of events after the other."""
     blocks = [
-        (n_events, seed, range(first, min(first + _BLOCK, n_events)))
+        (n_events, seed, range(first, min(first + _BLOCK, n_events)), stations_per_event)
         for first in range(0, n_events, _BLOCK)
     ]
     if workers is None:
@@ -141,11 +147,11 @@ def _simulated_events(
 
 
 def _simulate_block(
-    block: tuple[int, int, range],
+    block: tuple[int, int, range, int],
 ) -> tuple[int, NDArray[np.float32], pd.DataFrame]:
     """Simulate some events of a catalogue and keep the records that stand out of the noise."""
-    n_events, seed, events = block
-    scenario = draw_catalogue(n_events, seed, events)
+    n_events, seed, events, stations_per_event = block
+    scenario = draw_catalogue(n_events, seed, events, stations_per_event)
     if scenario.empty:
         return len(events), np.empty((0, 3, N_SAMPLES), np.float32), scenario
     waveforms, table = simulate_records(scenario, seed)

@@ -42,13 +42,18 @@ NEAR_KM = 30.0
 SPLITS = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
 
 
-def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None) -> pd.DataFrame:
+def draw_catalogue(
+    n_events: int,
+    seed: int,
+    events: Iterable[int] | None = None,
+    stations_per_event: int = STATIONS_PER_EVENT,
+) -> pd.DataFrame:
     """Draw earthquakes and the stations that may record them.
 
     Magnitudes follow a truncated exponential law with `B_VALUE`, epicentres scatter about the
     faults' traces, depths are beta-distributed and most often near 7 km.  Of the region's several
     hundred stations (`cgmgm_seis.simulator.sites.site_table`) some of those within reach, which
-    grows with magnitude, take part: `STATIONS_PER_EVENT` at most, rather near than far.
+    grows with magnitude, take part, rather near than far.
 
     Parameters
     ----------
@@ -58,6 +63,8 @@ def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None
         Event i is the same whatever the number of events, but for its origin time.
     events : iterable of int, optional
         Numbers of the earthquakes to draw, by default all.
+    stations_per_event : int
+        At most.
 
     Returns
     -------
@@ -87,7 +94,7 @@ def draw_catalogue(n_events: int, seed: int, events: Iterable[int] | None = None
         table = table.iloc[np.argsort(-chance.to_numpy())]
         near = table["path_ep_distance_km"] < MAX_EPICENTRAL_KM
         heard = table["path_hyp_distance_km"] < _reach_km(table["source_magnitude"].iloc[0])
-        tables.append(table[near & heard].head(STATIONS_PER_EVENT))
+        tables.append(table[near & heard].head(stations_per_event))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -40,11 +40,10 @@ VERTICAL_SITE_SIGMA, VERTICAL_RECORD_SIGMA = 0.3, 0.25
 # Ground noise as a fraction of the way from the low to the high noise model: mean, and standard
 # deviations between stations and between the components of a record.
 NOISE_LEVEL, STATION_NOISE_SIGMA, RECORD_NOISE_SIGMA = 0.38, 0.1, 0.05
-# Shares of the power of S: the direct arrival, which scattering empties with distance; the coda;
-# what converts to P on its way and so comes before S. The rest is scattered near the ray.
+# Shares of the power of S: the direct arrival, which scattering empties with distance, and the
+# coda. The rest is scattered near the ray.
 S_DIRECT, S_DIRECT_LENGTH = 0.15, 40.0  # -, km
 S_CODA = 0.25
-S_CONVERTED = 0.035
 P_SHARES = (0.05, 0.5, 0.2)
 # Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
 # deviation between records, and more for longer sources; with the shares fitted to the significant
@@ -244,19 +243,17 @@ def _signal(
     s_train = _Train(
         axis=s_axis,
         components=np.array([S_VERTICAL, 1.0, 1.0]),
-        shares=(direct, 1.0 - S_CODA - S_CONVERTED - direct, S_CODA),
+        shares=(direct, 1.0 - S_CODA - direct, S_CODA),
         rise=rise,
         scatter=scatter,
         coda=S_CODA_TIME * s_start,
         fade=np.inf,
         corners=(28.0, 10.0),
     ).draw(rng, s_start)
-    converted = _converted(rng, s_minus_p)
     spectrum = np.zeros((3, _N_FFT // 2 + 1), complex)
     p_loss = np.pi * CONVERSION_KAPPA * COARSE
     for train, ln_level, loss, start, term in (
         (p_train, ln_p, p_loss, p_start, p_vertical),
-        (converted, ln_s, 0.0, p_start, p_vertical),
         (s_train, ln_s, 0.0, s_start, s_vertical),
     ):
         arrivals = np.fft.rfft(train, _N_FFT)
@@ -272,13 +269,6 @@ def _vertical(station: str) -> Floats:
     """Return the ln amplification of the vertical under a station at `COARSE`."""
     term = RandomField(f"vertical {station}", VERTICAL_SITE_SIGMA, (1.0,))
     return term(np.log(COARSE)[:, None])
-
-
-def _converted(rng: np.random.Generator, s_minus_p: float) -> Floats:
-    """Draw S that travels part of its way as P, more and more until S; shape (3, sample)."""
-    envelope = np.arange(1.0, s_minus_p * SAMPLING_RATE) ** 2
-    envelope *= np.sqrt(S_CONVERTED / np.sum(envelope**2))
-    return envelope * rng.standard_normal((3, len(envelope)))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ class Coefficients:
         1984): Mw = M + small_magnitude (`MOMENT_FROM` - M) below that magnitude.
     magnitudes, ln_stress_drops : tuple of float
         Nodes of the median stress drop, ln Pa, linear between them and constant beyond.
+    ln_corner_ratios : tuple of float
+        At the same magnitudes, ln of the second of two corner frequencies over their geometric
+        mean: spectra of larger earthquakes bend over a wider band (Atkinson & Silva 2000).
     stress_drop_per_km : float
         Its growth with depth, ln units a km.
     spreading : tuple of float
@@ -57,6 +60,7 @@ class Coefficients:
     small_magnitude: float
     magnitudes: tuple[float, ...]
     ln_stress_drops: tuple[float, ...]
+    ln_corner_ratios: tuple[float, ...]
     stress_drop_per_km: float
     spreading: tuple[float, float]
     knee_km: float
@@ -86,6 +90,19 @@ class Coefficients:
         """
         ratio = np.asarray(stress_drop, float) / self.seismic_moment(magnitude)
         return np.asarray(0.491 * SHEAR_VELOCITY * np.cbrt(ratio))
+
+    def ln_displacement(
+        self, frequencies: ArrayLike, magnitude: ArrayLike, corner: ArrayLike
+    ) -> Floats:
+        """Return the ln displacement spectrum of a source over its low-frequency level.
+
+        Two corners about ``corner``, in Hz (Boore 2003); one of Brune (1970) where both are the
+        same.  The arguments are broadcast.
+        """
+        ratio = np.interp(np.asarray(magnitude, float), self.magnitudes, self.ln_corner_ratios)
+        x = np.asarray(frequencies, float) / np.asarray(corner, float)
+        first, second = (x * np.exp(sign * ratio) for sign in (1.0, -1.0))
+        return np.asarray(-0.5 * (np.log1p(first**2) + np.log1p(second**2)))
 
     def site(self, frequencies: ArrayLike) -> Floats:
         """Return ln A(f) of the average station at frequencies in Hz, constant beyond the nodes."""
@@ -193,7 +210,7 @@ def ln_spectrum(
     corner = wave.corner * c.corner_frequency(magnitude, np.reshape(stress_drop, (-1, 1)))
     constant = S_RADIATION / (4.0 * np.pi * DENSITY * SHEAR_VELOCITY**3 * 1000.0)
     ln_source = np.log(constant * c.seismic_moment(magnitude) * 2.0 * np.pi * f)
-    ln_source = ln_source - np.log1p((f / corner) ** 2)
+    ln_source = ln_source + c.ln_displacement(f, magnitude, corner)
     t_star = c.t_star(distance, f) * (1.0 + fields.attenuation(*source, *station)[:, None])
     kappa = c.kappa + c.kappa_per_km * (depth - REFERENCE_DEPTH)
     spatial = fields.site(*station, f) + fields.source(*source, f)

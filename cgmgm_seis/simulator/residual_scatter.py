@@ -1,0 +1,97 @@
+"""How recorded amplitudes scatter about medians that were made without them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import minimize_scalar
+
+Floats = NDArray[np.float64]
+
+_RATIOS = (np.log(1e-4), np.log(1e2))  # of the variances between and within events
+
+
+@dataclass(frozen=True)
+class ResidualScatter:
+    """Standard deviations and correlations of residuals, natural logarithms.
+
+    Parameters
+    ----------
+    tau, phi : numpy.ndarray
+        Standard deviations between events and within events, (measure,).
+    shared, length_km : float
+        Residuals within an event correlate as shared exp(-distance / length) between stations.
+    """
+
+    tau: Floats
+    phi: Floats
+    shared: float
+    length_km: float
+
+
+def residual_scatter(
+    residual: Floats, event: NDArray[np.intp], points_km: Floats, length_km: float
+) -> ResidualScatter:
+    """Split residuals into event terms and what correlates over distance, by maximum likelihood.
+
+    The model is residual = mean + event term + path term, the latter with an exponential
+    correlation (Jayaram & Baker 2009).  The standard deviation of event means would count what
+    neighbouring stations share as part of the event.  The correlation length is given: over a few
+    tens of kilometres, event terms and long paths cannot be told apart.
+
+    Parameters
+    ----------
+    residual : numpy.ndarray
+        Shape (record, measure); NaN where there is none.
+    event : numpy.ndarray
+        The event's number of every record, (record,).
+    points_km : numpy.ndarray
+        Places of the stations, east and north, (record, 2).
+    length_km : float
+        Correlation length.
+    """
+    groups = [np.flatnonzero(event == number) for number in np.unique(event)]
+
+    def fitted(shared: float) -> list[tuple[float, float, float]]:
+        return [_variances(column, groups, points_km, shared, length_km) for column in residual.T]
+
+    shared = minimize_scalar(
+        lambda x: sum(cost for cost, *_ in fitted(x)), bounds=(0.0, 0.99), method="bounded"
+    ).x
+    _, tau, phi = np.transpose(fitted(shared))
+    return ResidualScatter(tau, phi, float(shared), length_km)
+
+
+def _variances(
+    values: Floats, groups: list[NDArray[np.intp]], points_km: Floats, shared: float, length: float
+) -> tuple[float, float, float]:
+    """Return minus twice the ln likelihood, tau and phi of one measure for given correlations.
+
+    With residuals and ones whitened, an event's term is a change of rank one (Woodbury 1950).
+    """
+    sums = []
+    for group in groups:
+        rows = group[np.isfinite(values[group])]
+        if not len(rows):
+            continue
+        distance = np.hypot(*(points_km[rows, None] - points_km[rows]).transpose(2, 0, 1))
+        correlation = shared * np.exp(-distance / length)
+        correlation[np.diag_indices(len(rows))] = 1.0
+        factor = cholesky(correlation, lower=True)
+        both = np.column_stack([np.ones(len(rows)), values[rows]])
+        one, y = solve_triangular(factor, both, lower=True).T
+        sums.append((one @ one, one @ y, y @ y, 2.0 * np.log(np.diag(factor)).sum(), len(rows)))
+    oo, oy, yy, logarithm, n = np.transpose(sums)
+
+    def cost(ln_ratio: float) -> tuple[float, float]:
+        ratio = np.exp(ln_ratio)
+        shrink = 1.0 + ratio * oo
+        mean = (oy / shrink).sum() / (oo / shrink).sum()
+        squares = (yy - ratio * oy**2 / shrink - mean * oy / shrink).sum()
+        phi_squared = squares / n.sum()
+        return n.sum() * np.log(phi_squared) + (logarithm + np.log(shrink)).sum(), phi_squared
+
+    ln_ratio = minimize_scalar(lambda x: cost(x)[0], bounds=_RATIOS, method="bounded").x
+    value, phi_squared = cost(ln_ratio)
+    return value, float(np.sqrt(np.exp(ln_ratio) * phi_squared)), float(np.sqrt(phi_squared))
