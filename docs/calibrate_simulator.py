@@ -3,8 +3,9 @@
     python docs/calibrate_simulator.py WORK SHARED
 
 WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded
-amplitudes as the tests use them (`data/nga_west2/`).  Writes `bay_area_calibration.json` and
-`bay_area_sites.csv` in `cgmgm_seis/data/`, and prints how well held-out earthquakes are told.
+amplitudes as the tests use them (`data/nga_west2/`).  Writes `bay_area_calibration.json`,
+`bay_area_sites.csv` and `bay_area_sources.csv` in `cgmgm_seis/data/`, and prints how well held-out
+earthquakes are told.
 """
 
 import json
@@ -28,6 +29,7 @@ from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator.residual_scatter import ResidualScatter, residual_scatter
 from cgmgm_seis.simulator.scatter import Scatter
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms
+from cgmgm_seis.simulator.sources import SOURCE_SIGMA
 from cgmgm_seis.simulator.spectra import REFERENCE_DEPTH, Coefficients
 from cgmgm_seis.spatial import local_km
 
@@ -135,6 +137,7 @@ def main(work: Path, shared: Path) -> None:
     )
     terms[places[places >= 0]] = base[places >= 0]
     write(coefficients, scatter, shift, stations, terms)
+    write_sources(table, recordings, found, start)
 
 
 # ---- what is recorded ----------------------------------------------------------------------
@@ -349,6 +352,8 @@ def fourier_scatter(
         ]
     )
     event, stress_drop = nnls(effects, unseen.tau**2)[0]
+    # A part of it belongs to the place of the source.
+    of_event = max(event - SOURCE_SIGMA**2, 0.0)
     for name, found, wanted in (
         ("within", np.sqrt(total), unseen.phi),
         ("between", np.sqrt(effects @ [event, stress_drop]), unseen.tau),
@@ -356,7 +361,7 @@ def fourier_scatter(
         print(f"scatter of measures {name} events", wanted.round(2), "modelled", found.round(2))
     return Scatter(
         stress_drop=round(float(np.sqrt(stress_drop)), 3),
-        event=round(float(np.sqrt(event)), 3),
+        event=round(float(np.sqrt(of_event)), 3),
         frequencies=SCATTER_HZ,
         record=tuple(np.abs(x[:-1]).round(3).tolist()),
         p_wave=0.25,
@@ -406,6 +411,22 @@ def write(
         sites[f"ln_{frequency:g}hz"] = column.round(3)
     sites = sites.dropna().drop_duplicates(["station_network_code", "station_code"])
     sites.to_csv(DATA / "bay_area_sites.csv", index=False)
+
+
+def write_sources(
+    table: pd.DataFrame, recordings: cal.Recordings, found: cal.Fit, start: Coefficients
+) -> None:
+    """Write the terms of the recorded earthquakes: amplitude, and stress drop above the corner."""
+    _, by_stress = cal.spectrum_gradient(recordings.scenario, start)
+    amplitude, stress = found.event.T
+    by_stress = pd.DataFrame(by_stress).groupby(recordings.event).mean().to_numpy()
+    terms = amplitude[:, None] + stress[:, None] * by_stress
+    places = table.groupby(recordings.event)[["ev_lat", "ev_lon"]].first().round(3)
+    names = ["source_latitude_deg", "source_longitude_deg"]
+    sources = places.set_axis(names, axis="columns")
+    for frequency, column in zip(cal.NODES, terms.T, strict=True):
+        sources[f"ln_{frequency:g}hz"] = column.round(3)
+    sources.to_csv(DATA / "bay_area_sources.csv", index=False)
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

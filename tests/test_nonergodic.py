@@ -5,6 +5,7 @@ What is hidden is of a region of this file, with sources, paths and sites that a
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ from cgmgm_seis.mixed_model import MixedModel
 from cgmgm_seis.nonergodic import NonErgodicFAS
 from cgmgm_seis.scenario import from_points
 from cgmgm_seis.simulator.earthquakes import draw_catalogue
-from cgmgm_seis.simulator.region import RandomField, true_fields
+from cgmgm_seis.simulator.random_field import RandomField
+from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.sites import CENTRE
 from cgmgm_seis.simulator.spectra import bay_area, ln_spectrum, saturation_km
 from cgmgm_seis.spatial import local_km
@@ -150,20 +152,21 @@ def test_a_mean_alone_is_the_mixed_effects_split():
 
 
 SITES = RandomField("site", 0.5, (15.0, 15.0, 1.0))
+SOURCES = RandomField("source", 0.35, (15.0, 15.0, 1.0))
 
 
-def smooth_sites(latitude, longitude, frequencies):
-    """Return site terms (place, frequency) that change smoothly, also over ln f."""
+def smooth_terms(field, latitude, longitude, frequencies):
+    """Return terms (place, frequency) that change smoothly, also over ln f."""
     places = local_km(latitude, longitude, CENTRE)
     return np.column_stack(
-        [SITES(np.insert(places, 2, ln_f, axis=-1)) for ln_f in np.log(frequencies)]
+        [field(np.insert(places, 2, ln_f, axis=-1)) for ln_f in np.log(frequencies)]
     )
 
 
 FIELDS = replace(
     true_fields(),
-    sites=smooth_sites,
-    source_field=RandomField("source", 0.35, (15.0, 15.0, 1.0)),
+    sites=partial(smooth_terms, SITES),
+    sources=partial(smooth_terms, SOURCES),
     attenuation_field=RandomField("attenuation", 0.55, (15.0, 15.0)),
 )
 

@@ -1,7 +1,8 @@
 """How sites, sources and paths of the simulated Bay Area differ from its average; fixed terms.
 
-Site terms are those of the real stations (`cgmgm_seis.simulator.sites`).  What nobody has measured
-is a smooth random field, one fixed realization drawn from `REGION_SEED`; the seed of a catalogue
+Site terms are those of the real stations (`cgmgm_seis.simulator.sites`), source terms near recorded
+earthquakes are theirs (`cgmgm_seis.simulator.sources`).  What nobody has measured is a smooth
+random field, one fixed realization (`cgmgm_seis.simulator.random_field`); the seed of a catalogue
 changes its earthquakes, not the ground under them.
 """
 
@@ -12,44 +13,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms, bay_area_sites
+from cgmgm_seis.simulator.sources import SourceTerms, bay_area_sources
 from cgmgm_seis.spatial import local_km
 
-REGION_SEED = 1984
-
 Floats = NDArray[np.float64]
-
-
-class RandomField:
-    """A stationary, nearly Gaussian random field with a squared-exponential covariance.
-
-    A sum of cosines with random wave vectors (Shinozuka 1971; random Fourier features of
-    Rahimi & Recht 2007), so it is smooth and known at any point.
-
-    Parameters
-    ----------
-    name : str
-        Name of the field; it chooses the realization.
-    sigma : float
-        Standard deviation.
-    lengths : tuple of float
-        Correlation length along each coordinate, in that coordinate's units.
-    n_waves : int
-        Number of cosines.
-    """
-
-    def __init__(
-        self, name: str, sigma: float, lengths: tuple[float, ...], n_waves: int = 128
-    ) -> None:
-        rng = generator(REGION_SEED, name)
-        self.waves = rng.standard_normal((n_waves, len(lengths))) / np.array(lengths)
-        self.phases = rng.uniform(0.0, 2.0 * np.pi, n_waves)
-        self.amplitude = sigma * np.sqrt(2.0 / n_waves)
-
-    def __call__(self, points: Floats) -> Floats:
-        """Return the field at ``points`` of shape (.., coordinate); shape (..)."""
-        return self.amplitude * np.cos(points @ self.waves.T + self.phases).sum(axis=-1)
 
 
 class SpatialTerms(Protocol):
@@ -80,7 +49,7 @@ class RegionFields:
     """
 
     sites: SiteTerms
-    source_field: RandomField
+    sources: SourceTerms
     attenuation_field: RandomField
     slowness_field: RandomField
     delay_field: RandomField
@@ -92,9 +61,7 @@ class RegionFields:
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
-        return self.source_field(
-            _with_frequency(local_km(latitude, longitude, CENTRE), frequencies)
-        )
+        return self.sources(latitude, longitude, frequencies)
 
     def attenuation(
         self,
@@ -143,25 +110,17 @@ class RegionFields:
         return source + fraction * (station - source)
 
 
-def _with_frequency(points: Floats, frequencies: ArrayLike) -> Floats:
-    """Cross points (record, 2) with the logarithm of frequencies: (record, frequency, 3)."""
-    log_f = np.log(np.asarray(frequencies, float))
-    shape = (*points.shape[:-1], len(log_f))
-    plane = np.broadcast_to(points[..., None, :], (*shape, 2))
-    return np.concatenate([plane, np.broadcast_to(log_f, shape)[..., None]], axis=-1)
-
-
 @cache
 def true_fields() -> RegionFields:
     """Return the region's terms; always the same ones.
 
-    Standard deviations and lengths of the fields are such that a source and a path make up for
-    about a third of what recordings of one event and of one path have in common.
+    Standard deviations and lengths of the fields are such that a path makes up for about a third
+    of what recordings of one path have in common.
     """
     return RegionFields(
         sites=bay_area_sites(),
-        source_field=RandomField("source", 0.2, (15.0, 15.0, 1.0)),
-        attenuation_field=RandomField("attenuation", 0.35, (15.0, 15.0)),
+        sources=bay_area_sources(),
+        attenuation_field=RandomField("attenuation", 0.25, (15.0, 15.0)),
         slowness_field=RandomField("slowness", 0.04, (25.0, 25.0)),
         delay_field=RandomField("delay", 0.05, (20.0, 20.0)),
     )

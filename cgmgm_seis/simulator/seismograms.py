@@ -17,7 +17,8 @@ from cgmgm_seis.arrivals import bay_area_travel_times
 from cgmgm_seis.scenario import check_scenario
 from cgmgm_seis.seeding import generator
 from cgmgm_seis.simulator import spectra
-from cgmgm_seis.simulator.region import REGION_SEED, RandomField, true_fields
+from cgmgm_seis.simulator.random_field import REGION_SEED, RandomField
+from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.scatter import bay_area_scatter
 from cgmgm_seis.simulator.sites import CENTRE
 from cgmgm_seis.spatial import local_km
@@ -48,7 +49,7 @@ P_SHARES = (0.05, 0.5, 0.2)
 # Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
 # deviation between records, and more for longer sources; with the shares fitted to the significant
 # durations of Afshari & Stewart (2016). It rises over RISE_TIME R: onsets blur with distance.
-SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.88, 0.4, 0.35  # s with R in km
+SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.94, 0.4, 0.35  # s with R in km
 SCATTER_PER_SOURCE_DURATION = 0.1
 RISE_TIME = 0.005  # s/km
 # The coda's time scale as a fraction of the travel time of S.

@@ -1,0 +1,109 @@
+"""Source terms of the simulated Bay Area: what earthquakes of one place have in common.
+
+Event terms of recorded earthquakes less than 10 km apart resemble each other.  Near the recorded
+ones the terms are what the calibration found of them (`cgmgm_seis.simulator.calibration`);
+elsewhere, where nobody has measured them, they are one realization of a random field.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from cgmgm_seis.simulator.random_field import RandomField
+from cgmgm_seis.simulator.sites import CENTRE
+from cgmgm_seis.spatial import local_km
+
+Floats = NDArray[np.float64]
+
+# Standard deviation of what a place has in common, and its correlation lengths: km, and ln Hz.
+SOURCE_SIGMA, SOURCE_KM, SOURCE_LN_F = 0.2, 10.0, 1.0
+# Standard deviation of what an earthquake has for itself.
+EVENT_SIGMA = 0.35
+# Variance of the random field that may be left at recorded earthquakes, as a share.
+NUGGET = 0.05
+
+
+class SourceTerms:
+    """Source terms of ln FAS: a random field, conditioned on recorded earthquakes.
+
+    Parameters
+    ----------
+    latitude_deg, longitude_deg : array_like
+        Of the recorded earthquakes, shape (earthquake,).
+    frequencies : array_like
+        Hz, shape (frequency,).
+    terms : array_like
+        Their terms, ln units, shape (earthquake, frequency).
+    """
+
+    def __init__(
+        self,
+        latitude_deg: ArrayLike,
+        longitude_deg: ArrayLike,
+        frequencies: ArrayLike,
+        terms: ArrayLike,
+    ) -> None:
+        self.field = RandomField("source", SOURCE_SIGMA, (SOURCE_KM, SOURCE_KM, SOURCE_LN_F))
+        self.points = local_km(latitude_deg, longitude_deg, CENTRE)
+        self.ln_frequencies = np.log(np.asarray(frequencies, float))
+        near, one = self._correlation(self.points), np.eye(len(self.points))
+        noise = (EVENT_SIGMA / SOURCE_SIGMA) ** 2
+        known = np.linalg.solve(near + noise * one, np.asarray(terms, float))
+        drawn = self.field(_with_frequency(self.points, self.ln_frequencies))
+        self.weights = known - np.linalg.solve(near + NUGGET * one, drawn)
+
+    def __call__(
+        self, latitude_deg: ArrayLike, longitude_deg: ArrayLike, frequencies: ArrayLike
+    ) -> Floats:
+        """Return the terms at places, shape (place, frequency).
+
+        The field less its kriged values at the recorded earthquakes, plus the kriged terms of
+        these (Rasmussen & Williams 2006, equation 2.23).
+        """
+        points = local_km(latitude_deg, longitude_deg, CENTRE)
+        ln_f = np.log(np.asarray(frequencies, float))
+        change = self._correlation(points) @ self.weights
+        at_f = np.stack([np.interp(ln_f, self.ln_frequencies, row) for row in change])
+        return np.asarray(self.field(_with_frequency(points, ln_f)) + at_f)
+
+    def _correlation(self, points: Floats) -> Floats:
+        """Return the field's correlation (place, earthquake)."""
+        distance = np.hypot(*(points[:, None] - self.points).transpose(2, 0, 1))
+        return np.asarray(np.exp(-0.5 * (distance / SOURCE_KM) ** 2))
+
+
+def _with_frequency(points: Floats, ln_f: Floats) -> Floats:
+    """Cross points (place, 2) with ln frequencies: (place, frequency, 3)."""
+    shape = (*points.shape[:-1], len(ln_f))
+    plane = np.broadcast_to(points[..., None, :], (*shape, 2))
+    return np.concatenate([plane, np.broadcast_to(ln_f, shape)[..., None]], axis=-1)
+
+
+@cache
+def source_table() -> pd.DataFrame:
+    """Return the earthquakes of the calibration with their terms.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per earthquake: ``source_latitude_deg``, ``source_longitude_deg`` and its terms in
+        ln units, ``ln_0.2hz`` and so on.
+    """
+    with (files("cgmgm_seis") / "data" / "bay_area_sources.csv").open() as file:
+        return pd.read_csv(file)
+
+
+@cache
+def bay_area_sources() -> SourceTerms:
+    """Return the source terms of the region."""
+    table = source_table()
+    columns = [name for name in map(str, table) if name.startswith("ln_")]
+    return SourceTerms(
+        table["source_latitude_deg"],
+        table["source_longitude_deg"],
+        [float(name[3:-2]) for name in columns],
+        table[columns],
+    )
