@@ -40,6 +40,10 @@ class SpatialTerms(Protocol):
         """Return the relative excess of attenuation of each path, shape (record,)."""
 
 
+# Mean of the attenuation field over the paths of the calibration, whose levels hold it already.
+MEAN_ATTENUATION = -0.09
+
+
 @dataclass(frozen=True)
 class RegionFields:
     """The true spatial terms of the simulated region.
@@ -53,6 +57,7 @@ class RegionFields:
     attenuation_field: RandomField
     slowness_field: RandomField
     delay_field: RandomField
+    mean_attenuation: float = 0.0
     n_path_points: int = 24
 
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
@@ -75,7 +80,8 @@ class RegionFields:
         The mean of a field of 1/Q along the straight epicentral path, at least -0.9.
         """
         points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
-        return np.maximum(self.attenuation_field(points).mean(axis=-1), -0.9)
+        mean = self.attenuation_field(points).mean(axis=-1)
+        return np.maximum(mean - self.mean_attenuation, -0.9)
 
     def delays(
         self,
@@ -123,4 +129,5 @@ def true_fields() -> RegionFields:
         attenuation_field=RandomField("attenuation", 0.25, (15.0, 15.0)),
         slowness_field=RandomField("slowness", 0.04, (25.0, 25.0)),
         delay_field=RandomField("delay", 0.05, (20.0, 20.0)),
+        mean_attenuation=MEAN_ATTENUATION,
     )
