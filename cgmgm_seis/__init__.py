@@ -3,31 +3,73 @@
 Names are imported when they are first used, so that importing the package stays fast.
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cgmgm_seis.errors import CgmgmError
+    from cgmgm_seis.models.base import GroundMotionModel
+    from cgmgm_seis.models.cgmgm.model import CGMGM
+    from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
+    from cgmgm_seis.models.weights import load_model
+    from cgmgm_seis.scenario.stations import bay_area_stations
+    from cgmgm_seis.scenario.table import (
+        check_scenario,
+        from_event_and_inventory,
+        from_points,
+    )
+
+__all__ = [
+    "CGMGM",
+    "CgmgmError",
+    "EvolutionaryCGM",
+    "GroundMotionModel",
+    "__version__",
+    "bay_area_stations",
+    "check_scenario",
+    "from_event_and_inventory",
+    "from_points",
+    "load_model",
+]
 
 __version__ = version("cgmgm-seis")
 
-_HOMES = {
-    "CGMGM": "cgmgm_seis.models.cgmgm",
-    "CgmgmError": "cgmgm_seis.errors",
-    "EvolutionaryCGM": "cgmgm_seis.models.evolutionary",
-    "GroundMotionModel": "cgmgm_seis.models.base",
-    "bay_area_stations": "cgmgm_seis.stations",
-    "check_scenario": "cgmgm_seis.scenario",
-    "from_event_and_inventory": "cgmgm_seis.scenario",
-    "from_points": "cgmgm_seis.scenario",
-    "load_model": "cgmgm_seis.pretrained",
-}
 
-__all__ = ["__version__", *_HOMES]
+def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a package that imports names when they are first used.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package.
+    homes : mapping
+        Public name to the module that defines it, relative to the package.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        return getattr(import_module(f"{package}.{homes[name]}"), name)
+
+    return get
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'cgmgm_seis' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CGMGM": "models.cgmgm.model",
+        "CgmgmError": "errors",
+        "EvolutionaryCGM": "models.evolutionary.model",
+        "GroundMotionModel": "models.base",
+        "bay_area_stations": "scenario.stations",
+        "check_scenario": "scenario.table",
+        "from_event_and_inventory": "scenario.table",
+        "from_points": "scenario.table",
+        "load_model": "models.weights",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -69,13 +69,13 @@ def download(
     MassDownloader.  An archive on your own disk, SDS too, is what `from-records` is for.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
-    from cgmgm_seis.datasets.data_centres import data_centres
-    from cgmgm_seis.datasets.fdsn import PoliteClient
-    from cgmgm_seis.datasets.fdsn import download as download_archive
-    from cgmgm_seis.datasets.mass_download import mass_download
-    from cgmgm_seis.datasets.raw_archive import Request
+    from cgmgm_seis.datasets.download.data_centres import data_centres
+    from cgmgm_seis.datasets.download.fdsn import PoliteClient
+    from cgmgm_seis.datasets.download.fdsn import download as download_archive
+    from cgmgm_seis.datasets.download.mass_download import mass_download
+    from cgmgm_seis.datasets.download.raw_archive import Request
     from cgmgm_seis.datasets.records import read_catalog
-    from cgmgm_seis.folders import check_folder
+    from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     processing = Processing(**settings)

@@ -30,7 +30,7 @@ def info(
     """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
     from cgmgm_seis.datasets.summary import summarise
     from cgmgm_seis.errors import OutputError
-    from cgmgm_seis.folders import write_file
+    from cgmgm_seis.storage.folders import write_file
 
     show_messages(verbosity or 0)
     page = out or Path(f"{dataset.resolve().name}-info.png")

@@ -42,7 +42,7 @@ def processing_options(start: str = "--start") -> Any:
 
 def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> Any:
     """Return the table of travel times of a velocity model, or None for the default."""
-    from cgmgm_seis.arrivals import TravelTimeTable
+    from cgmgm_seis.scenario.travel_times import TravelTimeTable
 
     # Deeper sources continue along a straight line, good enough to tell noise from signal.
     return path and TravelTimeTable.covering(path, 60.0, max_distance_km)
@@ -92,14 +92,14 @@ def from_records(
     was decided is in the metadata, what was left out, and why, in left_out.csv.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
-    from cgmgm_seis.folders import check_folder
+    from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     processing = Processing(**settings)
     check_folder(out, overwrite, "waveforms.hdf5")
     phasenet = None
     if picks:
-        from cgmgm_seis.picks import load_picker
+        from cgmgm_seis.measures.picks import load_picker
 
         phasenet = load_picker(picker)
     metadata = import_records(

@@ -32,7 +32,7 @@ def from_seisbench(
 ) -> None:
     """Select records of a SeisBench set such as CEED, InstanceGM or ETHZ, as velocity in m/s."""
     from cgmgm_seis.datasets.benchmarks import import_benchmark
-    from cgmgm_seis.regions import Region
+    from cgmgm_seis.scenario.geography import Region
 
     show_messages(verbosity or 0)
     metadata = import_benchmark(

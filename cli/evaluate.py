@@ -105,7 +105,7 @@ def evaluate(
     import shutil
 
     import cgmgm_seis.evaluation as library
-    from cgmgm_seis.folders import check_folder
+    from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)

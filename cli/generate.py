@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from obspy import Inventory, Stream
 
     from cgmgm_seis.models.base import GroundMotionModel
-    from cgmgm_seis.outputs import Arrivals
+    from cgmgm_seis.output.outputs import Arrivals
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -153,12 +153,12 @@ def generate(
         raise click.UsageError("--observed needs --inventory FILE, which holds the responses.")
 
     # Heavy imports wait until the command line is known to make sense.
-    from cgmgm_seis.conditions import ExtrapolationWarning
     from cgmgm_seis.datasets.records import read_inventory
-    from cgmgm_seis.folders import check_folder
-    from cgmgm_seis.outputs import write_outputs
-    from cgmgm_seis.pretrained import load_model
-    from cgmgm_seis.provenance import provenance
+    from cgmgm_seis.models.conditions import ExtrapolationWarning
+    from cgmgm_seis.models.weights import load_model
+    from cgmgm_seis.output.outputs import write_outputs
+    from cgmgm_seis.output.provenance import provenance
+    from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
@@ -247,7 +247,7 @@ def _scenario(
     from obspy.core.event import Event
 
     from cgmgm_seis.datasets.records import read_event
-    from cgmgm_seis.scenario import (
+    from cgmgm_seis.scenario.table import (
         DEFAULT_DEPTH_KM,
         DEFAULT_ORIGIN_TIME,
         from_event_and_inventory,
@@ -286,7 +286,7 @@ def _scenario(
 
 def _within_reach(scenario: "pd.DataFrame", model: "GroundMotionModel") -> "pd.DataFrame":
     """Keep the bundled stations that the model was trained for."""
-    from cgmgm_seis.conditions import inside_range
+    from cgmgm_seis.models.conditions import inside_range
 
     inside = scenario["source_id"].notna()
     for column, limits in model.ranges.items():
@@ -337,8 +337,8 @@ def _figures(
     model: "GroundMotionModel",
 ) -> "dict[str, tuple[Figure, str]]":
     """Draw the figures of a run."""
-    from cgmgm_seis.plots import plot_generated_and_observed, plot_record_section
-    from cgmgm_seis.provenance import trained_on
+    from cgmgm_seis.output.plots import plot_generated_and_observed, plot_record_section
+    from cgmgm_seis.output.provenance import trained_on
 
     label = f"{model.name}, weights {model.weights_name} (trained on {trained_on(model.card)})"
     figures = {

@@ -142,14 +142,14 @@ def grid(
     if (region is None) == (stations is None) or (region is None) != (shape is None):
         raise click.UsageError("Give --region with --shape, or --stations FILE.")
 
-    from cgmgm_seis.conditions import ExtrapolationWarning
-    from cgmgm_seis.folders import check_folder
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import grid_nodes, read_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
-    from cgmgm_seis.pretrained import load_model
-    from cgmgm_seis.scenario import SOURCE_COLUMNS, from_points
+    from cgmgm_seis.models.conditions import ExtrapolationWarning
+    from cgmgm_seis.models.weights import load_model
+    from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
+    from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     if shard is None:

@@ -155,12 +155,12 @@ def train(
     if init is not None and velocity_model is not None:
         raise click.UsageError("--init and --velocity-model exclude each other; weights have one.")
 
-    from cgmgm_seis.datasets.training_data import regional_travel_times
-    from cgmgm_seis.parallel import rank
-    from cgmgm_seis.pretrained import load_model, weights_info
-    from cgmgm_seis.recipe import Recipe, read_recipe
-    from cgmgm_seis.training import TrainingConfig
-    from cgmgm_seis.training import train as train_model
+    from cgmgm_seis.models.collectives import rank
+    from cgmgm_seis.models.weights import load_model, weights_info
+    from cgmgm_seis.training.config import TrainingConfig
+    from cgmgm_seis.training.data import regional_travel_times
+    from cgmgm_seis.training.recipe import Recipe, read_recipe
+    from cgmgm_seis.training.run import train as train_model
 
     show_messages(verbosity or 0)
     # What is left at its default is the model's, or that of --config.

@@ -76,7 +76,7 @@ def tune(
     the run of the best settings with its weights.  A search that was stopped, by whatever,
     continues with the same command and --resume.
     """
-    from cgmgm_seis.pretrained import weights_info
+    from cgmgm_seis.models.weights import weights_info
     from cgmgm_seis.tuning.objective import Study
     from cgmgm_seis.tuning.search import BEST_FILE, Search
     from cgmgm_seis.tuning.search import tune as search_settings

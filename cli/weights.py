@@ -15,7 +15,7 @@ def weights() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
     """List the weights that `--weights NAME` finds: bundled, then SeisBench's cache."""
-    from cgmgm_seis.pretrained import list_weights
+    from cgmgm_seis.models.weights import list_weights
 
     found = list_weights()
     if as_json:
@@ -44,7 +44,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info_command(name_or_path: str, as_json: bool) -> None:
     """Show card, trained ranges and checksums of weights."""
-    from cgmgm_seis.pretrained import weights_info
+    from cgmgm_seis.models.weights import weights_info
 
     info = weights_info(name_or_path)
     if as_json:
@@ -69,6 +69,6 @@ def _megabytes(info: dict[str, Any]) -> str:
 
 
 def _trained_on(info: dict[str, Any]) -> str:
-    from cgmgm_seis.provenance import trained_on
+    from cgmgm_seis.output.provenance import trained_on
 
     return trained_on(info["card"])

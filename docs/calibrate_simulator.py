@@ -4,8 +4,8 @@
 
 WORK keeps linearisations, so that an interrupted run continues.  SHARED holds the recorded
 amplitudes as the tests use them (`data/nga_west2/`).  Writes `bay_area_calibration.json`,
-`bay_area_sites.csv` and `bay_area_sources.csv` in `cgmgm_seis/data/`, and prints how well held-out
-earthquakes are told.
+`bay_area_sites.csv` and `bay_area_sources.csv` in `cgmgm_seis/simulator/data/`, and prints
+how well held-out earthquakes are told.
 """
 
 import json
@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares, nnls
 from scipy.spatial import cKDTree
 
-from cgmgm_seis.gmm import ErgodicFAS
-from cgmgm_seis.intensity import GRAVITY
-from cgmgm_seis.pygmm_models import NGA_WEST2, NGAWest2
-from cgmgm_seis.scenario import add_paths
+from cgmgm_seis.gmm.base import ErgodicFAS
+from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
+from cgmgm_seis.measures.intensity import GRAVITY
+from cgmgm_seis.scenario.geography import local_km
+from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.region import true_fields
@@ -34,11 +35,10 @@ from cgmgm_seis.simulator.seismograms import simulate_records
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms, bay_area_sites, site_table
 from cgmgm_seis.simulator.sources import SOURCE_SIGMA, bay_area_sources, source_table
 from cgmgm_seis.simulator.spectra import REFERENCE_DEPTH, Coefficients
-from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 
-DATA = Path(__file__).parents[1] / "cgmgm_seis" / "data"
+DATA = Path(__file__).parents[1] / "cgmgm_seis" / "simulator" / "data"
 SOURCES = (
     "Ancheta et al. 2014 (NGA-West2 amplitudes); Campbell & Bozorgnia 2014; Kuehn et al. (site "
     "terms of NGA-West3, EAS); Abrahamson et al. 2014, Boore et al. 2014, Chiou & Youngs 2014 "

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 
-from cgmgm_seis.pretrained import weights_info
+from cgmgm_seis.models.weights import weights_info
 
 project = "cgmgm-seis"
 author = "The cgmgm-seis developers"

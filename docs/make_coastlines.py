@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import cgmgm_seis
-from cgmgm_seis.coastlines import COASTLINE_FILE, COVERAGE
+from cgmgm_seis.scenario.coastlines import COASTLINE_FILE, COVERAGE
 
 
 def main(path: Path) -> None:

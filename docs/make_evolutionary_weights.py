@@ -23,16 +23,17 @@ from scipy.spatial import Delaunay
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.residuals import mixed_effects
-from cgmgm_seis.intensity import smoothed_fas
-from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.models.evolutionary import EvolutionaryCGM
-from cgmgm_seis.picks import load_picker
-from cgmgm_seis.plots import plot_comparison, plot_record_section
-from cgmgm_seis.scenario import from_event_and_inventory, from_points
+from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.measures.picks import load_picker
+from cgmgm_seis.models.cgmgm.model import CGMGM
+from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
+from cgmgm_seis.output.plots import plot_comparison, plot_record_section
+from cgmgm_seis.scenario.table import from_event_and_inventory, from_points
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.sites import site_table
 from cgmgm_seis.simulator.spectra import ln_spectrum
-from cgmgm_seis.training import TrainingConfig, train
+from cgmgm_seis.training.config import TrainingConfig
+from cgmgm_seis.training.run import train
 
 EVENTS, SEED, VERSION = 2500, 1, "2"
 NAME = "bay_area_evolutionary"

@@ -19,17 +19,18 @@ from obspy import UTCDateTime
 
 from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
 from cgmgm_seis.datasets.windows import read_records
-from cgmgm_seis.gmm import ErgodicFAS
-from cgmgm_seis.intensity import pgv, smoothed_fas
+from cgmgm_seis.gmm.base import ErgodicFAS
+from cgmgm_seis.measures.intensity import pgv, smoothed_fas
+from cgmgm_seis.measures.picks import load_picker, pick
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.picks import load_picker, pick
-from cgmgm_seis.plots import plot_generated_and_observed
-from cgmgm_seis.provenance import trained_on
-from cgmgm_seis.scenario import from_event_and_inventory
+from cgmgm_seis.models.cgmgm.model import CGMGM
+from cgmgm_seis.output.plots import plot_generated_and_observed
+from cgmgm_seis.output.provenance import trained_on
+from cgmgm_seis.scenario.table import from_event_and_inventory
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.seismograms import simulate_records
-from cgmgm_seis.training import TrainingConfig, train
+from cgmgm_seis.training.config import TrainingConfig
+from cgmgm_seis.training.run import train
 
 EVENTS, SEED = 600, 1
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)

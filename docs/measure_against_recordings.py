@@ -33,12 +33,12 @@ from scipy.signal import butter, sosfiltfilt
 
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.run import load_generators
-from cgmgm_seis.intensity import significant_duration
-from cgmgm_seis.pygmm_models import NGA_WEST2, NGAWest2
+from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
+from cgmgm_seis.measures.intensity import significant_duration
+from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
 from cgmgm_seis.simulator.sites import CENTRE, site_table
-from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 

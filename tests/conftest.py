@@ -151,7 +151,7 @@ def tiny_weights(tmp_path_factory):
     """Path (without suffix) of saved weights of an untrained CGMGM that samples fast."""
     import torch
 
-    from cgmgm_seis.models.cgmgm import CGMGM
+    from cgmgm_seis.models.cgmgm.model import CGMGM
 
     torch.manual_seed(0)
     model = CGMGM(griffin_lim_iterations=2, ranges=TINY_RANGES)
@@ -163,6 +163,6 @@ def tiny_weights(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_model(tiny_weights):
     """The model of `tiny_weights`."""
-    from cgmgm_seis.pretrained import load_model
+    from cgmgm_seis.models.weights import load_model
 
     return load_model(tiny_weights)

@@ -3,7 +3,7 @@
 import torch
 
 from cgmgm_seis.errors import TrainingError
-from cgmgm_seis.parallel import rank
+from cgmgm_seis.models.collectives import rank
 
 
 def fail_in_one():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from seisbench.data import WaveformDataWriter
 
-from cgmgm_seis.stations import bay_area_stations
+from cgmgm_seis.scenario.stations import bay_area_stations
 
 N_SAMPLES = 800
 CATALOGUE_SEED = 5

@@ -10,7 +10,7 @@ from seisbench.data import WaveformDataset, WaveformDataWriter
 from cgmgm_seis.datasets.benchmarks import import_benchmark, integrated, unit_factor
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.regions import Region
+from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 RATE, N = 100.0, 6500

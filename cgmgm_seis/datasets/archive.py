@@ -15,7 +15,6 @@ from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth, locations2degrees
 from tqdm import tqdm
 
-from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.datasets.records import (
     MARGIN_S,
     clipped_peak,
@@ -25,9 +24,10 @@ from cgmgm_seis.datasets.records import (
     remove_instrument,
 )
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
-from cgmgm_seis.datasets.writing import DatasetWriter, new_dataset
 from cgmgm_seis.errors import DatasetError, ScenarioError
-from cgmgm_seis.scenario import add_paths, event_source
+from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
+from cgmgm_seis.scenario.table import add_paths, event_source
+from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def import_records(
     travel_times : TravelTimeTable, optional
         Where noise ends and P begins, for the signal-to-noise ratio; by default the Bay Area's.
     picker : seisbench.models.PhaseNet, optional
-        Picks P and S where the catalogue has none; see `cgmgm_seis.picks.load_picker`.
+        Picks P and S where the catalogue has none; see `cgmgm_seis.measures.picks.load_picker`.
     overwrite : bool
         Replace an existing data set.
     progress : bool
@@ -396,7 +396,7 @@ def _write_event(
     picks = catalogue_picks(event)
     automatic = None
     if picker is not None:
-        from cgmgm_seis.picks import pick
+        from cgmgm_seis.measures.picks import pick
 
         records = np.stack([record for _, record in found])
         automatic = pick(picker, records, processing.sampling_rate)

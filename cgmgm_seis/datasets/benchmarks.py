@@ -13,10 +13,10 @@ from seisbench.data import WaveformBenchmarkDataset, WaveformDataset
 from tqdm import tqdm
 
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, TIME_FORMAT, restore_codes
-from cgmgm_seis.datasets.writing import new_dataset
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.regions import Region
-from cgmgm_seis.scenario import LIMITS, add_paths, wrapped_longitude
+from cgmgm_seis.output.seisbench_writer import new_dataset
+from cgmgm_seis.scenario.geography import Region
+from cgmgm_seis.scenario.table import LIMITS, add_paths, wrapped_longitude
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from obspy.signal.trigger import classic_sta_lta
 from scipy.signal import butter, sosfilt
 from tqdm import tqdm
 
-from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.datasets.designsafe_csv import (
     COLUMNS,
     SHARED_COLUMNS,
@@ -23,9 +22,10 @@ from cgmgm_seis.datasets.designsafe_csv import (
     scan,
     with_stations,
 )
-from cgmgm_seis.datasets.writing import new_dataset
 from cgmgm_seis.errors import DatasetError, ScenarioError
-from cgmgm_seis.scenario import DEFAULT_ORIGIN_TIME, event_source
+from cgmgm_seis.output.seisbench_writer import new_dataset
+from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, event_source
+from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)
 

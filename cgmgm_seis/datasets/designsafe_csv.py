@@ -16,8 +16,8 @@ from obspy.core import AttribDict
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.scenario import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
-from cgmgm_seis.stations import bay_area_stations
+from cgmgm_seis.scenario.stations import bay_area_stations
+from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
 
 logger = logging.getLogger(__name__)
 

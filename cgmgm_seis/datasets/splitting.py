@@ -11,10 +11,9 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
 from cgmgm_seis.errors import DatasetError, OutputError
-from cgmgm_seis.folders import write_file
-from cgmgm_seis.regions import middle_longitude
-from cgmgm_seis.seeding import generator
-from cgmgm_seis.spatial import local_km
+from cgmgm_seis.scenario.geography import local_km, middle_longitude
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.storage.folders import write_file
 
 # Sides of the square cells of a split by region, km.
 CELL_KM = 20.0

@@ -19,9 +19,9 @@ from cgmgm_seis.datasets.windows import (
     usable_rows,
 )
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.intensity import smoothed_fas
-from cgmgm_seis.regions import middle_longitude, unwrapped_longitude
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.seeding import generator
 
 # Records that are read for the spectra.
 SAMPLED_RECORDS = 200

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cgmgm_seis.datasets.summary import Summary
 from cgmgm_seis.datasets.windows import SPLITS
-from cgmgm_seis.regions import longitude_label, middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.geography import longitude_label, middle_longitude, unwrapped_longitude
 
 SPLIT_COLOURS = {"train": "#2274a5", "dev": "#b8860b", "test": "#c1440e"}
 PAGE_INCHES = (8.27, 11.69)

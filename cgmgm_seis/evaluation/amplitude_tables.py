@@ -14,8 +14,8 @@ from scipy.special import ndtri
 
 from cgmgm_seis.evaluation.residuals import BAND, TIE, in_band, mixed_effects
 from cgmgm_seis.evaluation.tables import CODES
-from cgmgm_seis.gmm import NEAREST_KM, Prediction
-from cgmgm_seis.mixed_model import MixedModel
+from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
+from cgmgm_seis.gmm.mixed_model import MixedModel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

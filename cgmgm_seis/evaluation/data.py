@@ -19,7 +19,7 @@ from cgmgm_seis.datasets.windows import (
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.draws import Window
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.seeding import generator
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.storage.chunks import Chunks
 
 EPOCHS, STEPS = 20, 300  # at least
 BATCH_SIZE = 64

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft, rfftfreq
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.seeding import generator
 
 Floats = NDArray[np.float64]
 

@@ -11,19 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cgmgm_seis.chunks import Chunks
-from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.processes import process_pool
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.models.conditions import ExtrapolationWarning
+from cgmgm_seis.scenario.seeding import generator
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
     SAMPLING_RATE,
     START_OFFSET,
     simulate_records,
 )
+from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.storage.processes import process_pool
 
 Floats = NDArray[np.float64]
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cgmgm_seis.evaluation.measures import main_spectrum
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
-from cgmgm_seis.plots import RECORDED as RECORDED_COLOUR
+from cgmgm_seis.output.plots import RECORDED as RECORDED_COLOUR
 
 MODEL_COLOURS = ("#c1440e", "#2274a5", "#3a8f5c", "#b8860b", "#5f6b7a", "#a0522d")
 SIMULATOR_COLOUR = "#8e5ba6"

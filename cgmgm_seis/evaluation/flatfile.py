@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.measures import rotd50_series
-from cgmgm_seis.intensity import GRAVITY
-from cgmgm_seis.scenario import (
+from cgmgm_seis.measures.intensity import GRAVITY
+from cgmgm_seis.scenario.table import (
     COLUMNS,
     DEFAULT_ORIGIN_TIME,
     PATH_COLUMNS,

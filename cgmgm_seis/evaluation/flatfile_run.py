@@ -11,8 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis import __version__
-from cgmgm_seis.chunks import Chunks
-from cgmgm_seis.conditions import inside_range
 from cgmgm_seis.errors import CgmgmError, DatasetError
 from cgmgm_seis.evaluation.amplitude_tables import (
     Predicted,
@@ -35,8 +33,10 @@ from cgmgm_seis.evaluation.measures import (
 from cgmgm_seis.evaluation.metrics import evaluation_of
 from cgmgm_seis.evaluation.run import common_window, say_extrapolation
 from cgmgm_seis.evaluation.tables import Evaluation, nested, places_table, plain
+from cgmgm_seis.gmm.pygmm_models import DEFAULT_VS30, NGA_WEST2, NGAWest2
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.pygmm_models import DEFAULT_VS30, NGA_WEST2, NGAWest2
+from cgmgm_seis.models.conditions import inside_range
+from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from cgmgm_seis.datasets.windows import open_dataset, read_records
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import calibrated
 from cgmgm_seis.evaluation.draws import Window
-from cgmgm_seis.gmm import ErgodicGMM, FASModel
-from cgmgm_seis.intensity import smoothed_fas
-from cgmgm_seis.nonergodic import NonErgodicFAS
-from cgmgm_seis.pygmm_models import BA19
+from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
+from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
+from cgmgm_seis.gmm.pygmm_models import BA19
+from cgmgm_seis.measures.intensity import smoothed_fas
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def fitted_models(
     Returns
     -------
     dict
-        Name to a fitted `cgmgm_seis.gmm.FASModel`.
+        Name to a fitted `cgmgm_seis.gmm.base.FASModel`.
 
     Raises
     ------

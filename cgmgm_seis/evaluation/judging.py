@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
@@ -56,8 +55,9 @@ from cgmgm_seis.evaluation.tables import (
     records_table,
     stacked,
 )
-from cgmgm_seis.gmm import FASModel
-from cgmgm_seis.picks import load_picker, pick
+from cgmgm_seis.gmm.base import FASModel
+from cgmgm_seis.measures.picks import load_picker, pick
+from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)
 

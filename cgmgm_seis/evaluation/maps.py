@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.evaluation.figures import (
     MAP_FREQUENCY,
     generators_of,
@@ -16,7 +15,8 @@ from cgmgm_seis.evaluation.figures import (
     short,
     title,
 )
-from cgmgm_seis.regions import longitude_label, middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.coastlines import plot_coastlines
+from cgmgm_seis.scenario.geography import longitude_label, middle_longitude, unwrapped_longitude
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.intensity import (
+from cgmgm_seis.measures.intensity import (
     acceleration,
     arias_intensity,
     cav,
@@ -20,7 +20,7 @@ from cgmgm_seis.intensity import (
     significant_duration,
     smoothed_fas,
 )
-from cgmgm_seis.response import rotd50, rotd50_psa
+from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from cgmgm_seis.evaluation.judging import Judged
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.provenance import trained_on
+from cgmgm_seis.output.provenance import trained_on
 
 
 def evaluation_of(

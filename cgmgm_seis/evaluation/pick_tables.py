@@ -36,7 +36,7 @@ def pick_records(
     Parameters
     ----------
     picks : mapping
-        Generator, `RECORDED` among them, to the result of `cgmgm_seis.picks.pick`.
+        Generator, `RECORDED` among them, to the result of `cgmgm_seis.measures.picks.pick`.
     scenario : pandas.DataFrame
         Metadata of the records, with onsets in ``trace_p_arrival_sample`` and
         ``trace_s_arrival_sample`` where they are known.

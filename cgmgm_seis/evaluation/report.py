@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.contents import sections
 from cgmgm_seis.evaluation.tables import Evaluation, said_of_records
-from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
-from cgmgm_seis.provenance import versions
+from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
+from cgmgm_seis.output.provenance import versions
 
 METRICS_FILE, REPORT_FILE, FIGURES_FOLDER = "metrics.json", "report.html", "figures"
 

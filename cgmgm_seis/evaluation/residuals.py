@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from cgmgm_seis.evaluation.distributions import crps
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.seeding import generator
 
 Floats = NDArray[np.float64]
 

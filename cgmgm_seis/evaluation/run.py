@@ -16,8 +16,6 @@ import pandas as pd
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis import __version__
-from cgmgm_seis.chunks import Chunks
-from cgmgm_seis.conditions import ExtrapolationWarning
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import (
     known_components,
@@ -43,9 +41,11 @@ from cgmgm_seis.evaluation.tables import (
     SIMULATOR,
     Evaluation,
 )
+from cgmgm_seis.gmm.pygmm_models import NGA_WEST2
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.pretrained import load_model
-from cgmgm_seis.pygmm_models import NGA_WEST2
+from cgmgm_seis.models.conditions import ExtrapolationWarning
+from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def evaluate(
     seed : int
         Of the realizations, the discriminator and the choice of events.
     picker : str or pathlib.Path
-        See `cgmgm_seis.picks.load_picker`; where it is missing the picks are left out.
+        See `cgmgm_seis.measures.picks.load_picker`; where it is missing the picks are left out.
     n_classifiers : int
         Networks of the discriminative score; 0 leaves it out.
     max_records : int, optional
@@ -194,7 +194,7 @@ def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, Gro
     Parameters
     ----------
     names : sequence of str
-        As for `cgmgm_seis.pretrained.load_model`.
+        As for `cgmgm_seis.models.weights.load_model`.
     device : str
         As there.
 

@@ -20,7 +20,7 @@ from cgmgm_seis.evaluation.highlights import (
     distance_thirds,
 )
 from cgmgm_seis.evaluation.pick_tables import RECORDED
-from cgmgm_seis.plots import COMPONENT_NAMES
+from cgmgm_seis.output.plots import COMPONENT_NAMES
 
 # Seconds shown before the origin time, and after the S wave of the 1-D Earth (distance / speed).
 BEFORE_S = 2.0

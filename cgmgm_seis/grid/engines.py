@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from cgmgm_seis.errors import CgmgmError, OutputError
 from cgmgm_seis.grid.job import GridJob
-from cgmgm_seis.processes import process_pool
+from cgmgm_seis.storage.processes import process_pool
 
 Task = tuple[int, int]
 Seconds = Mapping[str, float]

@@ -11,9 +11,9 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from cgmgm_seis.coastlines import coastlines
 from cgmgm_seis.grid.statistics import STATISTICS
-from cgmgm_seis.regions import unwrapped_longitude
+from cgmgm_seis.scenario.coastlines import coastlines
+from cgmgm_seis.scenario.geography import unwrapped_longitude
 
 # More nodes than these are thinned: a page should open at once.
 MOST_NODES = 40_000
@@ -66,7 +66,7 @@ def write_html(path: Path, maps: Path, title: str) -> str:
             .astype(int)
             .tolist(),
         }
-    page = (files("cgmgm_seis") / "data" / "map.html").read_text()
+    page = (files("cgmgm_seis.grid") / "map.html").read_text()
     # A closing tag within the data would end the script.
     data = json.dumps(content).replace("</", "<\\/")
     path.write_text(page.replace("/*DATA*/null", data))

@@ -15,14 +15,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cgmgm_seis.chunks import Chunks
 from cgmgm_seis.errors import OutputError, ScenarioError
-from cgmgm_seis.folders import write_file
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.pretrained import load_model
+from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.storage.folders import write_file
 
 # Records drawn before they are measured: 18 MB of three-component waveforms.
 DRAWN_RECORDS = 250

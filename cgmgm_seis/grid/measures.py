@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.intensity import acceleration, eas, pga, pgv, smoothed_fas
-from cgmgm_seis.response import psa, rotd50, rotd50_psa
+from cgmgm_seis.measures.intensity import acceleration, eas, pga, pgv, smoothed_fas
+from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 
 Floats = NDArray[np.float64]
 

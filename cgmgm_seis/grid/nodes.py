@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.datasets.records import read_inventory
 from cgmgm_seis.errors import ScenarioError
-from cgmgm_seis.regions import Region, middle_longitude, unwrapped_longitude
-from cgmgm_seis.scenario import PATH_COLUMNS, check_scenario, inventory_stations
+from cgmgm_seis.scenario.geography import Region, middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.table import PATH_COLUMNS, check_scenario, inventory_stations
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
-from cgmgm_seis.intensity import GRAVITY
+from cgmgm_seis.measures.intensity import GRAVITY
 
 GMF_FILE, SITES_FILE = "gmf_data.csv", "sitemesh.csv"
 # The engine cuts longer names of sites.

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from cgmgm_seis.coastlines import plot_coastlines
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
-from cgmgm_seis.regions import longitude_label, unwrapped_longitude
-from cgmgm_seis.stations import bay_area_stations
+from cgmgm_seis.scenario.coastlines import plot_coastlines
+from cgmgm_seis.scenario.geography import longitude_label, unwrapped_longitude
+from cgmgm_seis.scenario.stations import bay_area_stations
 
 AMPLITUDES, SCATTER = "magma_r", "viridis"
 N_CONTOURS = 8

@@ -9,8 +9,8 @@ from obspy import Inventory, UTCDateTime
 from obspy.core.inventory import Network
 
 from cgmgm_seis.grid.job import GridJob
-from cgmgm_seis.provenance import channel_comment
-from cgmgm_seis.streams import to_inventory, to_stream
+from cgmgm_seis.output.provenance import channel_comment
+from cgmgm_seis.scenario.streams import to_inventory, to_stream
 
 
 def write_stationxml(path: Path, job: GridJob, provenance: Mapping[str, Any]) -> int:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cgmgm_seis.regions import middle_longitude
-from cgmgm_seis.spatial import local_km
+from cgmgm_seis.scenario.geography import local_km, middle_longitude
 
 Floats = NDArray[np.float64]
 

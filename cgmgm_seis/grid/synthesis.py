@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.writing import CHUNKS_FILE
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
 from cgmgm_seis.grid.html import write_html
@@ -22,9 +21,10 @@ from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
-from cgmgm_seis.outputs import PROVENANCE_FILE, complete_folder
-from cgmgm_seis.provenance import provenance
-from cgmgm_seis.streams import to_catalog
+from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
+from cgmgm_seis.output.provenance import provenance
+from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE
+from cgmgm_seis.scenario.streams import to_catalog
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def write_grid(
     movie : str, optional
         "gif" or "png"; the job must have envelopes.
     settings, warnings, command
-        For the provenance, see `cgmgm_seis.provenance.provenance`.
+        For the provenance, see `cgmgm_seis.output.provenance.provenance`.
     overwrite : bool
         Replace an existing folder of generated records.
     progress : bool

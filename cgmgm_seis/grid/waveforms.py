@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from obspy import Stream
 
-from cgmgm_seis.datasets.writing import DatasetWriter, chunk_files, write_labelled
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.streams import location_code, to_stream
+from cgmgm_seis.output.seisbench_writer import DatasetWriter, chunk_files, write_labelled
+from cgmgm_seis.scenario.streams import location_code, to_stream
 
 FORMATS = ("mseed", "seisbench")
 ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}

@@ -22,12 +22,12 @@ from seisbench.models.base import SeisBenchModel
 from torch import Tensor
 from tqdm import tqdm
 
-from cgmgm_seis.arrivals import TravelTimeTable, bay_area_travel_times
-from cgmgm_seis.conditions import RANGE_COLUMNS, check_ranges, training_ranges
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
-from cgmgm_seis.parallel import Share
-from cgmgm_seis.scenario import check_scenario
-from cgmgm_seis.streams import to_stream
+from cgmgm_seis.models.collectives import Share
+from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_ranges
+from cgmgm_seis.scenario.streams import to_stream
+from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 Batch = Mapping[str, Tensor]
 
@@ -56,7 +56,8 @@ class GroundMotionModel(SeisBenchModel):
         What to cite.
     """
 
-    # Settings of `cgmgm_seis.training.TrainingConfig` that suit the model better than the general.
+    # Settings of `cgmgm_seis.training.config.TrainingConfig` that suit the model better than its
+    # defaults.
     training_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
@@ -109,7 +110,7 @@ class GroundMotionModel(SeisBenchModel):
         Parameters
         ----------
         scenario : pandas.DataFrame
-            Scenario table, see `cgmgm_seis.scenario`.
+            Scenario table, see `cgmgm_seis.scenario.table`.
         n_realizations : int
             Records drawn per row.
         seed : int
@@ -295,7 +296,7 @@ class GroundMotionModel(SeisBenchModel):
         return [self.component_order.index(component) for component in wanted], slice(first, last)
 
     def check_ranges(self, scenario: pd.DataFrame, extrapolate: bool = False) -> list[str]:
-        """Compare a scenario with the trained ranges; see `cgmgm_seis.conditions`."""
+        """Compare a scenario with the trained ranges; see `cgmgm_seis.models.conditions`."""
         if not self.ranges:
             raise WeightsError(
                 f"This {self.name} has 0 trained ranges; train it or load weights before sampling."
@@ -458,7 +459,7 @@ class GroundMotionModel(SeisBenchModel):
     @classmethod
     def bundled_path(cls) -> Path:
         """Return the folder of the weights that come with the package."""
-        return Path(str(files("cgmgm_seis") / "weights" / cls._name_internal().lower()))
+        return Path(str(files("cgmgm_seis.models") / "bundled" / cls._name_internal().lower()))
 
     @classmethod
     def from_pretrained(

@@ -22,10 +22,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky, solve_triangular
 
-from cgmgm_seis.arrivals import bay_area_travel_times
-from cgmgm_seis.intensity import acceleration, smoothed_fas
-from cgmgm_seis.processes import process_pool
-from cgmgm_seis.response import rotd50, rotd50_psa
+from cgmgm_seis.measures.intensity import acceleration, smoothed_fas
+from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
+from cgmgm_seis.scenario.travel_times import bay_area_travel_times
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.seismograms import (
     COARSE,
@@ -35,6 +34,7 @@ from cgmgm_seis.simulator.seismograms import (
     draw_waveforms,
 )
 from cgmgm_seis.simulator.spectra import Coefficients
+from cgmgm_seis.storage.processes import process_pool
 
 Floats = NDArray[np.float64]
 Measure = Callable[[NDArray[Any]], Floats]

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from obspy import UTCDateTime
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.writing import new_dataset
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.processes import process_pool
+from cgmgm_seis.output.seisbench_writer import new_dataset
 from cgmgm_seis.simulator.earthquakes import STATIONS_PER_EVENT, draw_catalogue
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
@@ -26,6 +25,7 @@ from cgmgm_seis.simulator.seismograms import (
     START_OFFSET,
     simulate_records,
 )
+from cgmgm_seis.storage.processes import process_pool
 
 MIN_SNR_DB = 3.0
 _BLOCK = 4  # events a task

@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from cgmgm_seis.scenario import add_paths
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.geography import KM_PER_DEGREE
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator.sites import site_table
-from cgmgm_seis.spatial import KM_PER_DEGREE
 
 # Sketches of the surface traces, right to several km: share of the earthquakes, then longitude
 # and latitude of points from north to south.  Not a fault model.

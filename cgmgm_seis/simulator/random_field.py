@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.seeding import generator
 
 REGION_SEED = 1984
 

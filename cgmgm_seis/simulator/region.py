@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms, bay_area_sites
 from cgmgm_seis.simulator.sources import SourceTerms, bay_area_sources
-from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.models.evolutionary.correlation import gaussian_fields
+from cgmgm_seis.scenario.seeding import generator
 from cgmgm_seis.simulator.spectra import calibration
-from cgmgm_seis.spatial_fields import gaussian_fields
 
 Floats = NDArray[np.float64]
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
 from scipy.signal import butter, lfilter, sosfilt
 
-from cgmgm_seis.arrivals import bay_area_travel_times
-from cgmgm_seis.scenario import check_scenario
-from cgmgm_seis.seeding import generator
+from cgmgm_seis.scenario.geography import local_km
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.scenario.travel_times import bay_area_travel_times
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.random_field import REGION_SEED, RandomField
 from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.scatter import bay_area_scatter
 from cgmgm_seis.simulator.sites import CENTRE
-from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 

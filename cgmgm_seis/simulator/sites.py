@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from cgmgm_seis.spatial import local_km
+from cgmgm_seis.scenario.geography import local_km
 
 CENTRE = (37.8, -122.2)
 # Covariance of site terms over distance: what a station has for itself, to a few hundred metres,
@@ -106,7 +106,7 @@ def site_table() -> pd.DataFrame:
         ``station_longitude_deg``, ``station_elevation_m``, ``station_vs30_mps`` and site terms in
         ln units, ``ln_0.2hz`` and so on.
     """
-    with (files("cgmgm_seis") / "data" / "bay_area_sites.csv").open() as file:
+    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sites.csv").open() as file:
         return pd.read_csv(
             file,
             dtype={"station_network_code": str, "station_code": str},

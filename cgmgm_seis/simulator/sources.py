@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE
-from cgmgm_seis.spatial import local_km
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +92,7 @@ def source_table() -> pd.DataFrame:
         One row per earthquake: ``source_latitude_deg``, ``source_longitude_deg`` and its terms in
         ln units, ``ln_0.2hz`` and so on.
     """
-    with (files("cgmgm_seis") / "data" / "bay_area_sources.csv").open() as file:
+    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sources.csv").open() as file:
         return pd.read_csv(file)
 
 

@@ -126,7 +126,7 @@ class Coefficients:
 @cache
 def calibration() -> dict[str, Any]:
     """Return what `docs/calibrate_simulator.py` found, with lists as tuples."""
-    text = (files("cgmgm_seis") / "data" / "bay_area_calibration.json").read_text()
+    text = (files("cgmgm_seis.simulator") / "data" / "bay_area_calibration.json").read_text()
     return dict(json.loads(text, object_hook=_with_tuples))
 
 

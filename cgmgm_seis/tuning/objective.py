@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from cgmgm_seis.datasets.training_data import TrainingData
 from cgmgm_seis.errors import TrainingError
-from cgmgm_seis.recipe import Recipe
-from cgmgm_seis.trainer import Trainer
+from cgmgm_seis.training.data import TrainingData
+from cgmgm_seis.training.recipe import Recipe
+from cgmgm_seis.training.trainer import Trainer
 
 DEV, DISCRIMINATIVE = "dev", "discriminative"
 OBJECTIVES = (DEV, DISCRIMINATIVE)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from cgmgm_seis.datasets.training_data import TrainingData
 from cgmgm_seis.errors import CgmgmError, TrainingError
+from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.tuning.objective import Attempt
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
 

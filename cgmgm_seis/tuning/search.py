@@ -15,13 +15,14 @@ import hyperopt
 from hyperopt import Domain
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.training_data import TrainingData
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
-from cgmgm_seis.folders import write_file
-from cgmgm_seis.recipe import Recipe
-from cgmgm_seis.runs import check_place
-from cgmgm_seis.seeding import generator
-from cgmgm_seis.training import TrainingConfig, train
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.training.config import TrainingConfig
+from cgmgm_seis.training.data import TrainingData
+from cgmgm_seis.training.recipe import Recipe
+from cgmgm_seis.training.run import train
+from cgmgm_seis.training.run_folder import check_place
 from cgmgm_seis.tuning.objective import DEV, Attempt, Study
 from cgmgm_seis.tuning.plots import plot_trials
 from cgmgm_seis.tuning.space import SearchSpace

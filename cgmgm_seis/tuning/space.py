@@ -11,7 +11,7 @@ import hyperopt
 from hyperopt import hp
 
 from cgmgm_seis.errors import TrainingError
-from cgmgm_seis.recipe import Recipe, arguments_of, settings_of
+from cgmgm_seis.training.recipe import Recipe, arguments_of, settings_of
 
 # Settings that would change what is compared, or for how long it is trained.
 FIXED = (
@@ -51,7 +51,7 @@ class SearchSpace:
     Parameters
     ----------
     model : str
-        Name of a generator, see `cgmgm_seis.pretrained.MODELS`.
+        Name of a generator, see `cgmgm_seis.models.weights.MODELS`.
     ranges : mapping
         Name of an argument of the generator or of a setting of the training to a list of values,
         or to ``{"from": low, "to": high}``, searched uniformly in the logarithm.

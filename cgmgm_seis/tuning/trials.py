@@ -11,7 +11,7 @@ import pandas as pd
 from hyperopt import JOB_STATE_DONE, STATUS_FAIL, STATUS_OK, Trials
 
 from cgmgm_seis.errors import TrainingError
-from cgmgm_seis.folders import write_file
+from cgmgm_seis.storage.folders import write_file
 from cgmgm_seis.tuning.space import SearchSpace
 
 TRIALS_FILE = "trials.json"

@@ -19,7 +19,7 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis import EvolutionaryCGM
 from cgmgm_seis.datasets.windows import read_records
-from cgmgm_seis.picks import load_picker, pick
+from cgmgm_seis.measures.picks import load_picker, pick
 from cgmgm_seis.simulator.earthquakes import draw_catalogue
 
 NAME = "bay_area_evolutionary"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from cgmgm_seis.coastlines import plot_coastlines
+from cgmgm_seis.scenario.coastlines import plot_coastlines
 from cgmgm_seis.simulator.sites import bay_area_sites, site_table
 
 FREQUENCIES = (1.0, 4.0)

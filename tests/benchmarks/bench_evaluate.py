@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cgmgm_seis.evaluation import draws, evaluate, judging, run, write_evaluation
-from cgmgm_seis.pretrained import load_model
+from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.simulator.catalogue import simulate
 
 # Records of a simulated event, about, and the share of the events in the test split.

@@ -26,9 +26,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from cgmgm_seis import from_points
-from cgmgm_seis.conditions import training_ranges
-from cgmgm_seis.models import evolutionary
-from cgmgm_seis.seeding import complex_normal, generator
+from cgmgm_seis.models.conditions import training_ranges
+from cgmgm_seis.models.evolutionary import model as evolutionary
+from cgmgm_seis.scenario.seeding import complex_normal, generator
 
 BAR, PUBLISHED_BATCH = 100.0, 50
 NUMBERS, NETWORKS = "seeding, normal numbers", "networks and spectra"

@@ -16,9 +16,9 @@ from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.measures import KINDS, Measures
 from cgmgm_seis.grid.nodes import grid_nodes
 from cgmgm_seis.grid.synthesis import PARTS, draw_tasks, local_engine, write_grid
-from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.pretrained import load_model
-from cgmgm_seis.scenario import SOURCE_COLUMNS, from_points
+from cgmgm_seis.models.cgmgm.model import CGMGM
+from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
 
 REGION = (-122.5, -121.8, 37.27, 38.07)
 WEIGHTS = "bay_area_evolutionary"

@@ -16,7 +16,7 @@ from bench_training import CONDITIONS, HOP, N_FFT, N_SAMPLES, PlainCGMGM
 from torch import Tensor
 
 from cgmgm_seis import CGMGM, from_points
-from cgmgm_seis.conditions import training_ranges
+from cgmgm_seis.models.conditions import training_ranges
 
 ITERATIONS, MOMENTUM = 500, 0.99
 

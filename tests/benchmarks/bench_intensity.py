@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from cgmgm_seis.intensity import smoothed_fas
-from cgmgm_seis.response import psa, rotd50_psa
+from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.measures.response_spectra import psa, rotd50_psa
 
 PERIODS = np.geomspace(0.05, 2.0, 100)
 CENTRES = np.geomspace(0.5, 30.0, 100)

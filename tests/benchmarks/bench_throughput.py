@@ -25,8 +25,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from cgmgm_seis import from_points
-from cgmgm_seis.recipe import Recipe
-from cgmgm_seis.trainer import Trainer
+from cgmgm_seis.training.recipe import Recipe
+from cgmgm_seis.training.trainer import Trainer
 
 N_SAMPLES, RECORDS = 6000, 128
 

@@ -13,7 +13,7 @@ from cgmgm_seis.evaluation import evaluate, judging
 from cgmgm_seis.evaluation.data import read_split
 from cgmgm_seis.evaluation.draws import Window, simulator_draw
 from cgmgm_seis.evaluation.report import render
-from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.models.cgmgm.model import CGMGM
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from cgmgm_seis.evaluation.draws import Window
-from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.models.cgmgm.model import CGMGM
 
 WINDOW = Window("ZNE", 100.0, -5.0, 6000)
 RESIDUALS = ["sigma", "tau_recorded", "phi_recorded", "tau_generated", "phi_generated"]

@@ -22,11 +22,11 @@ from cgmgm_seis.evaluation.amplitude_tables import (
 )
 from cgmgm_seis.evaluation.flatfile import LAYOUTS, read_flatfile
 from cgmgm_seis.evaluation.measures import ln_rotd50, rotd50_series
-from cgmgm_seis.gmm import Prediction
-from cgmgm_seis.intensity import GRAVITY
-from cgmgm_seis.models.cgmgm import CGMGM
-from cgmgm_seis.scenario import check_scenario
-from cgmgm_seis.seeding import event_numbers, generator, record_keys
+from cgmgm_seis.gmm.base import Prediction
+from cgmgm_seis.measures.intensity import GRAVITY
+from cgmgm_seis.models.cgmgm.model import CGMGM
+from cgmgm_seis.scenario.seeding import event_numbers, generator, record_keys
+from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis_cli.main import main
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unarranged")
@@ -518,7 +518,7 @@ def test_a_killed_command_goes_on_where_it_was(written, run, tiny_weights, tmp_p
         patch.setattr("cgmgm_seis.evaluation.report.render", full)
         assert run(*arguments).exit_code != 0
     assert list((tmp_path / ".report.chunks").glob("*.chunk"))
-    monkeypatch.setattr("cgmgm_seis.models.cgmgm.CGMGM.sample", full)
+    monkeypatch.setattr("cgmgm_seis.models.cgmgm.model.CGMGM.sample", full)
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert not (tmp_path / ".report.chunks").exists()

@@ -20,8 +20,8 @@ from cgmgm_seis.evaluation.gmm_table import (
     ground_motion_models_table,
     published_models,
 )
-from cgmgm_seis.gmm import ErgodicFAS, ErgodicGMM
-from cgmgm_seis.intensity import smoothed_fas
+from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM
+from cgmgm_seis.measures.intensity import smoothed_fas
 
 WINDOW = Window("ZNE", 100.0, -5.0, 6000)
 FREQUENCIES = (2.0, 10.0)

@@ -11,7 +11,7 @@ from cgmgm_seis.evaluation import evaluate, write_evaluation
 from cgmgm_seis.evaluation.gmm_table import CALIFORNIA, PUBLISHED
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
-from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.models.cgmgm.model import CGMGM
 
 PAIR = ["source_id", "station_code"]
 

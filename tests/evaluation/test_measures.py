@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cgmgm_seis import intensity, response
 from cgmgm_seis.evaluation.measures import (
     FREQUENCIES,
     PERIODS,
@@ -14,6 +13,8 @@ from cgmgm_seis.evaluation.measures import (
     series,
     spectral_columns,
 )
+from cgmgm_seis.measures import intensity
+from cgmgm_seis.measures import response_spectra as response
 
 RATE = 100.0
 

@@ -9,8 +9,8 @@ import torch
 from parrot import QUICK, Parrot
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis import picks
 from cgmgm_seis.evaluation import discriminator, draws, evaluate
+from cgmgm_seis.measures import picks
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 

@@ -14,7 +14,7 @@ from cgmgm_seis.evaluation import draws, evaluate, load_generators, write_evalua
 from cgmgm_seis.evaluation.draws import Window, model_draw, reduce_draws
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
-from cgmgm_seis.models.cgmgm import CGMGM
+from cgmgm_seis.models.cgmgm.model import CGMGM
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 

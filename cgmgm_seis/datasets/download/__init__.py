@@ -1,0 +1,1 @@
+"""Downloads of waveforms and station metadata."""

@@ -1,0 +1,363 @@
+"""Download an archive from an FDSN server, gently, and go on where it stopped."""
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import obspy
+from obspy import Catalog, Inventory, Stream, UTCDateTime
+from obspy.clients.fdsn import Client
+from obspy.clients.fdsn.header import (
+    FDSNBadGatewayException,
+    FDSNBadRequestException,
+    FDSNException,
+    FDSNForbiddenException,
+    FDSNInternalServerException,
+    FDSNNoDataException,
+    FDSNRequestTooLargeException,
+    FDSNServiceUnavailableException,
+    FDSNTimeoutException,
+    FDSNTooManyRequestsException,
+    FDSNUnauthorizedException,
+)
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
+from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
+from cgmgm_seis.datasets.records import reason_of
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.geography import Region
+from cgmgm_seis.scenario.table import wrapped_longitude
+
+logger = logging.getLogger(__name__)
+
+# What may pass when asked again; the rest is the fault of the request.
+PASSING = (
+    FDSNInternalServerException,
+    FDSNServiceUnavailableException,
+    FDSNTimeoutException,
+    FDSNTooManyRequestsException,
+    FDSNBadGatewayException,
+    ConnectionError,
+    TimeoutError,
+)
+FINAL = (FDSNBadRequestException, FDSNForbiddenException, FDSNUnauthorizedException)
+
+
+class PoliteClient:
+    """An FDSN client that waits between requests, and asks again when the server is busy.
+
+    Parameters
+    ----------
+    name : str
+        One of ObsPy's names of data centres, such as "NCEDC", or the server's address.
+    pause_s : float
+        Least time between two requests, seconds.
+    tries : int
+        How often a request is tried; the waiting time doubles from `backoff_s`.
+    backoff_s : float
+        First waiting time, seconds.
+    timeout_s : float
+        How long the server may be silent, seconds.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such data centre.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pause_s: float = 0.5,
+        tries: int = 5,
+        backoff_s: float = 2.0,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.name = name
+        self.pause_s, self.tries, self.backoff_s = pause_s, tries, backoff_s
+        self._last = -math.inf
+        try:
+            self.client = Client(name, timeout=timeout_s, _discover_services=False)
+        except (ValueError, FDSNException) as error:
+            raise DatasetError(
+                f"There is no FDSN server {name}: {reason_of(error)}; a name of ObsPy's such as "
+                "NCEDC, or an address such as https://service.ncedc.org, is."
+            ) from error
+
+    def ask(self, request: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Return what a request brings, or None where there are no data.
+
+        Raises
+        ------
+        DatasetError
+            If the server refuses it, or fails every time.
+        FDSNRequestTooLargeException
+            If it is too large; ask for less.
+        """
+        for attempt in range(1, self.tries + 1):
+            time.sleep(max(self._last + self.pause_s - time.monotonic(), 0.0))
+            try:
+                return request(*arguments, **options)
+            except FDSNNoDataException:
+                return None
+            except FDSNRequestTooLargeException:
+                raise
+            except Exception as error:  # parsers raise whatever they raise for half an answer
+                reason = f"{type(error).__name__}: {reason_of(error)}"
+                if isinstance(error, FINAL) or attempt == self.tries:
+                    raise DatasetError(f"{self.name} refuses or fails: {reason}.") from error
+                if not isinstance(error, PASSING):
+                    logger.debug("A damaged answer of %s: %s.", self.name, reason)
+                wait_s = self.backoff_s * 2.0 ** (attempt - 1)
+                logger.info("%s; asking %s again in %g s.", reason, self.name, wait_s)
+                time.sleep(wait_s)
+            finally:
+                self._last = time.monotonic()
+        raise AssertionError("unreachable")
+
+    def events(self, request: Request) -> Catalog:
+        """Return the catalogue; a time span that is too large is asked for in halves."""
+        found = Catalog()
+        spans = [(UTCDateTime(request.start), UTCDateTime(request.end))]
+        while spans:
+            start, end = spans.pop()
+            try:
+                for box in Region.parse(request.region).boxes():
+                    part = self.ask(
+                        self.client.get_events,
+                        starttime=start,
+                        endtime=end,
+                        minmagnitude=request.min_magnitude,
+                        **_box(box),
+                    )
+                    found += part or Catalog()
+            except FDSNRequestTooLargeException as error:
+                if end - start < 60.0:
+                    raise DatasetError(f"{self.name} refuses a minute of events.") from error
+                middle = start + (end - start) / 2.0
+                spans += [(start, middle), (middle, end)]
+        unique = {str(event.resource_id): event for event in found}
+        return Catalog(sorted(unique.values(), key=_origin_time))
+
+    def stations(self, request: Request) -> Inventory:
+        """Return the stations around the region with responses, asked for by network."""
+        found = Inventory()
+        for common in _station_queries(request):
+            try:
+                names = self.ask(self.client.get_stations, level="station", **common)
+            except FDSNRequestTooLargeException as error:
+                raise DatasetError(
+                    f"{self.name} refuses the list of stations around {request.region}, which is "
+                    "too long; a smaller region is needed."
+                ) from error
+            for network in names or Inventory():
+                codes = sorted({station.code for station in network})
+                found += self._responses(network.code, codes, common)
+        return found
+
+    def has_stations(self, request: Request) -> bool:
+        """Return whether there are stations around the region."""
+        try:
+            return any(
+                self.ask(self.client.get_stations, level="station", **common)
+                for common in _station_queries(request)
+            )
+        except FDSNRequestTooLargeException:
+            return True
+
+    def _responses(self, network: str, codes: list[str], common: dict[str, Any]) -> Inventory:
+        """Return the responses of some stations; of half of them at a time where too many."""
+        try:
+            part = self.ask(
+                self.client.get_stations,
+                network=network,
+                station=",".join(codes),
+                level="response",
+                **common,
+            )
+            return part or Inventory()
+        except FDSNRequestTooLargeException as error:
+            if len(codes) == 1:
+                raise DatasetError(f"{self.name} refuses the one station {codes[0]}.") from error
+            half = len(codes) // 2
+            first = self._responses(network, codes[:half], common)
+            return first + self._responses(network, codes[half:], common)
+
+    def waveforms(self, bulk: list[tuple[Any, ...]]) -> bytes:
+        """Return MiniSEED of (network, station, location, channel, start, end), whole records.
+
+        An answer that is not readable to its end counts as a fault, and is asked for again.
+        """
+        if not bulk:
+            return b""
+        try:
+            return self.ask(self._whole, bulk) or b""
+        except FDSNRequestTooLargeException as error:
+            if len(bulk) == 1:
+                raise DatasetError(f"{self.name} refuses the one request {bulk[0]}.") from error
+            half = len(bulk) // 2
+            return self.waveforms(bulk[:half]) + self.waveforms(bulk[half:])
+
+    def _whole(self, bulk: list[tuple[Any, ...]]) -> bytes:
+        buffer = BytesIO()
+        self.client.get_waveforms_bulk(bulk, filename=buffer)
+        content = buffer.getvalue()
+        if content:
+            _check_miniseed(content)
+        return content
+
+
+def download(
+    client: PoliteClient,
+    request: Request,
+    folder: str | Path,
+    events: Catalog | None = None,
+    progress: bool = False,
+) -> list[str]:
+    """Download catalogue, responses and waveforms into a folder, an event a file.
+
+    What is there already is not asked for again: after an interruption the same call goes on.
+    Several servers are for `cgmgm_seis.datasets.download.mass_download.mass_download`.
+
+    Parameters
+    ----------
+    client : PoliteClient
+        The server.
+    request : Request
+        What to download.
+    folder : str or pathlib.Path
+        Where to; see `RawArchive`.
+    events : obspy.Catalog, optional
+        A catalogue of your own instead of the server's.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    list of str
+        Events whose waveforms failed, and why; the next call tries them again.
+
+    Raises
+    ------
+    DatasetError
+        If there are no events or stations, or the server fails for good.
+    OutputError
+        If the folder holds another download.
+
+    Examples
+    --------
+    >>> request = Request("2019-10-14", "2019-10-16", "-123,-121,37,38.5", min_magnitude=4.0)
+    >>> download(PoliteClient("NCEDC"), request, "archive")  # doctest: +SKIP
+    """
+    archive = RawArchive(folder, client.name, request)
+    fetch_events(archive, client, events)
+    if not archive.has_stations:
+        inventory = client.stations(request)
+        if not len(inventory.networks):
+            raise DatasetError(
+                f"{client.name} has 0 stations with channels {request.channels} within "
+                f"{request.max_distance_km:g} km of {request.region}; at least one is needed."
+            )
+        archive.write_stations(inventory)
+    inventory = archive.stations()
+    failed = []
+    bar = tqdm(
+        list(archive.sources()), unit="event", desc="Waveforms", disable=None if progress else True
+    )
+    for source, path in bar:
+        if archive.has_waveforms(path):
+            continue
+        try:
+            archive.write_waveforms(path, client.waveforms(_bulk(source, inventory, request)))
+        except DatasetError as error:
+            failed.append(f"{source['source_id']}: {error}")
+            logger.warning("Event %s", failed[-1])
+    return failed
+
+
+def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | None) -> None:
+    """Keep the server's catalogue, or one's own, where there is none yet.
+
+    Raises
+    ------
+    DatasetError
+        If there are no events, or the server fails for good.
+    OutputError
+        If the archive holds another catalogue than one's own.
+    """
+    if archive.has_events:
+        archive.check_events(events)
+        return
+    request = archive.request
+    catalog = client.events(request) if events is None else events
+    if not len(catalog):
+        raise DatasetError(
+            f"{client.name} has 0 events of M {request.min_magnitude:g} or more in "
+            f"{request.region} from {request.start} to {request.end}; at least one is needed."
+        )
+    archive.write_events(catalog)
+
+
+def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> list[tuple[Any, ...]]:
+    """Return the requests of one event: every channel that was open at a near station."""
+    origin = UTCDateTime(source["source_origin_time"])
+    wanted: dict[tuple[str, str, str, str], None] = {}
+    for station in near_stations(inventory, source, request.max_distance_km):
+        codes = station["station_network_code"], station["station_code"]
+        for network in inventory.select(*codes, time=origin):
+            for channel in (channel for found in network for channel in found):
+                wanted[*codes, channel.location_code or "--", channel.code] = None
+    return [(*codes, *request.window(source)) for codes in wanted]
+
+
+def _check_miniseed(content: bytes) -> None:
+    """Raise `DatasetError` where MiniSEED does not end with a whole record."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stream: Stream = obspy.read(BytesIO(content), format="MSEED")
+    sizes = {trace.stats.mseed.record_length for trace in stream}
+    if caught or not sizes or len(content) % min(sizes):
+        raise DatasetError("the MiniSEED is truncated or damaged")
+
+
+def _station_queries(request: Request) -> list[dict[str, Any]]:
+    """Return what asks for the stations around the region: two questions at the date line."""
+    common = {
+        "starttime": UTCDateTime(request.start),
+        "endtime": UTCDateTime(request.end),
+        "channel": request.channels,
+    }
+    around = _around(Region.parse(request.region), request.max_distance_km)
+    return [common | _box(box) for box in around.boxes()]
+
+
+def _box(box: tuple[float, float, float, float]) -> dict[str, float]:
+    names = ("minlongitude", "maxlongitude", "minlatitude", "maxlatitude")
+    return dict(zip(names, box, strict=True))
+
+
+def _around(region: Region, distance_km: float) -> Region:
+    """Return a region with a margin of so many kilometres."""
+    degrees = distance_km / KM_PER_DEGREE
+    south, north = max(region.south - degrees, -90.0), min(region.north + degrees, 90.0)
+    across = degrees / max(math.cos(math.radians(max(abs(south), abs(north)))), 1e-6)
+    width = (region.east - region.west) % 360.0
+    if width + 2.0 * across >= 360.0 or (region.west == -180.0 and region.east == 180.0):
+        return Region(-180.0, 180.0, south, north)
+    return Region(
+        wrapped_longitude(region.west - across),
+        wrapped_longitude(region.east + across),
+        south,
+        north,
+    )
+
+
+def _origin_time(event: Any) -> float:
+    origin = event.preferred_origin() or (event.origins[0] if event.origins else None)
+    return origin.time.timestamp if origin is not None and origin.time else 0.0

@@ -1,0 +1,260 @@
+"""Download an archive from several FDSN servers at once, with ObsPy's MassDownloader."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import obspy
+from obspy import Catalog, Inventory, UTCDateTime
+from obspy.clients.fdsn.mass_downloader import CircularDomain, MassDownloader, Restrictions
+from obspy.core.inventory import Channel
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.archive import KM_PER_DEGREE
+from cgmgm_seis.datasets.download.data_centres import DataCentre, near_data_centres
+from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
+from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
+from cgmgm_seis.datasets.records import epoch, reason_of
+from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.storage.folders import write_file
+
+logger = logging.getLogger(__name__)
+_talk = logging.getLogger("obspy.clients.fdsn.mass_downloader")
+
+# Ending of the file of an event that some servers failed: {name: reason} of those to ask again.
+FAILED = ".failed"
+
+
+def mass_download(
+    clients: Sequence[PoliteClient],
+    request: Request,
+    folder: str | Path,
+    events: Catalog | None = None,
+    progress: bool = False,
+) -> list[str]:
+    """Download from several servers into a folder, an event a file.
+
+    Events come from the first server.  Every server with stations around the region is asked
+    for the waveforms of every event and for the responses of the stations that have some; of a
+    station that several have, the first in line is taken.  What is there already is not asked
+    for again: after an interruption the same call goes on with the event it was at, and asks
+    servers that failed, and no other, for the events that they failed.
+
+    Parameters
+    ----------
+    clients : sequence of PoliteClient
+        The servers, in the order of preference.
+    request : Request
+        What to download.
+    folder : str or pathlib.Path
+        Where to; see `RawArchive`.
+    events : obspy.Catalog, optional
+        A catalogue of your own instead of the first server's.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+
+    Returns
+    -------
+    list of str
+        Events that servers failed, and why; the next call asks these servers again.
+
+    Raises
+    ------
+    DatasetError
+        If there are no events, or nobody has stations or waveforms.
+    OutputError
+        If the folder holds another download.
+
+    Notes
+    -----
+    MassDownloader itself neither pauses nor tries again, asks in three threads a server, and
+    takes a file that a kill cut short for a whole one.  Here its servers are polite clients
+    (`DataCentre`), asked in one thread each, and an event's files count when all are there.
+    """
+    archive = RawArchive(folder, ",".join(client.name for client in clients), request)
+    fetch_events(archive, clients[0], events)
+    open_events = [
+        (source, path, wanted)
+        for source, path in archive.sources()
+        if (wanted := _wanted(path, [client.name for client in clients]))
+    ]
+    names = {name for *_, wanted in open_events for name in wanted}
+    centres = near_data_centres([client for client in clients if client.name in names], request)
+    inventory = archive.stations() if archive.has_stations else Inventory()
+    failed = []
+    bar = tqdm(open_events, unit="event", desc="Waveforms", disable=None if progress else True)
+    for source, path, wanted in bar:
+        near = [centre for centre in centres if centre.name in wanted]
+        asked = [centre for centre in near if not centre.lost]
+        content = _fetch_event(archive, source, path, asked, inventory) if asked else b""
+        failures = {centre.name: centre.failure for centre in near if centre.failure}
+        _close_event(path, content, failures)
+        if failures:
+            failed.append(f"{source['source_id']}: {' '.join(failures.values())}")
+        for centre in asked:
+            centre.end_event(source["source_id"])
+    if not archive.has_stations:
+        nothing = (
+            f"{len(clients)} server(s) have no waveforms of {request.channels} within "
+            f"{request.max_distance_km:g} km of any event."
+        )
+        raise DatasetError(" ".join([nothing, *(c.failure for c in centres if c.failure)]))
+    return failed
+
+
+def _wanted(path: Path, names: list[str]) -> list[str]:
+    """Return who has not answered for an event yet."""
+    failed = path.with_suffix(FAILED)
+    if failed.is_file():
+        before = json.loads(failed.read_text())
+        return [name for name in names if name in before]
+    return [] if RawArchive.has_waveforms(path) else names
+
+
+def _fetch_event(
+    archive: RawArchive,
+    source: dict[str, Any],
+    path: Path,
+    centres: list[DataCentre],
+    inventory: Inventory,
+) -> bytes:
+    """Return MiniSEED of an event, with what is there; add new stations to the inventory."""
+    parts = path.with_name(f".{path.stem}.parts")
+    # Of a run that was killed: any file of it may be half of one.
+    shutil.rmtree(parts, ignore_errors=True)
+    there = path.read_bytes() if path.is_file() else b""
+    known = {trace.id for trace in obspy.read(BytesIO(there), headonly=True)} if there else set()
+    origin = UTCDateTime(source["source_origin_time"])
+
+    def waveform_file(*codes_and_times: Any) -> str | bool:
+        name = ".".join(codes_and_times[:4])
+        return True if name in known else str(parts / f"{name}.mseed")
+
+    def station_file(
+        network: str, station: str, channels: list[tuple[str, str]], *_: UTCDateTime
+    ) -> dict[str, Any]:
+        have = [
+            codes for codes in channels if inventory.select(network, station, *codes, time=origin)
+        ]
+        return {
+            "available_channels": have,
+            "missing_channels": [codes for codes in channels if codes not in have],
+            "filename": str(parts / f"{network}.{station}.xml"),
+        }
+
+    for centre in centres:
+        centre.begin_event()
+    try:
+        with _talk_in_our_log():
+            MassDownloader(centres, configure_logging=False).download(
+                _domain(source, archive.request),
+                _restrictions(source, archive.request),
+                waveform_file,
+                station_file,
+                threads_per_client=1,
+                print_report=False,
+            )
+    except OSError as error:
+        raise OutputError(f"{parts} cannot be written: {reason_of(error)}.") from error
+    except Exception as error:  # a server's nonsense that MassDownloader does not expect
+        shutil.rmtree(parts, ignore_errors=True)
+        for centre in centres:
+            centre.failure = f"MassDownloader stops: {type(error).__name__}: {reason_of(error)}."
+        return b""
+    new = [_add_channels(inventory, file) for file in sorted(parts.glob("*.xml"))]
+    if any(new):
+        archive.write_stations(inventory)
+    content = there + b"".join(file.read_bytes() for file in sorted(parts.glob("*.mseed")))
+    shutil.rmtree(parts, ignore_errors=True)
+    return content
+
+
+def _close_event(path: Path, content: bytes, failures: dict[str, str]) -> None:
+    """Keep the waveforms of an event, and who is to be asked again."""
+    failed = path.with_suffix(FAILED)
+    if failures:
+        write_file(failed, (json.dumps(failures, indent=1) + "\n").encode())
+    if content or not (failures or path.is_file()):
+        RawArchive.write_waveforms(path, content)
+    if not failures:
+        failed.unlink(missing_ok=True)
+
+
+def _domain(source: dict[str, Any], request: Request) -> CircularDomain:
+    # The sphere is within 1 % of the ellipsoid; the data set is made of what is near enough.
+    degrees = 1.01 * request.max_distance_km / KM_PER_DEGREE
+    return CircularDomain(
+        source["source_latitude_deg"], source["source_longitude_deg"], 0.0, degrees
+    )
+
+
+def _restrictions(source: dict[str, Any], request: Request) -> Restrictions:
+    """Return what leaves the choice of instruments, gaps and lengths to the data set's making."""
+    start, end = request.window(source)
+    return Restrictions(
+        start,
+        end,
+        # All descriptions of a station's channels at once, for the later events.
+        station_starttime=min(start, UTCDateTime(request.start)),
+        station_endtime=max(end, UTCDateTime(request.end)),
+        channel=request.channels,
+        location="*",
+        reject_channels_with_gaps=False,
+        minimum_length=0.0,
+        minimum_interstation_distance_in_m=0.0,
+        # Waveforms without responses are thrown away, and asked for again with them.
+        sanitize=True,
+    )
+
+
+def _add_channels(inventory: Inventory, path: Path) -> bool:
+    """Add the channels of a StationXML file that are not described for the same time yet."""
+    found = obspy.read_inventory(path)
+    for network in found:
+        for station in network:
+            same = inventory.select(network.code, station.code)
+            described = [channel for part in same for place in part for channel in place]
+            new: list[Channel] = []
+            for channel in station:
+                if not any(_described_by(channel, other) for other in described + new):
+                    new.append(channel)
+            station.channels = new
+        network.stations = [station for station in network if station.channels]
+    found.networks = [network for network in found if network.stations]
+    inventory.networks.extend(found.networks)
+    return bool(found.networks)
+
+
+def _described_by(channel: Channel, other: Channel) -> bool:
+    (start, end), (other_start, other_end) = epoch(channel), epoch(other)
+    return (
+        (channel.location_code, channel.code) == (other.location_code, other.code)
+        and start < other_end
+        and other_start < end
+    )
+
+
+@contextmanager
+def _talk_in_our_log() -> Iterator[None]:
+    """Let MassDownloader talk in our log only, and quietly: failures are named here."""
+    before = _talk.handlers, _talk.level, _talk.propagate
+    _talk.handlers, _talk.propagate = [_Relay()], False
+    _talk.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        _talk.handlers, _talk.propagate = before[0], before[2]
+        _talk.setLevel(before[1])
+
+
+class _Relay(logging.Handler):
+    """What it throws away is said as information, the rest as details."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = logging.INFO if record.levelno == logging.WARNING else logging.DEBUG
+        logger.log(level, "%s", record.getMessage().splitlines()[0])

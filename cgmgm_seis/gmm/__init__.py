@@ -1,0 +1,1 @@
+"""Ground-motion models beside the generators: ergodic, non-ergodic and published ones."""

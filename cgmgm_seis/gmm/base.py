@@ -1,0 +1,176 @@
+"""Ground-motion models of Fourier amplitude spectra (FAS), to compare generators with.
+
+Here are the contract of all such models and the published ergodic one of the Bay Area.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from cgmgm_seis.errors import CgmgmError, RangeError
+
+Floats = NDArray[np.float64]
+
+# frequency (Hz): a, b, c, d, total standard deviation
+COEFFICIENTS = {
+    2.0: (-16.2739, 3.0407, -1.4842, 0.0060, 0.72),
+    5.0: (-13.5466, 2.6166, -1.7052, 0.0178, 0.77),
+    10.0: (-13.4538, 2.2958, -1.9021, 0.0339, 0.81),
+    15.0: (-14.4238, 2.1082, -2.0292, 0.0461, 0.87),
+}
+MAGNITUDES = (1.09, 3.99)  # of its data
+# Nearer than this (km) a distance is taken as this: ln R has no end.
+NEAREST_KM = 1.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a ground-motion model says of a logarithm, for events not seen before.
+
+    That is ln FAS, velocity in m/s x s, of a `FASModel`, and ln PGA, PGV and PSA, m/s2 and m/s, of
+    `cgmgm_seis.gmm.pygmm_models.NGAWest2`.
+
+    Parameters
+    ----------
+    mean : numpy.ndarray
+        Of the logarithm, shape (record, frequency or measure), as all arrays but the last.
+    tau, phi : numpy.ndarray
+        Standard deviations between and within events; NaN where the model does not split them.
+    sd : numpy.ndarray
+        Total standard deviation: between and within events, and of the mean itself where the
+        model knows it.
+    extrapolated : numpy.ndarray
+        True where the model's data end before the scenario, shape (record,).
+    """
+
+    mean: Floats
+    tau: Floats
+    phi: Floats
+    sd: Floats
+    extrapolated: NDArray[np.bool_]
+
+    def of(self, places: ArrayLike) -> "Prediction":
+        """Return the prediction of some frequencies or measures, by their places."""
+        chosen = np.asarray(places, int)
+        mean, tau, phi, sd = (part[:, chosen] for part in (self.mean, self.tau, self.phi, self.sd))
+        return Prediction(mean, tau, phi, sd, self.extrapolated)
+
+
+class FASModel(Protocol):
+    """A model of ln FAS that is fitted to records, or published, and predicts for scenarios."""
+
+    def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
+        """Fit the model to records and return it.
+
+        Parameters
+        ----------
+        scenario : pandas.DataFrame
+            Scenario table.
+        ln_fas : numpy.ndarray
+            Natural logarithm of the FAS, m/s x s, of one component, shape (record, frequency).
+            Published models do not look at it.
+        frequencies : sequence of float
+            Hz.
+        """
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of ln FAS of new events."""
+
+
+@dataclass(frozen=True)
+class ErgodicFAS:
+    """Mean and standard deviation of ln FAS of horizontal velocity at one frequency.
+
+        ln FAS = a + b M + c ln R + d Z
+
+    with the magnitude M, the distance R and the depth Z in km and the FAS in m/s x s.  Published
+    with the Bay Area CGM-GM (Ren et al. 2026); its data have M 1.1 to 4.0.
+
+    Parameters
+    ----------
+    frequency : float
+        2, 5, 10 or 15 Hz.
+
+    Raises
+    ------
+    RangeError
+        If the model has no coefficients for the frequency.
+
+    Examples
+    --------
+    >>> print(f"{np.exp(ErgodicFAS(2.0).mean(3.0, 10.0, 8.0)):.1e}")
+    2.7e-05
+    """
+
+    frequency: float
+
+    def __post_init__(self) -> None:
+        if self.frequency not in COEFFICIENTS:
+            known = ", ".join(f"{f:g}" for f in COEFFICIENTS)
+            raise RangeError(
+                f"The ergodic FAS model has no {self.frequency:g} Hz; it has {known} Hz."
+            )
+
+    def mean(
+        self, magnitude: ArrayLike, distance_km: ArrayLike, depth_km: ArrayLike
+    ) -> NDArray[np.float64]:
+        """Return the mean of ln FAS; the arguments are broadcast against each other."""
+        a, b, c, d, _ = COEFFICIENTS[self.frequency]
+        magnitude, distance, depth = np.broadcast_arrays(magnitude, distance_km, depth_km)
+        return a + b * magnitude + c * np.log(distance) + d * depth
+
+    @property
+    def sigma(self) -> float:
+        """Total standard deviation of ln FAS (between and within events)."""
+        return COEFFICIENTS[self.frequency][4]
+
+
+class ErgodicGMM:
+    """`ErgodicFAS` at several frequencies: a `FASModel` that is published and not fitted.
+
+    It is of horizontal components.  Its split into tau and phi is not published.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> scenario = from_points(3.0, (37.9, -122.2), [(37.9, -122.1)])
+    >>> model = ErgodicGMM().fit(scenario, np.zeros((1, 2)), (2.0, 5.0))
+    >>> model.predict(scenario).sd.tolist()
+    [[0.72, 0.77]]
+    """
+
+    models: tuple[ErgodicFAS, ...] = ()
+
+    def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
+        """Choose the frequencies; see `FASModel.fit`.
+
+        Raises
+        ------
+        RangeError
+            If the model has no coefficients for a frequency.
+        """
+        self.models = tuple(ErgodicFAS(float(f)) for f in frequencies)
+        return self
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of ln FAS; see `Prediction`.
+
+        Raises
+        ------
+        CgmgmError
+            If no frequencies have been chosen.
+        """
+        if not self.models:
+            raise CgmgmError("The model has 0 frequencies; fit() chooses at least 1.")
+        magnitude = scenario["source_magnitude"].to_numpy(float)
+        distance = np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), NEAREST_KM)
+        depth = scenario["source_depth_km"].to_numpy(float)
+        mean = np.stack([model.mean(magnitude, distance, depth) for model in self.models], axis=1)
+        sd = np.broadcast_to([model.sigma for model in self.models], mean.shape)
+        unknown = np.full(mean.shape, np.nan)
+        low, high = MAGNITUDES
+        return Prediction(mean, unknown, unknown, sd, (magnitude < low) | (magnitude > high))

@@ -1,0 +1,376 @@
+"""A non-ergodic model of Fourier amplitude spectra: a Gaussian process over the region.
+
+It follows Lacour et al. (2023) in what it holds: an ergodic form, terms of source, site and path
+that depend on place and are the same for all earthquakes, and what remains between and within
+events.  Hyperparameters maximise the (restricted) marginal likelihood of the records.
+
+    ln FAS = form(M, R, Z) + source(epicentre) + site(station) + path + event term + rest
+
+The terms of source and site are Gaussian fields with a squared-exponential covariance; every
+station has an independent part besides.  The term of the path is the mean of a third field from
+epicentre to station times a power of distance, so that paths through the same rock share it.
+Power 1 is the line integral (cell-specific attenuation, Dawood & Rodriguez-Marek 2013, with a
+continuous field in place of cells); less lets longer rays, which dive deeper, meet smaller
+differences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, minimize
+
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.gmm.base import NEAREST_KM, ErgodicGMM, Prediction
+from cgmgm_seis.gmm.mixed_model import MixedModel, Posterior
+from cgmgm_seis.gmm.sine_basis import SineBasis, path_mean_variance
+from cgmgm_seis.scenario.geography import local_km, middle_longitude
+
+Floats = NDArray[np.float64]
+
+FIELDS = ("source", "site", "path")
+FORMS = ("refitted", "published")
+# The standard deviation of the path's field is that of its effect along so many km.
+PATH_KM = 30.0
+# Bounds of variances relative to phi^2, and where the search begins.
+_VARIANCES = (1e-5, 1e3)
+_FIRST_VARIANCE = 0.3
+_FIRST_LENGTH_KM = 20.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """Part of a prediction: mean and its standard deviation, each (record, frequency)."""
+
+    mean: Floats
+    sd: Floats
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """Variances relative to phi^2 by term, that of events, and correlation lengths in km."""
+
+    variances: dict[str, float]
+    ratio: float
+    lengths: dict[str, float]
+
+
+class NonErgodicFAS:
+    """Ground-motion model with spatial terms of source, site and path, a `FASModel`.
+
+    Parameters
+    ----------
+    fields : sequence of str
+        Spatial terms: some of "source", "site" and "path"; none gives an ergodic model.
+    form : str
+        "refitted" fits constant, M, M^2, ln R, R, M ln R and Z together with everything else;
+        "published" adds a constant to `ErgodicGMM`.
+    path_exponent : float
+        Power of distance in the path term.  The likelihood of simulated records prefers 0.5 to 1.
+    n_functions : int
+        Sines of each field; more resolve shorter correlation lengths and take longer.
+
+    Raises
+    ------
+    CgmgmError
+        If a field or the form is unknown.
+
+    Examples
+    --------
+    >>> model = NonErgodicFAS().fit(scenario, ln_fas, (2.0, 5.0))  # doctest: +SKIP
+    >>> model.predict(unseen).mean  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[str] = FIELDS,
+        form: str = "refitted",
+        path_exponent: float = 0.5,
+        n_functions: int = 256,
+    ) -> None:
+        for name, known in [*((field, FIELDS) for field in fields), (form, FORMS)]:
+            if name not in known:
+                raise CgmgmError(f"'{name}' is none of {', '.join(known)}.")
+        self.fields = tuple(field for field in FIELDS if field in fields)
+        self.form = form
+        self.path_exponent = path_exponent
+        self.n_functions = n_functions
+        self.frequencies: tuple[float, ...] = ()
+        self._fitted: list[tuple[_Prior, Posterior]] = []
+
+    def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
+        """Fit coefficients, fields and hyperparameters, one frequency after the other.
+
+        Parameters are those of `FASModel.fit`.
+
+        Raises
+        ------
+        CgmgmError
+            If the shapes disagree, values are not finite, or there are too few records or events.
+        """
+        ln_fas = np.asarray(ln_fas, float)
+        expected = (len(scenario), len(frequencies))
+        if ln_fas.shape != expected or not np.isfinite(ln_fas).all():
+            raise CgmgmError(
+                f"ln FAS of shape {ln_fas.shape} cannot be fitted; "
+                f"finite numbers of shape {expected} can."
+            )
+        self.frequencies = tuple(float(f) for f in frequencies)
+        events = scenario["source_id"].astype(str).to_numpy()
+        form, n_events = _form(scenario, self.form), len(np.unique(events))
+        n_form = form.shape[1]
+        if len(scenario) <= n_form + n_events or n_events <= n_form:
+            raise CgmgmError(
+                f"{len(scenario)} record(s) of {n_events} event(s) cannot be fitted; more than "
+                f"{n_form} events with more than {n_form} records beyond one each can."
+            )
+        if np.linalg.matrix_rank(form) < n_form:
+            raise CgmgmError(
+                "Magnitudes, distances or depths of 1 or 2 values cannot be fitted; "
+                "they must vary independently."
+            )
+        self._learn_region(scenario)
+        features = self._features(scenario)
+        residuals = ln_fas - self._offset(scenario)
+        free = np.arange(features.shape[1]) < n_form
+        self._fitted = []
+        prior = self._first_prior()
+        for model in MixedModel.of(features, residuals, events, free):
+            # A frequency begins where the one before it ended.
+            prior = self._best_prior(model, prior)
+            variances, _ = self._weights(prior, len(free))
+            self._fitted.append((prior, model.posterior(variances, prior.ratio)))
+        return self
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of ln FAS of events not seen before.
+
+        ``sd`` holds, beside tau and phi, what is not known of the terms at these places.
+
+        Raises
+        ------
+        CgmgmError
+            If the model has not been fitted.
+        """
+        self._check_fitted()
+        everything = self._sum_of(scenario, tuple(self._columns()))
+        shape = everything.mean.shape
+        tau = np.broadcast_to([posterior.tau for _, posterior in self._fitted], shape)
+        phi = np.broadcast_to([posterior.phi for _, posterior in self._fitted], shape)
+        low, high = self._magnitudes
+        magnitude = scenario["source_magnitude"].to_numpy(float)
+        return Prediction(
+            everything.mean + self._offset(scenario),
+            tau,
+            phi,
+            np.sqrt(everything.sd**2 + tau**2 + phi**2),
+            (magnitude < low) | (magnitude > high),
+        )
+
+    def terms(self, scenario: pd.DataFrame) -> dict[str, Term]:
+        """Return the spatial terms of ln FAS by name, the site's with the station's own part.
+
+        Raises
+        ------
+        CgmgmError
+            If the model has not been fitted.
+        """
+        self._check_fitted()
+        members = {"site": ("site", "station")}
+        return {
+            field: self._sum_of(scenario, members.get(field, (field,))) for field in self.fields
+        }
+
+    @property
+    def hyperparameters(self) -> pd.DataFrame:
+        """One row a frequency: tau, phi, standard deviations and correlation lengths (km).
+
+        That of the path is of its effect along `PATH_KM`, were the field the same everywhere.
+        """
+        rows = []
+        for frequency, (prior, posterior) in zip(self.frequencies, self._fitted, strict=True):
+            row = {"frequency_hz": frequency, "tau": posterior.tau, "phi": posterior.phi}
+            for name, variance in prior.variances.items():
+                row[f"{name}_sd"] = variance**0.5 * posterior.phi
+            rows.append(row | {f"{name}_km": length for name, length in prior.lengths.items()})
+        return pd.DataFrame(rows)
+
+    # ---- features --------------------------------------------------------------------------
+
+    def _learn_region(self, scenario: pd.DataFrame) -> None:
+        """Remember the region's box, its stations and the range of magnitudes."""
+        self._centre = [
+            float(scenario["source_latitude_deg"].mean()),
+            middle_longitude(scenario["source_longitude_deg"]),
+        ]
+        self._basis = SineBasis.around(np.concatenate(self._ends(scenario)), self.n_functions)
+        self._stations = (
+            np.unique(_station(scenario)) if "site" in self.fields else np.empty(0, str)
+        )
+        magnitude = scenario["source_magnitude"]
+        self._magnitudes = float(magnitude.min()), float(magnitude.max())
+
+    def _ends(self, scenario: pd.DataFrame, field: str = "path") -> tuple[Floats, Floats]:
+        """Return both ends (record, 2), km, of what a field is averaged over."""
+        names = {"source": ("source", "source"), "site": ("station", "station")}
+        first, last = (
+            local_km(
+                scenario[f"{name}_latitude_deg"], scenario[f"{name}_longitude_deg"], self._centre
+            )
+            for name in names.get(field, ("source", "station"))
+        )
+        return first, last
+
+    def _columns(self) -> dict[str, slice]:
+        """Return the columns of `_features` by term."""
+        sizes = {"form": 1 if self.form == "published" else 7}
+        sizes |= dict.fromkeys(self.fields, self.n_functions)
+        if len(self._stations):
+            sizes["station"] = len(self._stations)
+        ends = np.cumsum(list(sizes.values())).tolist()
+        return {
+            name: slice(end - size, end)
+            for (name, size), end in zip(sizes.items(), ends, strict=True)
+        }
+
+    def _features(self, scenario: pd.DataFrame) -> Floats:
+        """Return what the weights multiply, (record, weight)."""
+        parts = [_form(scenario, self.form)]
+        for field in self.fields:
+            means = self._basis.means(*self._ends(scenario, field))
+            parts.append(means * self._growth(scenario, field)[:, None])
+        parts.append((_station(scenario)[:, None] == self._stations).astype(float))
+        return np.concatenate(parts, axis=1)
+
+    def _growth(self, scenario: pd.DataFrame, field: str) -> Floats:
+        """Return how much the mean of a field counts, (record,)."""
+        if field == "path":
+            return (_distance(scenario) / PATH_KM) ** self.path_exponent
+        return np.ones(len(scenario))
+
+    def _offset(self, scenario: pd.DataFrame) -> Floats | float:
+        """Return the part of ln FAS that is not fitted, (record, frequency)."""
+        if self.form == "refitted":
+            return 0.0
+        return ErgodicGMM().fit(scenario, np.empty(0), self.frequencies).predict(scenario).mean
+
+    # ---- hyperparameters -------------------------------------------------------------------
+
+    def _first_prior(self) -> _Prior:
+        terms = [name for name in self._columns() if name != "form"]
+        low, high = self._basis.shortest_km, self._basis.longest_km
+        length = float(np.clip(_FIRST_LENGTH_KM, low, high))
+        return _Prior(
+            dict.fromkeys(terms, _FIRST_VARIANCE),
+            _FIRST_VARIANCE,
+            dict.fromkeys(self.fields, length),
+        )
+
+    def _weights(self, prior: _Prior, n_weights: int) -> tuple[Floats, Floats]:
+        """Return the prior variance of every weight, and its logarithm's slope by ln length."""
+        variances, slopes = np.ones(n_weights), np.zeros(n_weights)
+        columns = self._columns()
+        for name, variance in prior.variances.items():
+            variances[columns[name]] = variance
+        for name, length in prior.lengths.items():
+            variances[columns[name]] *= self._basis.variances(length)
+            slopes[columns[name]] = self._basis.variance_slopes(length)
+        return variances, slopes
+
+    def _best_prior(self, model: MixedModel, start: _Prior) -> _Prior:
+        """Return the hyperparameters of the largest restricted likelihood."""
+        columns = self._columns()
+        terms, fields = list(start.variances), list(start.lengths)
+
+        def unpack(logarithms: Floats) -> _Prior:
+            values = np.exp(logarithms).tolist()
+            ratio = values[len(terms)]
+            return _Prior(
+                dict(zip(terms, values, strict=False)),
+                ratio,
+                dict(zip(fields, values[len(terms) + 1 :], strict=True)),
+            )
+
+        def deviance(logarithms: Floats) -> tuple[float, Floats]:
+            prior = unpack(logarithms)
+            variances, slopes = self._weights(prior, len(model.free))
+            found = model.evidence(variances, prior.ratio)
+            by_variance = [found.by_ln_variance[columns[name]].sum() for name in terms]
+            by_length = [(found.by_ln_variance * slopes)[columns[name]].sum() for name in fields]
+            return found.deviance, np.array([*by_variance, found.by_ln_ratio, *by_length])
+
+        first = [*start.variances.values(), start.ratio, *start.lengths.values()]
+        lengths = (self._basis.shortest_km, self._basis.longest_km)
+        limits = np.log([_VARIANCES] * (len(terms) + 1) + [lengths] * len(fields))
+        best = minimize(
+            deviance,
+            np.log(first),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=Bounds(*limits.T),
+            options={"ftol": 1e-8, "gtol": 0.05},
+        )
+        return unpack(best.x)
+
+    # ---- prediction ------------------------------------------------------------------------
+
+    def _check_fitted(self) -> None:
+        if not self._fitted:
+            raise CgmgmError("The model has been fitted to 0 records; fit() comes first.")
+
+    def _sum_of(self, scenario: pd.DataFrame, names: Sequence[str]) -> Term:
+        """Return mean and standard deviation of the sum of some terms."""
+        everything = self._features(scenario)
+        features = np.zeros_like(everything)
+        for name, columns in self._columns().items():
+            if name in names:
+                features[:, columns] = everything[:, columns]
+        means, sds = [], []
+        for prior, posterior in self._fitted:
+            means.append(features @ posterior.mean)
+            missing = self._missing_variance(scenario, features, prior, names)
+            sds.append(np.sqrt(posterior.sd(features) ** 2 + missing * posterior.phi**2))
+        return Term(np.stack(means, axis=1), np.stack(sds, axis=1))
+
+    def _missing_variance(
+        self, scenario: pd.DataFrame, features: Floats, prior: _Prior, names: Sequence[str]
+    ) -> Floats:
+        """Return the prior variance that the weights do not hold: new stations, far places."""
+        columns = self._columns()
+        missing = np.zeros(len(scenario))
+        if "station" in names:
+            missing += prior.variances["station"] * ~np.isin(_station(scenario), self._stations)
+        for name, length in prior.lengths.items():
+            if name in names:
+                first, last = self._ends(scenario, name)
+                full = path_mean_variance(np.hypot(*(last - first).T), length)
+                full *= self._growth(scenario, name) ** 2
+                held = features[:, columns[name]] ** 2 @ self._basis.variances(length)
+                missing += prior.variances[name] * np.maximum(full - held, 0.0)
+        return missing
+
+
+def _distance(scenario: pd.DataFrame) -> Floats:
+    return np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), NEAREST_KM)
+
+
+def _form(scenario: pd.DataFrame, form: str) -> Floats:
+    """Return the terms of the ergodic form (record, coefficient), near zero in the middle."""
+    constant = np.ones(len(scenario))
+    if form == "published":
+        return constant[:, None]
+    magnitude = scenario["source_magnitude"].to_numpy(float) - 3.0
+    depth = scenario["source_depth_km"].to_numpy(float) / 10.0 - 1.0
+    distance = _distance(scenario) / PATH_KM
+    ln_r = np.log(distance)
+    terms = [constant, magnitude, magnitude**2, ln_r, distance - 1.0, magnitude * ln_r, depth]
+    return np.stack(terms, axis=1)
+
+
+def _station(scenario: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the name of each record's station."""
+    network = scenario["station_network_code"].astype(str)
+    return (network + "." + scenario["station_code"].astype(str)).to_numpy(str)

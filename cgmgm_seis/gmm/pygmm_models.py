@@ -1,0 +1,308 @@
+"""Published models that pyGMM implements, with the units and the contract of this package.
+
+pyGMM comes with the extra ``gmm``.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.errors import CgmgmError, RangeError
+from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
+from cgmgm_seis.measures.intensity import GRAVITY
+
+Floats = NDArray[np.float64]
+
+# Of stations whose Vs30 is not known, m/s.
+DEFAULT_VS30 = 760.0
+# The models of `NGAWest2`, as pyGMM calls them.
+NGA_WEST2 = {
+    "ASK14": "AbrahamsonSilvaKamai2014",
+    "BSSA14": "BooreStewartSeyhanAtkinson2014",
+    "CB14": "CampbellBozorgnia2014",
+    "CY14": "ChiouYoungs2014",
+}
+MECHANISMS = ("SS", "NS", "RS")
+
+# pyGMM's names of what a scenario holds.
+_COLUMNS = {
+    "mag": "source_magnitude",
+    "dist_rup": "path_hyp_distance_km",
+    "depth_tor": "source_depth_km",
+}
+
+
+class BA19:
+    """EAS of Bayless & Abrahamson (2019) for California, as a `FASModel` that is not fitted.
+
+    It is of the effective amplitude spectrum of both horizontals, M 3 to 8, strike-slip; a small
+    earthquake's distance and depth stand for those of a rupture.  The model's acceleration in g s
+    becomes velocity in m/s x s: times g, divided by 2 pi f.
+
+    Its standard deviations are the paper's: constant below M 4 and above M 6, linear in between.
+    (pyGMM 0.8 gives those of M 6 also to smaller magnitudes where they decrease.)
+
+    Parameters
+    ----------
+    vs30_mps : float
+        Time-averaged shear-wave velocity of the upper 30 m at all stations, m/s.
+
+    Raises
+    ------
+    CgmgmError
+        If pyGMM is not installed.
+
+    Examples
+    --------
+    >>> model = BA19(vs30_mps=400.0).fit(scenario, ln_fas, (2.0, 5.0))  # doctest: +SKIP
+    >>> model.predict(scenario).extrapolated.mean()  # doctest: +SKIP
+    """
+
+    def __init__(self, vs30_mps: float = DEFAULT_VS30) -> None:
+        self._pygmm = _pygmm("BA19")
+        self.vs30_mps = vs30_mps
+        self.frequencies: tuple[float, ...] = ()
+
+    def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
+        """Choose the frequencies; see `cgmgm_seis.gmm.base.FASModel.fit`.
+
+        Raises
+        ------
+        RangeError
+            If the model does not reach a frequency.
+        """
+        known = self._pygmm.BaylessAbrahamson2019.FREQS
+        for frequency in frequencies:
+            if not known[0] <= frequency <= known[-1]:
+                raise RangeError(
+                    f"BA19 has no {frequency:g} Hz; it has {known[0]:g} to {known[-1]:g} Hz."
+                )
+        self.frequencies = tuple(float(f) for f in frequencies)
+        return self
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of ln FAS; extrapolated below M 3, for example.
+
+        Raises
+        ------
+        CgmgmError
+            If no frequencies have been chosen.
+        """
+        if not self.frequencies:
+            raise CgmgmError("The model has 0 frequencies; fit() chooses at least 1.")
+        model = self._pygmm.BaylessAbrahamson2019
+        limits = {parameter.name: parameter for parameter in model.PARAMS}
+        values = {name: scenario[column].to_numpy(float) for name, column in _COLUMNS.items()}
+        outside = [(x < limits[name].min) | (x > limits[name].max) for name, x in values.items()]
+        values["dist_rup"] = np.maximum(values["dist_rup"], NEAREST_KM)
+        values["depth_tor"] = np.maximum(values["depth_tor"], 0.0)
+        ln_eas = np.empty((len(scenario), len(model.FREQS)))
+        with warnings.catch_warnings():
+            # The prediction says what is extrapolated.
+            warnings.simplefilter("ignore", UserWarning)
+            for i in range(len(scenario)):
+                inputs = {name: float(x[i]) for name, x in values.items()}
+                ln_eas[i] = model(self._pygmm.Scenario(v_s30=self.vs30_mps, **inputs)).ln_eas
+        f = np.array(self.frequencies)
+        mean = self._at_frequencies(ln_eas) + np.log(GRAVITY / (2.0 * np.pi * f))
+        tau, site, rest = (self._by_magnitude(values["mag"], k) for k in (1, 3, 5))
+        phi = np.hypot(site, rest)
+        correction = self._at_frequencies(model.COEFF["c1a"])
+        sd = np.sqrt(tau**2 + phi**2 + correction**2)
+        return Prediction(mean, tau, phi, sd, np.any(outside, axis=0))
+
+    def _by_magnitude(self, magnitude: Floats, number: int) -> Floats:
+        """Return a standard deviation (record, frequency) from s_number, s_(number + 1)."""
+        coefficients = self._pygmm.BaylessAbrahamson2019.COEFF
+        small, large = (self._at_frequencies(coefficients[f"s{k}"]) for k in (number, number + 1))
+        share = np.clip((magnitude - 4.0) / 2.0, 0.0, 1.0)[:, None]
+        return small + share * (large - small)
+
+    def _at_frequencies(self, values: Floats) -> Floats:
+        """Interpolate the last axis from pyGMM's frequencies, linear in ln f."""
+        known, wanted = np.log(self._pygmm.BaylessAbrahamson2019.FREQS), np.log(self.frequencies)
+        series = np.reshape(values, (-1, len(known)))
+        result = np.stack([np.interp(wanted, known, row) for row in series])
+        return result.reshape(*np.shape(values)[:-1], len(wanted))
+
+
+class NGAWest2:
+    """An NGA-West2 model of RotD50 PGA, PGV and PSA (5 % damping), for California.
+
+    Abrahamson et al. (2014), Boore et al. (2014), Campbell & Bozorgnia (2014) or Chiou & Youngs
+    (2014).  What a scenario does not say of the rupture is that of a point: it is as far as the
+    hypocentre (Rrup) and the epicentre (Rjb), its top is the hypocentre, it stands upright, slips
+    sideways, and no station is on a hanging wall.  These columns say more where they are there and
+    not empty: ``path_rup_distance_km``, ``path_jb_distance_km``, ``source_top_depth_km``,
+    ``source_dip_deg``, ``source_width_km``, ``source_mechanism`` (SS, NS or RS; else
+    ``source_rake_deg``, reverse from 30 to 150 and normal from -150 to -30 degrees),
+    ``station_vs30_mps``, ``station_z1p0_km`` and ``station_z2p5_km`` (else as the model expects
+    it of the Vs30).
+
+    Parameters
+    ----------
+    name : str
+        One of `NGA_WEST2`.
+    periods : sequence of float
+        Of the PSA, s.
+    vs30_mps : float
+        Of stations without a Vs30, m/s.
+
+    Raises
+    ------
+    RangeError
+        If there is no such model, or it does not reach a period.
+    CgmgmError
+        If pyGMM is not installed.
+
+    Examples
+    --------
+    >>> NGAWest2("CB14", (0.3, 1.0)).predict(scenario).mean.shape  # doctest: +SKIP
+    (58, 4)
+    """
+
+    def __init__(
+        self, name: str, periods: Sequence[float] = (), vs30_mps: float = DEFAULT_VS30
+    ) -> None:
+        if name not in NGA_WEST2:
+            raise RangeError(
+                f"There is no NGA-West2 model {name}; there are {', '.join(NGA_WEST2)}."
+            )
+        pygmm = _pygmm(name)
+        self.name, self.periods, self.vs30_mps = name, tuple(map(float, periods)), vs30_mps
+        self._scenario = pygmm.Scenario
+        self._model = getattr(pygmm, NGA_WEST2[name])
+        # Chiou & Youngs need a depth to 1 km/s; theirs has no basin term.
+        self._z1p0 = pygmm.ChiouYoungs2014.calc_depth_1_0
+        reach = self._model.PERIODS[self._model.INDICES_PSA]
+        for period in self.periods:
+            if not reach[0] <= period <= reach[-1]:
+                raise RangeError(
+                    f"{name} has no {period:g} s; it has {reach[0]:g} to {reach[-1]:g} s."
+                )
+
+    def predict(self, scenario: pd.DataFrame) -> Prediction:
+        """Return mean and standard deviations of the logarithms of PGA, PGV and PSA.
+
+        Parameters
+        ----------
+        scenario : pandas.DataFrame
+            Scenario table, with the further columns of the class where they are known.
+
+        Returns
+        -------
+        Prediction
+            Columns PGA (ln m/s2), PGV (ln m/s), and PSA (ln m/s2) at the periods, which is
+            interpolated linearly in ln T.  tau and phi are NaN for CY14, of which pyGMM gives the
+            total only.  The Vs30 counts as inferred.  Extrapolated is what pyGMM warns of, which
+            lies outside of the limits that it knows of the model.
+
+        Raises
+        ------
+        RangeError
+            If a mechanism is unknown.
+        """
+        values, mechanisms = self._inputs(scenario)
+        outside = np.zeros(len(scenario), bool)
+        parts = np.full((4, len(scenario), len(self.periods) + 2), np.nan)
+        for i, mechanism in enumerate(mechanisms):
+            inputs = {name: float(x[i]) for name, x in values.items() if np.isfinite(x[i])}
+            inputs.setdefault("depth_1_0", self._z1p0(inputs["v_s30"], "california"))
+            pair = self._scenario(
+                mechanism=mechanism, region="california", vs_source="inferred", **inputs
+            )
+            with _complaints() as complaints:
+                told = self._model(pair)
+            outside[i] = bool(complaints)
+            found = (told._ln_resp, getattr(told, "_tau", None), getattr(told, "_phi", None))
+            for part, series in zip(parts, (*found, told._ln_std), strict=True):
+                if series is not None:
+                    part[i] = self._chosen(np.asarray(series, float))
+        mean, tau, phi, sd = parts
+        mean += np.log(GRAVITY)
+        mean[:, 1] += np.log(0.01 / GRAVITY)
+        return Prediction(mean, tau, phi, sd, outside)
+
+    def _inputs(self, scenario: pd.DataFrame) -> tuple[dict[str, Floats], list[str]]:
+        """Return pyGMM's inputs by its names, NaN where it has defaults, and the mechanisms."""
+
+        def known(column: str, otherwise: Floats | float = np.nan) -> Floats:
+            given = scenario[column] if column in scenario else pd.Series(np.nan, scenario.index)
+            x = pd.to_numeric(given, errors="coerce").to_numpy(float)
+            return np.where(np.isnan(x), otherwise, x)
+
+        depth = np.maximum(scenario["source_depth_km"].to_numpy(float), 0.0)
+        jb = known("path_jb_distance_km", known("path_ep_distance_km"))
+        values = {
+            "mag": known("source_magnitude"),
+            "dist_rup": known("path_rup_distance_km", known("path_hyp_distance_km")),
+            "dist_jb": jb,
+            # On the foot wall.
+            "dist_x": -jb,
+            "depth_hyp": depth,
+            "depth_tor": np.maximum(known("source_top_depth_km", depth), 0.0),
+            "dip": known("source_dip_deg", 90.0),
+            "width": known("source_width_km"),
+            "v_s30": known("station_vs30_mps", self.vs30_mps),
+            "depth_1_0": known("station_z1p0_km"),
+            "depth_2_5": known("station_z2p5_km"),
+        }
+        rake = known("source_rake_deg", 0.0)
+        slips = np.where(np.abs(np.abs(rake) - 90.0) < 60.0, np.where(rake > 0, "RS", "NS"), "SS")
+        if "source_mechanism" in scenario:
+            given = scenario["source_mechanism"]
+            slips = np.where(given.isna(), slips, given.astype(str))
+            if unknown := set(slips) - set(MECHANISMS):
+                allowed = ", ".join(MECHANISMS)
+                raise RangeError(
+                    f"source_mechanism = {min(unknown)} is not allowed; it is one of {allowed}."
+                )
+        return values, slips.tolist()
+
+    def _chosen(self, series: Floats) -> Floats:
+        """Return PGA, PGV and PSA at the periods of what pyGMM has at all of its own."""
+        model = self._model
+        known = np.log(model.PERIODS[model.INDICES_PSA])
+        spectrum = np.interp(np.log(self.periods), known, series[model.INDICES_PSA])
+        return np.r_[series[model.INDEX_PGA], series[model.INDEX_PGV], spectrum]
+
+
+@contextmanager
+def _complaints() -> Iterator[list[object]]:
+    """Collect what pyGMM warns of and logs, in the root's name, instead of showing it."""
+    found: list[object] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        found.append(record)
+        return False
+
+    # With no handler, the root would get one for good.
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    root.addFilter(keep)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            yield found
+        found.extend(caught)
+    finally:
+        root.removeFilter(keep)
+        root.removeHandler(handler)
+
+
+def _pygmm(model: str) -> Any:
+    """Return pyGMM, or say which model needs it."""
+    try:
+        import pygmm
+    except ImportError as error:
+        raise CgmgmError(
+            f"{model} needs pyGMM, which is not installed; pip install 'cgmgm-seis[gmm]' brings it."
+        ) from error
+    return pygmm

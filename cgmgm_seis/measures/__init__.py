@@ -1,0 +1,1 @@
+"""What is measured on records: peaks, spectra, durations and picks."""

@@ -1,0 +1,227 @@
+"""P and S picks of many records at once, with PhaseNet (Zhu & Beroza 2019) through SeisBench."""
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import numpy as np
+import pandas as pd
+import seisbench
+from numpy.typing import ArrayLike, NDArray
+from obspy import Stream, Trace, UTCDateTime
+from packaging.version import parse
+from seisbench.models import PhaseNet
+from tqdm import tqdm
+
+from cgmgm_seis.errors import DatasetError, WeightsError
+from cgmgm_seis.storage.chunks import Chunks
+
+COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
+# PhaseNet was trained on counts; its normalisation would lose motion in m/s.
+NANOMETRES = 1e9
+# Records that are a stream at the same time, to bound the memory.
+CHUNK = 128
+START = UTCDateTime(0)
+TIMEOUT_S = 5.0
+
+
+def load_picker(name_or_path: str | Path = "original") -> Any:
+    """Load PhaseNet.
+
+    A pair of files comes first, then SeisBench's cache.  Only a name found in neither is asked
+    for on the network, and only after a check of a few seconds that there is one.
+
+    Parameters
+    ----------
+    name_or_path : str or pathlib.Path
+        A name of PhaseNet weights in SeisBench, such as "original", "stead" or "instance", or
+        the path of a pair of files, with or without ``.json`` or ``.pt`` (and ``.v1``).
+
+    Returns
+    -------
+    seisbench.models.PhaseNet
+        For `pick`; move it to another device with its ``to``.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing and cannot be fetched, or are damaged.
+    """
+    path, version = Path(name_or_path), None
+    if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
+        path, version = path.with_name(match[1]), match[2]
+    try:
+        if all(file.is_file() for file in PhaseNet._get_weights_file_paths(path, version)):
+            return PhaseNet.load(path, version_str=version, map_location="cpu")
+        # What has a folder or a suffix is a path, not a name.
+        if path.name == str(name_or_path) and (_is_cached(path.name) or _is_online()):
+            return PhaseNet.from_pretrained(path.name)
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        RuntimeError,
+        EOFError,
+        SyntaxError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise WeightsError(
+            f"PhaseNet weights '{name_or_path}' cannot be loaded ({reason}); {_WAYS}."
+        ) from error
+    raise WeightsError(f"There are no PhaseNet weights '{name_or_path}' at hand; {_WAYS}.")
+
+
+_WAYS = (
+    'download them once with seisbench.models.PhaseNet.from_pretrained("original") while '
+    "online, or give the path of a pair of files .json and .pt"
+)
+
+
+def _is_cached(name: str) -> bool:
+    versions = PhaseNet.list_versions(name, remote=False)
+    latest = max(versions, key=parse, default="")
+    return all(file.is_file() for file in PhaseNet._pretrained_path(name, latest))
+
+
+def _is_online() -> bool:
+    """Ask SeisBench's repository for any answer; SeisBench itself would wait without limit."""
+    try:
+        urlopen(seisbench.remote_model_root, timeout=TIMEOUT_S).close()
+    except HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def pick(
+    picker: Any,
+    waveforms: ArrayLike,
+    sampling_rate: float = 100.0,
+    component_order: str = "ZNE",
+    threshold: float = 0.3,
+    batch_size: int = 64,
+    progress: bool = False,
+    chunks: Chunks | None = None,
+) -> pd.DataFrame:
+    """Pick P and S on records: the time of the largest probability of each.
+
+    SeisBench's `annotate` does the work, many records at once: it resamples to the rate of the
+    weights, cuts windows that overlap by half (a record of 60 s has three), removes their means,
+    normalises them and averages what they say.
+
+    Parameters
+    ----------
+    picker : seisbench.models.PhaseNet
+        See `load_picker`.
+    waveforms : array_like
+        Velocity, m/s, shape (record, component, sample).
+    sampling_rate : float
+        Hz.
+    component_order : str
+        The components, for example "ZNE"; the picker needs the vertical and both horizontals.
+    threshold : float
+        A probability that a pick must exceed.
+    batch_size : int
+        Windows in one call of the network; affects memory and speed only.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+    chunks : Chunks, optional
+        Where finished chunks of records are looked for and kept; by default nowhere.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a record: ``p_s, s_s``, seconds after the first sample, NaN where the threshold
+        is not exceeded; ``p_probability, s_probability``, the largest, whether picked or not.
+
+    Raises
+    ------
+    DatasetError
+        If the shape and the components disagree, a component is missing, samples are not
+        finite, or the records are shorter than the picker's window (3001 samples at its rate).
+
+    Examples
+    --------
+    >>> waveforms = model.sample(scenario)[:, 0]  # doctest: +SKIP
+    >>> pick(load_picker(), waveforms)["p_s"] + model.start_offset_s  # doctest: +SKIP
+    """
+    records = np.asarray(waveforms)
+    _check(picker, records, sampling_rate, component_order)
+    chunks = chunks or Chunks(None, {})
+    found = np.empty((len(records), len(COLUMNS)))
+    bar = tqdm(total=len(records), desc="Picking", unit="rec", disable=None if progress else True)
+    with bar:
+        for first in range(0, len(records), CHUNK):
+            last = min(first + CHUNK, len(records))
+            if (kept := chunks.load(first, last)) is None:
+                stream = _stream(records[first:last], sampling_rate, component_order)
+                annotations = picker.annotate(stream, copy=False, batch_size=batch_size)
+                kept = {"picks": _picks(annotations, last - first, threshold)}
+                chunks.save(first, last, **kept)
+            found[first:last] = kept["picks"]
+            bar.update(last - first)
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _picks(annotations: Stream, n_records: int, threshold: float) -> NDArray[np.float64]:
+    """Return the `COLUMNS` of records named by their number (record, column)."""
+    found = pd.DataFrame(np.nan, index=range(n_records), columns=list(COLUMNS))
+    for trace in annotations:
+        phase = trace.stats.channel[-1].lower()
+        if phase in "ps":
+            best, row = int(trace.data.argmax()), int(trace.stats.station)
+            found.loc[row, f"{phase}_probability"] = trace.data[best]
+            if trace.data[best] > threshold:
+                found.loc[row, f"{phase}_s"] = trace.times(reftime=START)[best]
+    return found.to_numpy()
+
+
+def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> Stream:
+    """Return one station a record, named by the record's number."""
+    return Stream(
+        Trace(
+            data.astype(float) * NANOMETRES,
+            {
+                "station": str(row),
+                "channel": f"HX{component}",
+                "sampling_rate": sampling_rate,
+                "starttime": START,
+            },
+        )
+        for row, record in enumerate(records)
+        for component, data in zip(component_order, record, strict=True)
+    )
+
+
+def _check(picker: Any, records: np.ndarray, sampling_rate: float, component_order: str) -> None:
+    if records.ndim != 3 or records.shape[1] != len(component_order):
+        raise DatasetError(
+            f"Waveforms of shape {records.shape} are not (record, component, sample) with the "
+            f"{len(component_order)} components {component_order}."
+        )
+    missing = set(picker.component_order) - set(
+        component_order.translate(str.maketrans("12", "NE"))
+    )
+    if missing:
+        raise DatasetError(
+            f"PhaseNet needs the components Z, N and E; {component_order} lacks "
+            f"{', '.join(sorted(missing))}."
+        )
+    window_s = picker.in_samples / picker.sampling_rate
+    if records.shape[2] < window_s * sampling_rate:
+        raise DatasetError(
+            f"Records of {records.shape[2] / sampling_rate:g} s are too short for PhaseNet; "
+            f"{window_s:g} s is the shortest."
+        )
+    if not np.isfinite(records).all():
+        bad = np.flatnonzero(~np.isfinite(records).all(axis=(1, 2)))
+        raise DatasetError(
+            f"{len(bad)} of {len(records)} records, first {bad[0]}, hold samples that are not "
+            f"finite; every sample must be."
+        )

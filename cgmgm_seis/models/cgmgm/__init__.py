@@ -1,0 +1,1 @@
+"""CGM-GM, the published generator."""

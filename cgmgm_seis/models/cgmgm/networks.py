@@ -1,0 +1,120 @@
+"""The networks of CGM-GM: posterior and prior of the latents, and the decoder."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from cgmgm_seis.models.collectives import BatchNorm
+
+
+class SequenceEncoder(nn.Module):
+    """Posterior of the latents: GRU over the frames, batch norm, one MLP each for the moments."""
+
+    def __init__(self, input_size: int, embedding_size: int, latent_size: int) -> None:
+        super().__init__()
+        width = 128 + embedding_size
+        self.gru = nn.GRU(input_size + embedding_size, width, batch_first=True)
+        self.norm = BatchNorm(width)
+        self.mean = mlp(width, 64, latent_size)
+        self.log_variance = mlp(width, 64, latent_size)
+
+    def forward(self, frames: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance (record, frame, latent)."""
+        repeated = condition[:, None].expand(-1, frames.shape[1], -1)
+        hidden, _ = self.gru(torch.cat([frames, repeated], dim=-1))
+        hidden = self.norm(hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
+        return self.mean(hidden), self.log_variance(hidden)
+
+
+class LatentPrior(nn.Module):
+    """Prior of the latents: a GRU that hears the previous latent and the conditions."""
+
+    def __init__(
+        self, latent_size: int, embedding_size: int, width: int, published: bool = False
+    ) -> None:
+        super().__init__()
+        self.published = published
+        self.gru = nn.GRU(latent_size + embedding_size, width, batch_first=True)
+        self.mean = nn.Linear(width, latent_size)
+        self.log_variance = nn.Linear(width, latent_size)
+
+    def forward(
+        self, latents: Tensor, condition: Tensor, heard: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the moments of every latent given those before it, in one fused pass.
+
+        This is p(z_t | z_<t) of a variational recurrent network (Chung et al. 2015), with the
+        posterior's latents in the past.
+
+        Parameters
+        ----------
+        latents : torch.Tensor
+            Shape (record, frame, latent).
+        condition : torch.Tensor
+            Shape (record, embedding).
+        heard : torch.Tensor, optional
+            Shape (record, frame), 0 where the next frame is not told this latent.
+        """
+        if heard is not None:
+            latents = latents * heard[..., None]
+        past = torch.cat([torch.zeros_like(latents[:, :1]), latents[:, :-1]], dim=1)
+        repeated = condition[:, None].expand(-1, latents.shape[1], -1)
+        hidden, _ = self.gru(torch.cat([past, repeated], dim=-1))
+        return self.mean(hidden), self.log_variance(hidden)
+
+    def roll(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw latents one after the other; noise and results are (record, frame, latent).
+
+        The condition's share of the gates is computed once, and both moments in one product.
+        """
+        latent_size = noise.shape[-1]
+        weight, hidden_weight, bias, hidden_bias = self.gru.all_weights[0]
+        input_weight, condition_weight = weight.split([latent_size, condition.shape[-1]], dim=1)
+        condition_gates = nn.functional.linear(condition, condition_weight, bias)
+        moment_weight = torch.cat([self.mean.weight, self.log_variance.weight])
+        moment_bias = torch.cat([self.mean.bias, self.log_variance.bias])
+        hidden = condition.new_zeros(len(condition), self.gru.hidden_size)
+        latent = noise.new_zeros(len(noise), latent_size)
+        draws = []
+        for draw in noise.unbind(dim=1):
+            gates = torch.addmm(condition_gates, latent, input_weight.T)
+            state = torch.addmm(hidden_bias, hidden, hidden_weight.T)
+            reset, update, candidate = gates.chunk(3, dim=1)
+            reset_state, update_state, candidate_state = state.chunk(3, dim=1)
+            update = torch.sigmoid(update + update_state)
+            candidate = torch.tanh(candidate + torch.sigmoid(reset + reset_state) * candidate_state)
+            hidden = torch.lerp(candidate, hidden, update)
+            mean, log_variance = torch.addmm(moment_bias, hidden, moment_weight.T).chunk(2, dim=1)
+            if self.published:
+                deviation = 0.5 * torch.exp(log_variance)
+            else:
+                deviation = torch.exp(0.5 * log_variance)
+            latent = mean + deviation * draw
+            draws.append(torch.stack([latent, mean, log_variance]))
+        latents, means, log_variances = torch.stack(draws, dim=2)
+        return latents, means, log_variances
+
+
+def mlp(*widths: int) -> nn.Sequential:
+    """Return linear layers of the given widths with ReLU between them."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def decode(decoder: nn.Sequential, latents: Tensor, condition: Tensor) -> Tensor:
+    """Return scaled log amplitudes (record, frame, component * bin).
+
+    The decoder hears (latent, condition) in every frame; the condition's share of its first
+    layer is the same in all of them and computed once.
+    """
+    first, *rest = decoder
+    assert isinstance(first, nn.Linear)
+    weight, condition_weight = first.weight.split([latents.shape[-1], condition.shape[-1]], dim=1)
+    once = nn.functional.linear(condition, condition_weight, first.bias)
+    output = nn.functional.linear(latents, weight) + once[:, None]
+    for layer in rest:
+        output = layer(output)
+    return output

@@ -1,0 +1,1 @@
+"""EvolutionaryCGM: evolving spectra and what is drawn from them."""

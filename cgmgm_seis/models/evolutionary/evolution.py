@@ -1,0 +1,408 @@
+"""Evolutionary spectra as sums of modulated Gaussian processes.
+
+Noise is stationary.  A wave that arrives at t0 is a sum of stationary processes y_k, each modulated
+by an envelope that starts at the onset (Priestley 1965):
+
+    x(t) = sum_k a_k(t - t0) y_k(t),    integral of a_k^2 = 1,    PSD of y_k = D_k(f),
+
+so sum_k D_k(f) is the wave's mean squared Fourier amplitude.  Short envelopes, the pulses, hold
+what is briefer than a window of the spectrogram; long ones, the coda, its slow decay.  `Evolution`
+knows what a spectrogram of such a record holds on average, and draws records.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+from torch import Tensor, nn
+
+from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
+from cgmgm_seis.scenario.seeding import complex_normal
+
+Floats = NDArray[np.float64]
+
+# Amplitudes rise from zero to one within this time after an onset, s.
+RAMP_S = 0.03
+# Length of a drawn pulse in units of its slowest decay.
+_PULSE_DECAYS = 10.0
+# Steps a sample in which envelopes are integrated, and frequencies a bin in which spectra leak.
+_OVERSAMPLING = 8
+# Fine frequencies of the waves: number, lowest in Hz, and highest as a share of the sampling rate.
+_N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
+# Time that filters may prolong a record, s.
+_TAIL_S = 10.0
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Energy after an onset: d^(order - 1) exp(-d / decay), times the onset's ramp; integral 1."""
+
+    order: int
+    decay_s: float
+
+    def energy(self, delay_s: Floats) -> Floats:
+        """Return the energy density at delays after the onset (s), not yet normalised."""
+        return self.decaying(delay_s) * (delay_s > 0.0) * _ramp(delay_s) ** 2
+
+    def decaying(self, delay_s: Floats) -> Floats:
+        """Return `energy` without the ramp; an exponential goes on before the onset."""
+        rising = np.maximum(delay_s, 0.0) if self.order > 1 else np.ones_like(delay_s)
+        return rising ** (self.order - 1) * np.exp(-delay_s / self.decay_s)
+
+
+PULSES = (Envelope(1, 0.05), Envelope(1, 0.15), Envelope(2, 0.1), Envelope(1, 0.4))
+CODA = (
+    Envelope(1, 1.0),
+    Envelope(2, 1.0),
+    Envelope(1, 2.5),
+    Envelope(2, 3.0),
+    Envelope(1, 7.0),
+    Envelope(1, 20.0),
+)
+
+
+def _ramp(delay_s: Floats) -> Floats:
+    """Return the amplitude of an onset: 0 before it, rising to 1."""
+    return np.sin(0.5 * np.pi * np.clip(delay_s / RAMP_S, 0.0, 1.0)) ** 2
+
+
+class Evolution(nn.Module):
+    """Records of a fixed length as noise and two waves, P and S, of given spectra.
+
+    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.  Noise and waves have
+    finer shapes, `noise_shape` and `wave_shape`, which all records share: below 2 Hz spectra rise
+    and fall within a bin.  Waves get theirs from a minimum-phase filter, so that onsets stay.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the records.
+    sampling_rate : float
+        Hz.
+    n_fft : int
+        Length of the spectrogram's Hann window, samples; frames of the coda have it too.
+    pulses, coda : sequence of Envelope
+        Envelopes of a wave; D_k are ordered pulses first.
+
+    Examples
+    --------
+    >>> evolution = Evolution(6000)
+    >>> evolution.n_envelopes, evolution.n_bins
+    (10, 81)
+    """
+
+    def __init__(
+        self,
+        n_samples: int,
+        sampling_rate: float = 100.0,
+        n_fft: int = 160,
+        pulses: Sequence[Envelope] = PULSES,
+        coda: Sequence[Envelope] = CODA,
+    ) -> None:
+        super().__init__()
+        self.n_samples = n_samples
+        self.sampling_rate = sampling_rate
+        self.n_fft = n_fft
+        self.pulses = tuple(pulses)
+        self.coda = tuple(coda)
+        self.n_bins = n_fft // 2 + 1
+        self.finest = _OVERSAMPLING * n_fft
+        self.n_envelopes = len(self.pulses) + len(self.coda)
+        slowest = max(envelope.decay_s for envelope in self.pulses)
+        self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
+        self.frame_hop = n_fft // 2
+        self.n_frames = -(-n_samples // self.frame_hop) + 1
+        # Long enough that what a filter prolongs does not come back at the start.
+        n_longest = n_samples + int(_TAIL_S * sampling_rate)
+        self.n_draw = 2 * int(next_fast_len(n_longest // 2 + 1, real=True))
+
+        window = np.hanning(n_fft + 1)[:-1]
+        sine = np.sqrt(window)
+        self.noise_response = sampling_rate * float(np.sum(window**2))
+        halves = np.arange(_OVERSAMPLING * n_samples, dtype=np.float64) + 0.5
+        steps: Floats = halves / (_OVERSAMPLING * sampling_rate)
+        self.nodes_hz: Floats = np.geomspace(_LOWEST_HZ, _HIGHEST * sampling_rate, _N_NODES)
+        responses, scales, smears = [], [], []
+        envelopes = [(envelope, False) for envelope in self.pulses]
+        envelopes += [(envelope, True) for envelope in self.coda]
+        for envelope, framed in envelopes:
+            fine = self._framed(envelope, steps) if framed else envelope.energy(steps)
+            energy = fine.reshape(n_samples, _OVERSAMPLING).mean(axis=1)
+            scales.append(sampling_rate / energy.sum())
+            responses.append(self._response(window, energy * scales[-1]))
+            smears.append(self._smear(np.sqrt(energy), sine if framed else None))
+        self.responses = self._table(np.stack(responses, axis=1), "responses")
+        self.smears = self._table(np.stack(smears), "smears")
+        self.scales = self._table(np.array(scales), "scales")
+        self.window = self._table(window, "window")
+        seen = self._kernel(_autocorrelation(window, n_fft), to=_OVERSAMPLING)
+        self.noise_kernel = self._table(seen, "kernel")
+        lines = np.arange(self.finest // 2 + 1) * sampling_rate / self.finest
+        self.node_lines = self._table(hats(self.nodes_hz, lines), "node_lines")
+        self.node_bins = self._table(hats(self.nodes_hz, lines[::_OVERSAMPLING]), "node_bins")
+        filters = log_responses(self.nodes_hz, self.n_draw, sampling_rate)
+        self.filters: Tensor
+        self.register_buffer(
+            "filters", torch.as_tensor(filters, dtype=torch.complex64), persistent=False
+        )
+        self.noise_shape: Tensor
+        self.wave_shape: Tensor
+        self.leakages: Tensor
+        self.register_buffer("noise_shape", torch.ones(self.finest // 2 + 1))
+        self.register_buffer("wave_shape", torch.zeros(_N_NODES))
+        self.register_buffer("leakages", torch.empty(0))
+        self.set_wave_shape(self.wave_shape)
+        self.pulse_bins = self._table(self._interpolation(self.n_pulse), "pulse_bins")
+        self.sine = self._table(sine, "sine")
+
+    # ---- the mean spectrogram --------------------------------------------------------------
+
+    def leaked(self, spectra: Tensor) -> Tensor:
+        """Return D_k, shape (.., envelope, component, bin), as the spectrogram's window sees it.
+
+        Modulation and windows smear a spectrum over frequency; this is the mean over the frames.
+        """
+        return torch.einsum("...kcf,kfg->...kcg", spectra, self.leakages)
+
+    def set_wave_shape(self, shape: Tensor) -> None:
+        """Set the ln amplitude (node,) of the filter that all waves pass, and how they leak."""
+        self.wave_shape = shape.to(self.wave_shape)
+        squared = torch.exp(2.0 * self.wave_shape @ self.node_lines)
+        self.leakages = (self.smears * squared) @ self.noise_kernel
+
+    def leaked_noise(self, spectra: Tensor) -> Tensor:
+        """Return the noise's PSD, shape (.., bin), as the spectrogram's window sees it."""
+        lines = self.noise_density(torch.eye(self.n_bins).to(spectra), self.finest)
+        return spectra @ (lines @ self.noise_kernel)
+
+    def noise_density(self, spectra: Tensor, n: int) -> Tensor:
+        """Return the noise's PSD, given at the bins, at the n/2 + 1 frequencies of an rfft.
+
+        Between the bins it is linear times `noise_shape`, the finer shape that all records share:
+        the steep fall of recordings below 1 Hz takes place within a bin.
+        """
+        size, leading = n // 2 + 1, spectra.shape[:-1]
+        lines = nn.functional.interpolate(
+            spectra.reshape(1, -1, self.n_bins), size, mode="linear", align_corners=True
+        )
+        shape = nn.functional.interpolate(
+            self.noise_shape[None, None], size, mode="linear", align_corners=True
+        )
+        return (lines * shape).reshape(*leading, size)
+
+    def fit_noise_shape(self, noise: Floats) -> None:
+        """Take `noise_shape` from recorded noise (record, component, sample).
+
+        The geometric mean of the records' spectra, so that none is louder than the others.
+        """
+        window = np.hanning(noise.shape[-1] + 1)[:-1]
+        powers = np.abs(np.fft.rfft(noise * window, self.finest)) ** 2
+        mean = np.exp(np.log(powers + 1e-30 * powers.max()).mean(axis=(0, 1)))
+        seen = mean @ self.noise_kernel.cpu().numpy()
+        lines = np.interp(np.arange(len(mean)) / _OVERSAMPLING, np.arange(self.n_bins), seen)
+        self.noise_shape = torch.as_tensor(mean / lines).to(self.noise_shape)
+
+    def response(self, delay_s: Tensor) -> Tensor:
+        """Return the weight (.., envelope) of leaked D_k in a frame centred `delay_s` after onset.
+
+        The mean power of a frame is the sum of the weighted D_k, plus `noise_response` times that
+        of the noise.  Weights are linear between samples, so that onsets have a gradient.
+        """
+        place = delay_s * self.sampling_rate + self.n_fft // 2 + 1
+        place = place.clamp(0.0, len(self.responses) - 1.001)
+        index = place.detach().floor().long()
+        return torch.lerp(
+            self.responses[index], self.responses[index + 1], (place - index)[..., None]
+        )
+
+    # ---- drawing ---------------------------------------------------------------------------
+
+    def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
+        """Return complex normal numbers of records, of noise, of pulses and of coda.
+
+        Real and imaginary parts have unit variance.
+        """
+        shapes = (
+            (n_components, self.n_draw // 2 + 1),
+            (2, n_components, len(self.pulses), self.n_pulse // 2 + 1),
+            (2, n_components, self.n_frames, self.n_bins),
+        )
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        numbers = np.empty((len(generators), sum(sizes)), dtype=np.complex64)
+        for row, random in zip(numbers, generators, strict=True):
+            row[:] = complex_normal(random, len(row))
+        parts = torch.as_tensor(numbers).to(self.sine.device).split(sizes, dim=1)
+        return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def draw(
+        self,
+        noise: Tensor,
+        waves: Tensor,
+        onsets_s: Tensor,
+        numbers: Sequence[Tensor],
+        colour: Tensor,
+        gains: Tensor | None = None,
+    ) -> Tensor:
+        """Draw records.
+
+        Parameters
+        ----------
+        noise : torch.Tensor
+            PSD of the noise, (record, component, bin), before the colour.
+        waves : torch.Tensor
+            D_k of P and S, (record, wave, envelope, component, bin).
+        onsets_s : torch.Tensor
+            Onsets after the start of the record, (record, wave).
+        numbers : sequence of torch.Tensor
+            What `numbers` returns.
+        colour : torch.Tensor
+            Frequency response (n_draw/2 + 1,) of a causal filter, at most a window long, that the
+            records pass: it makes hard onsets as smooth as the ground does.
+        gains : torch.Tensor, optional
+            ln amplitude (record, component, node) of the minimum-phase filters that the waves of
+            these records pass, besides `wave_shape`; by default none.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (record, component, sample).
+        """
+        steady, brief, long = numbers
+        n_pulses, rate = len(self.pulses), self.sampling_rate
+        times = torch.arange(self.n_samples, device=onsets_s.device) / rate
+        records = self._coda(waves[:, :, n_pulses:], onsets_s, long)
+        records = records * _torch_ramp(times - onsets_s[..., None])[:, :, None]
+        records = nn.functional.pad(records.sum(dim=1), (0, self.n_pulse))
+        steps = torch.arange(self.n_pulse, device=onsets_s.device)
+        first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
+        # Rounding may put the first sample a hair before the onset.
+        delays = (first / rate - onsets_s).clamp_min(0.0)[..., None] + steps / rate
+        pulses = self._pulses(waves[:, :, :n_pulses], delays, brief)
+        for wave in range(pulses.shape[1]):
+            places = (first[:, wave, None].long() + steps)[:, None]
+            records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
+        shape = self.wave_shape if gains is None else self.wave_shape + gains
+        filters = torch.exp(shape.to(self.filters) @ self.filters)
+        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * filters
+        spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
+        return torch.fft.irfft(spectra * colour, self.n_draw)[..., : self.n_samples]
+
+    def _pulses(self, spectra: Tensor, delays: Tensor, numbers: Tensor) -> Tensor:
+        """Return the pulses (record, wave, component, sample) at delays (record, wave, sample)."""
+        spectra = (spectra @ self.pulse_bins).transpose(2, 3)
+        pulses = torch.fft.irfft(_gaussian(spectra, numbers, self.sampling_rate), self.n_pulse)
+        rising = _torch_ramp(delays)
+        amplitudes = [
+            rising
+            * torch.sqrt(scale * delays ** (envelope.order - 1))
+            * torch.exp(-0.5 * delays / envelope.decay_s)
+            for envelope, scale in zip(self.pulses, self.scales, strict=False)
+        ]
+        return torch.einsum("bwckn,bwkn->bwcn", pulses, torch.stack(amplitudes, dim=2))
+
+    def _coda(self, spectra: Tensor, onsets_s: Tensor, numbers: Tensor) -> Tensor:
+        """Return the coda (record, wave, component, sample) before the onset's ramp.
+
+        Frames with a sine window overlap by half, so that their energies add up to one.
+        """
+        hop, half = self.frame_hop, 0.5 * self.n_fft / self.sampling_rate
+        centres = torch.arange(self.n_frames, device=onsets_s.device) * hop / self.sampling_rate
+        delays = centres - onsets_s[..., None]
+        envelopes = [
+            scale
+            * (delays.clamp_min(0.0) if envelope.order > 1 else torch.ones_like(delays))
+            ** (envelope.order - 1)
+            * torch.exp(-delays.clamp_min(-half) / envelope.decay_s)
+            for envelope, scale in zip(self.coda, self.scales[len(self.pulses) :], strict=True)
+        ]
+        weights = torch.stack(envelopes, dim=-1) * (delays > -half)[..., None]
+        density = (weights @ spectra.flatten(3)).unflatten(3, spectra.shape[3:]).transpose(2, 3)
+        frames = torch.fft.irfft(_gaussian(density, numbers, self.sampling_rate), self.n_fft)
+        overlapped = frames[..., :-1, hop:] * self.sine[hop:]
+        overlapped += frames[..., 1:, :hop] * self.sine[:hop]
+        return overlapped.flatten(-2)[..., : self.n_samples]
+
+    # ---- tables ----------------------------------------------------------------------------
+
+    def _table(self, values: Floats, name: str) -> Tensor:
+        """Register a buffer that is not part of the weights, and return it."""
+        table = torch.as_tensor(values, dtype=torch.float32)
+        self.register_buffer(name, table, persistent=False)
+        return table
+
+    def _framed(self, envelope: Envelope, delay_s: Floats) -> Floats:
+        """Return the energy of an envelope that is drawn in overlapping frames.
+
+        An exponential stays one: the frames that straddle the onset continue it before.
+        """
+        samples = np.arange(self.n_fft)
+        weights = np.sin(np.pi * samples / self.n_fft) ** 2 / self.frame_hop
+        offsets = (samples - self.frame_hop) / self.sampling_rate
+        framed = sum(
+            weight * envelope.decaying(delay_s + offset)
+            for offset, weight in zip(offsets, weights, strict=True)
+        )
+        return np.asarray(framed) * _ramp(delay_s) ** 2
+
+    def _response(self, window: Floats, energy: Floats) -> Floats:
+        """Return the energy a window sees, centred at -n_fft/2 - 1, .. samples from the onset."""
+        seen = np.convolve(energy, (window**2)[::-1])[: self.n_samples]
+        return np.concatenate([[0.0, 0.0], self.sampling_rate * seen])
+
+    def _smear(self, amplitude: Floats, frame: Floats | None) -> Floats:
+        """Return the weights (bin, line) of D_k's bins in the fine spectrum of what is drawn.
+
+        The Fourier transform of the autocorrelation of the modulation and, where the process is
+        drawn in frames, of their window.  Pulses have spectra linear between bins.
+        """
+        correlation = _autocorrelation(amplitude, self.finest // 2)
+        if frame is not None:
+            correlation = correlation * _autocorrelation(frame, self.finest // 2)
+            return self._kernel(correlation, of=_OVERSAMPLING)
+        return np.asarray(self._interpolation(self.finest) @ self._kernel(correlation))
+
+    def _kernel(self, correlation: Floats, of: int = 1, to: int = 1) -> Floats:
+        """Return weights of every `of`-th fine frequency of a spectrum in every `to`-th.
+
+        Of a process times a modulation of this autocorrelation: its Fourier transform, folded at
+        0 Hz and Nyquist.
+        """
+        n = self.finest
+        both = np.zeros(n)
+        both[: len(correlation)] = correlation
+        both[n - len(correlation) + 1 :] = correlation[:0:-1]
+        kernel = np.fft.fft(both).real * of / n
+        places = np.arange(0, n // 2 + 1, of)[:, None]
+        lines = np.arange(0, n // 2 + 1, to)
+        folded = kernel[(places - lines) % n] + kernel[(places + lines) % n]
+        folded[[0, -1]] *= 0.5
+        return np.asarray(folded)
+
+    def _interpolation(self, n: int) -> Floats:
+        """Return the matrix (bin, frequency) from bins to the n/2 + 1 frequencies of an rfft."""
+        place = np.arange(n // 2 + 1) * self.n_fft / n
+        return np.maximum(0.0, 1.0 - np.abs(np.arange(self.n_bins)[:, None] - place))
+
+
+def _torch_ramp(delay_s: Tensor) -> Tensor:
+    return torch.sin(0.5 * torch.pi * (delay_s / RAMP_S).clamp(0.0, 1.0)) ** 2
+
+
+def _autocorrelation(x: Floats, n: int) -> Floats:
+    """Return the autocorrelation at lags 0 .. n - 1, 1 at lag 0."""
+    power = np.abs(np.fft.rfft(x, len(x) + n)) ** 2
+    correlation = np.fft.irfft(power, len(x) + n)[:n]
+    return np.asarray(correlation / correlation[0])
+
+
+def _gaussian(density: Tensor, numbers: Tensor, sampling_rate: float) -> Tensor:
+    """Return the rfft of a Gaussian process of two-sided PSD (.., n/2 + 1), from normal numbers."""
+    n = 2 * (density.shape[-1] - 1)
+    spectrum = numbers * torch.sqrt(density * (0.5 * n * sampling_rate))
+    # irfft hears the real part at 0 and Nyquist only: it has all of the variance.
+    spectrum[..., 0] *= 2.0**0.5
+    spectrum[..., -1] *= 2.0**0.5
+    return spectrum

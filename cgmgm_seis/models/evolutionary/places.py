@@ -1,0 +1,68 @@
+"""Smooth functions of place: random Fourier features of stations, sources and the paths between."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.scenario.geography import local_km
+from cgmgm_seis.scenario.seeding import generator
+
+# Correlation lengths of the features, in units of the shortest, and how they share the waves.
+_SCALES = (1.0, 1.0, 2.0, 4.0)
+_PATH_POINTS = 16
+
+Floats = NDArray[np.float64]
+
+
+def station_spacing_km(scenario: pd.DataFrame, centre: Sequence[float]) -> float:
+    """Return the median distance of a station to its nearest neighbour, km."""
+    places = scenario[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
+    latitude, longitude = places.to_numpy(float).T
+    points = local_km(latitude, longitude, centre)
+    if len(points) < 2:
+        return 10.0
+    distances = np.hypot(*(points[:, None] - points).T)
+    np.fill_diagonal(distances, np.inf)
+    return max(float(np.median(distances.min(axis=0))), 1.0)
+
+
+def random_waves(n_waves: int, length_km: float) -> Floats:
+    """Return wave vectors (wave, 2), 1/km, of random Fourier features (Rahimi & Recht 2007).
+
+    A linear function of the features whose weights are standard normal numbers is a Gaussian
+    process: squared exponentials of correlation lengths 1, 2 and 4 times `length_km`.
+    """
+    scales = length_km * np.resize(_SCALES, n_waves)[:, None]
+    return generator("fourier features").standard_normal((n_waves, 2)) / scales
+
+
+def fourier_features(points_km: Floats, waves: Floats) -> Floats:
+    """Return cosines and sines (.., 2 wave) of points (.., 2); the sum of their squares is 1."""
+    phases = points_km @ waves.T
+    return np.concatenate([np.cos(phases), np.sin(phases)], axis=-1) / np.sqrt(len(waves))
+
+
+def scenario_features(
+    scenario: pd.DataFrame, waves: Floats, centre: Sequence[float]
+) -> tuple[Floats, Floats, Floats]:
+    """Return the Fourier features of stations, epicentres and paths of a scenario.
+
+    Those of a path are their mean along the straight line from epicentre to station, so that a
+    linear function of them is the mean of a smooth field along the path, as attenuation and
+    slowness act (cell-specific attenuation: Dawood & Rodriguez-Marek 2013).
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Each of shape (record, 2 wave).
+    """
+    station, source = (
+        local_km(scenario[f"{name}_latitude_deg"], scenario[f"{name}_longitude_deg"], centre)
+        for name in ("station", "source")
+    )
+    path = np.zeros((len(scenario), 2 * len(waves)))
+    for share in (np.arange(_PATH_POINTS) + 0.5) / _PATH_POINTS:
+        path += fourier_features(source + share * (station - source), waves) / _PATH_POINTS
+    return fourier_features(station, waves), fourier_features(source, waves), path

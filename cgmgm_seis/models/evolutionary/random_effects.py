@@ -1,0 +1,155 @@
+"""Latents with an event's share and a record's share, as ground-motion models have residuals."""
+
+import torch
+from torch import Tensor, nn
+
+# Share of a batch in the running moments of the prior.
+MOMENTUM = 0.02
+# Least variance between events, in units of that within them.
+_LEAST_BETWEEN = 1e-4
+
+
+class RandomEffects(nn.Module):
+    """Prior of the latents: mean + event term + record term, both Gaussian.
+
+    All records of an event share its term (Abrahamson & Youngs 1992).  Mean and covariances are
+    not fixed but follow the posterior: running moments of the batches, the M step of an
+    empirical Bayes estimate.  So what is drawn has the scatter of the training records, between
+    events and within them.
+
+    A share of a record term's variance may be a Gaussian field over the receivers, so that
+    neighbouring records of an event resemble each other: `length_km` and `correlated`, the share
+    of every standardised latent, are estimated after training
+    (`cgmgm_seis.models.evolutionary.correlation`).  Length 0 means independent records.
+
+    Parameters
+    ----------
+    n_latents : int
+        Number of latents.
+    """
+
+    def __init__(self, n_latents: int) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.within: Tensor
+        self.between: Tensor
+        self.length_km: Tensor
+        self.correlated: Tensor
+        self.register_buffer("mean", torch.zeros(n_latents))
+        self.register_buffer("within", torch.eye(n_latents))
+        self.register_buffer("between", 0.5 * torch.eye(n_latents))
+        self.register_buffer("length_km", torch.zeros(()))
+        self.register_buffer("correlated", torch.zeros(n_latents))
+
+    @torch.no_grad()
+    def follow(
+        self, mean: Tensor, variance: Tensor, event: Tensor, momentum: float = MOMENTUM
+    ) -> None:
+        """Move the prior's moments towards those of a batch (analysis of variance by moments).
+
+        Parameters
+        ----------
+        mean, variance : torch.Tensor
+            Of the posterior of every record, (record, latent).
+        event : torch.Tensor
+            Number of the event of every record.
+        momentum : float
+            Share of the batch.
+        """
+        _, event = torch.unique(event, return_inverse=True)
+        counts = torch.bincount(event).to(mean.dtype)
+        n_records, n_events = len(mean), len(counts)
+        if n_events < 2 or n_records <= n_events:
+            return
+        zeros = mean.new_zeros(n_events, mean.shape[1])
+        means = zeros.index_add(0, event, mean) / counts[:, None]
+        inside = mean - means[event]
+        within = inside.T @ inside / (n_records - n_events)
+        outside = (means - mean.mean(dim=0)) * counts[:, None].sqrt()
+        between = outside.T @ outside / (n_events - 1) - within
+        size = (n_records - counts.square().sum() / n_records) / (n_events - 1)
+        within = within + torch.diag(variance.mean(dim=0))
+        # New tensors: autograd may hold the old ones.
+        self.mean = self.mean.lerp(mean.mean(dim=0), momentum)
+        self.within = self.within.lerp(within, momentum)
+        self.between = self.between.lerp(between / size, momentum)
+
+    def divergence(self, mean: Tensor, log_variance: Tensor, event: Tensor) -> Tensor:
+        """Return the Kullback-Leibler divergence of the posterior from the prior, of the batch.
+
+        The event terms are integrated out: within an event, every standardised latent has
+        covariance 1 + lambda 1 1^T, whose inverse and determinant are known (Sherman & Morrison
+        1950).
+
+        Parameters
+        ----------
+        mean, log_variance : torch.Tensor
+            Of the posterior of every record, (record, latent).
+        event : torch.Tensor
+            Number of the event of every record.
+
+        Returns
+        -------
+        torch.Tensor
+            Nats, the sum over the records.
+        """
+        transform, between = self._standardisation()
+        centred, variance = self.standardised(mean, log_variance.exp())
+        counts = torch.bincount(event).to(mean.dtype)[:, None]
+        zeros = mean.new_zeros(len(counts), mean.shape[1])
+        total = zeros.index_add(0, event, centred).square() + zeros.index_add(0, event, variance)
+        shared = between / (1.0 + counts * between)
+        quadratic = (centred.square() + variance).sum() - (shared * total).sum()
+        prior = torch.log1p(counts * between).sum()
+        posterior = log_variance.sum() + 2.0 * len(mean) * torch.linalg.slogdet(transform)[1]
+        return 0.5 * (quadratic + prior - posterior - mean.numel())
+
+    def draw(self, event: Tensor, record: Tensor, field: Tensor | None = None) -> Tensor:
+        """Return latents (record, latent) for standard normal numbers of events and records.
+
+        Parameters
+        ----------
+        event, record : torch.Tensor
+            Of shape (record, latent).
+        field : torch.Tensor, optional
+            Standard normal fields of correlation length `length_km` at the receivers, the same
+            shape; without them records are independent.
+        """
+        transform, between = self._standardisation()
+        if field is not None:
+            record = self.correlated.sqrt() * field + (1.0 - self.correlated).sqrt() * record
+        standard = event * between.sqrt() + record
+        return self.mean + torch.linalg.solve(transform, standard.T).T
+
+    def roots(self) -> tuple[Tensor, Tensor]:
+        """Return roots (latent, latent) of the covariances between events and within them.
+
+        A root times standard normal numbers has the covariance.
+        """
+        transform, between = self._standardisation()
+        within = torch.linalg.inv(transform)
+        return within * between.sqrt(), within
+
+    def spread(self) -> Tensor:
+        """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""
+        transform, between = self._standardisation()
+        return torch.linalg.inv(transform) * torch.sqrt(1.0 + between)
+
+    def standardised(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return posterior means and variances with a covariance within events of 1."""
+        transform, _ = self._standardisation()
+        return (mean - self.mean) @ transform.T, variance @ transform.square().T
+
+    def _standardisation(self) -> tuple[Tensor, Tensor]:
+        """Return what makes the covariance within events 1 and that between them diagonal.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            The matrix (latent, latent) and the variances lambda between events (latent,).
+        """
+        within, between = self.within.double().cpu(), self.between.double().cpu()
+        inverse = torch.linalg.inv(torch.linalg.cholesky(within))
+        values, vectors = torch.linalg.eigh(inverse @ between @ inverse.T)
+        transform, values = vectors.T @ inverse, values.clamp_min(_LEAST_BETWEEN)
+        return transform.to(self.mean), values.to(self.mean)

@@ -1,0 +1,145 @@
+"""Find, describe and load weights by name or path, whichever model they belong to."""
+
+import logging
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.models.base import GroundMotionModel, read_metadata, sha256
+
+logger = logging.getLogger(__name__)
+
+# Every generator, by the name that its weights carry.
+MODELS = {
+    "EvolutionaryCGM": "cgmgm_seis.models.evolutionary.model",
+    "CGMGM": "cgmgm_seis.models.cgmgm.model",
+}
+
+
+def model_class(name: str) -> type[GroundMotionModel]:
+    """Return the class of a generator.
+
+    Raises
+    ------
+    WeightsError
+        If there is no generator of that name.
+    """
+    if name not in MODELS:
+        raise WeightsError(f"Model '{name}' is unknown; there are {', '.join(MODELS)}.")
+    found: type[GroundMotionModel] = getattr(import_module(MODELS[name]), name)
+    return found
+
+
+def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionModel:
+    """Load a generator from named weights or from a pair of files.
+
+    Parameters
+    ----------
+    name_or_path : str or pathlib.Path
+        A name such as "bay_area", or the path of a pair of files, with or without ``.json``
+        or ``.pt``.
+    device : str
+        "cpu", "cuda", "mps" or "auto", the fastest at hand.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing, damaged or unsafe.
+    CgmgmError
+        If there is no such device.
+    """
+    path_json, version = _find(name_or_path)
+    metadata = read_metadata(path_json)
+    name = metadata.get("model")
+    if name not in MODELS:
+        raise WeightsError(
+            f"{path_json} holds weights of {name or 'an unnamed model'}; those of "
+            f"{', '.join(MODELS)} can be loaded."
+        )
+    cls = model_class(name)
+    model = cls.load(_without_suffix(path_json), version_str=version)
+    return model.to_device(device)
+
+
+def list_weights() -> list[dict[str, Any]]:
+    """Return `weights_info` of all named weights, bundled and in SeisBench's cache.
+
+    Damaged ones are left out and logged.
+    """
+    found = []
+    for model in MODELS:
+        for name in model_class(model).list_pretrained():
+            try:
+                found.append(weights_info(name))
+            except WeightsError as error:
+                logger.warning("%s", error)
+    return found
+
+
+def weights_info(name_or_path: str | Path) -> dict[str, Any]:
+    """Describe weights: name, model, version, docstring, card, ranges, files and checksums.
+
+    Returns
+    -------
+    dict
+        With "sha256" and "size_bytes" of both files, by file name.
+    """
+    path_json, version = _find(name_or_path)
+    metadata = read_metadata(path_json)
+    base = _without_suffix(path_json)
+    _, path_pt = GroundMotionModel._get_weights_file_paths(base, version)
+    if not path_pt.is_file():
+        raise WeightsError(f"{path_pt} is missing beside {path_json}.")
+    return {
+        "name": base.name,
+        "model": metadata.get("model"),
+        "version": metadata.get("version"),
+        "docstring": metadata.get("docstring", ""),
+        "model_args": metadata.get("model_args", {}),
+        "ranges": _ranges(metadata, path_json),
+        "card": metadata.get("card", {}),
+        "path": str(base),
+        "sha256": {path.name: sha256(path) for path in (path_json, path_pt)},
+        "size_bytes": {path.name: path.stat().st_size for path in (path_json, path_pt)},
+    }
+
+
+def _ranges(metadata: Mapping[str, Any], path: Path) -> dict[str, list[float]]:
+    """Return the trained ranges as numbers."""
+    ranges = (metadata.get("model_args") or {}).get("ranges") or {}
+    try:
+        return {column: [float(low), float(high)] for column, (low, high) in ranges.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path} has ranges that are no pairs of numbers ({error}); [lowest, highest] of every "
+            "column is needed."
+        ) from error
+
+
+def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
+    """Return the JSON file of the weights, and the version in its file name."""
+    path = Path(name_or_path)
+    if path.name in ("", ".."):
+        raise WeightsError(f"'{name_or_path}' names no weights; a name or a pair of files does.")
+    if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
+        path, version = path.with_name(match[1]), match[2]
+    else:
+        version = None
+    path_json, _ = GroundMotionModel._get_weights_file_paths(path, version)
+    if path_json.is_file():
+        return path_json, version
+    for model in MODELS:
+        if found := model_class(model).find_pretrained(str(name_or_path)):
+            return found
+    names = [name for model in MODELS for name in model_class(model).list_pretrained()]
+    raise WeightsError(
+        f"There are no weights '{name_or_path}': neither a pair {path}.json and {path}.pt nor "
+        f"one of the names {', '.join(names) or '(none)'}."
+    )
+
+
+def _without_suffix(path_json: Path) -> Path:
+    return path_json.with_name(path_json.name.split(".json")[0])

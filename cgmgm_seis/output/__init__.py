@@ -1,0 +1,1 @@
+"""What is written for others: streams, data sets, figures and their provenance."""

@@ -1,0 +1,225 @@
+"""Output folders: waveforms, StationXML, QuakeML, provenance and figures, all of them or none."""
+
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from obspy import Stream, Trace, UTCDateTime
+
+from cgmgm_seis.errors import OutputError
+from cgmgm_seis.output.provenance import channel_comment
+from cgmgm_seis.output.seisbench_writer import DatasetWriter, write_labelled
+from cgmgm_seis.scenario.streams import to_catalog, to_inventory
+from cgmgm_seis.storage.folders import PROVENANCE_FILE, complete_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def write_outputs(
+    folder: str | Path,
+    stream: Stream,
+    scenario: pd.DataFrame,
+    provenance: Mapping[str, Any],
+    *,
+    arrivals: Arrivals,
+    format: str = "mseed",
+    figures: Mapping[str, "tuple[Figure, str]"] | None = None,
+    overwrite: bool = False,
+) -> list[tuple[Path, str]]:
+    """Write generated records and everything about them to a new folder.
+
+    The folder appears under its name complete or not at all: it is written beside it under a
+    hidden name, which any exception (Ctrl-C and a full disk too) removes, and renamed.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder to make.
+    stream : obspy.Stream
+        Stream made by `to_stream` from `scenario`, traces in its order.
+    scenario : pandas.DataFrame
+        Scenario table.
+    provenance : mapping
+        Result of `cgmgm_seis.output.provenance.provenance`.
+    arrivals : tuple of numpy.ndarray
+        P and S times of every scenario row, seconds after the origin time.
+    format : str
+        "mseed" (one file), "sac" (a file a trace) or "seisbench" (a SeisBench data set).
+    figures : mapping, optional
+        File name to (figure, description).
+    overwrite : bool
+        Replace an existing folder, if it is one that this function wrote.
+
+    Returns
+    -------
+    list of (pathlib.Path, str)
+        Files written and what they hold, one line each.
+
+    Raises
+    ------
+    OutputError
+        If the format is unknown, the folder exists or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cgmgm_seis import CGMGM, from_points
+    >>> from cgmgm_seis.output.provenance import provenance
+    >>> model = CGMGM.from_pretrained("bay_area")
+    >>> table = from_points(4.0, (37.9, -122.1), [(37.8, -122.2)])
+    >>> stream = model.generate(table, seed=1)
+    >>> made_by = provenance(model, table, n_realizations=1, seed=1)
+    >>> arrivals = model.travel_times.at(table["source_depth_km"], table["path_ep_distance_km"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_outputs(
+    ...         f"{folder}/out", stream, table, made_by, arrivals=arrivals
+    ...     )
+    >>> written[0][1]
+    'MiniSEED: 3 traces, velocity in m/s'
+    """
+    if format not in FORMATS:
+        raise OutputError(f"Format '{format}' is unknown; it is one of {', '.join(FORMATS)}.")
+    folder = Path(folder)
+    with complete_folder(folder, overwrite) as temporary:
+        written = FORMATS[format](temporary, stream, scenario, arrivals)
+        inventory = to_inventory(stream, channel_comment(provenance))
+        _write(temporary / "stations.xml", inventory, "STATIONXML")
+        _write(temporary / "events.xml", to_catalog(scenario), "QUAKEML")
+        text = json.dumps(provenance, indent=1, allow_nan=False)
+        (temporary / PROVENANCE_FILE).write_text(text + "\n")
+        channels = len(inventory.get_contents()["channels"])
+        stations = scenario.drop_duplicates(["station_network_code", "station_code"])
+        written |= {
+            "stations.xml": f"StationXML: {len(stations)} stations, {channels} channels",
+            "events.xml": f"QuakeML: {scenario['source_id'].nunique()} event(s)",
+            PROVENANCE_FILE: "what made these files: versions, weights, scenario, seed, settings",
+        }
+        for name, (figure, description) in (figures or {}).items():
+            figure.savefig(temporary / name)
+            written[name] = description
+    return [(folder / name, description) for name, description in written.items()]
+
+
+def _write(path: Path, content: Any, format: str, **options: Any) -> None:
+    """Write an ObsPy object through memory.
+
+    ObsPy's MiniSEED writer loses the error of a full disk in a C callback.
+    """
+    buffer = BytesIO()
+    content.write(buffer, format=format, **options)
+    path.write_bytes(buffer.getvalue())
+
+
+def _write_mseed(
+    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
+) -> dict[str, str]:
+    """Write one MiniSEED file of 32-bit floats."""
+    _write(folder / "waveforms.mseed", stream, "MSEED", encoding="FLOAT32")
+    return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, velocity in m/s"}
+
+
+def _write_sac(
+    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
+) -> dict[str, str]:
+    """Write one SAC file a trace; its zero time is the origin time to the millisecond."""
+    (folder / "sac").mkdir()
+    per_row = len(stream) // len(scenario)
+    for number, trace in enumerate(stream):
+        row = number // per_row
+        p, s = arrivals[0][row], arrivals[1][row]
+        trace = Trace(trace.data, trace.stats.copy())
+        trace.stats.sac = _sac_header(trace, scenario.iloc[row], p, s)
+        start = trace.stats.starttime.strftime("%Y%m%dT%H%M%S")
+        _write(folder / "sac" / f"{trace.id}.{start}.sac", trace, "SAC")
+    return {"sac": f"SAC: {len(stream)} files, a trace each, velocity in m/s"}
+
+
+def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
+    """Return the SAC header variables that ObsPy does not take from the trace's stats."""
+    origin = UTCDateTime(row["source_origin_time"])
+    zero = UTCDateTime(ns=origin.ns // 1_000_000 * 1_000_000)
+    shift = origin - zero
+    orientation = {"Z": (0.0, 0.0), "N": (0.0, 90.0), "E": (90.0, 90.0)}
+    cmpaz, cmpinc = orientation[trace.stats.component]
+    return {
+        "nzyear": zero.year,
+        "nzjday": zero.julday,
+        "nzhour": zero.hour,
+        "nzmin": zero.minute,
+        "nzsec": zero.second,
+        "nzmsec": zero.microsecond // 1000,
+        "iztype": 11,  # zero is the origin time
+        "idep": 7,  # velocity; SAC's unit would be nm/s, ours is m/s
+        "b": trace.stats.starttime - zero,
+        "o": shift,
+        "a": p + shift,
+        "ka": "P",
+        "t0": s + shift,
+        "kt0": "S",
+        "evla": row["source_latitude_deg"],
+        "evlo": row["source_longitude_deg"],
+        "evdp": row["source_depth_km"],
+        "mag": row["source_magnitude"],
+        "kevnm": str(row["source_id"])[:16],
+        "stla": row["station_latitude_deg"],
+        "stlo": row["station_longitude_deg"],
+        "stel": row["station_elevation_m"],
+        "dist": row["path_ep_distance_km"],
+        "az": row["path_azimuth_deg"],
+        "baz": trace.stats.back_azimuth,
+        "cmpaz": cmpaz,
+        "cmpinc": cmpinc,
+        "knetwk": trace.stats.network,
+        "kstnm": trace.stats.station,
+        "khole": trace.stats.location,
+        "kcmpnm": trace.stats.channel,
+        "lcalda": False,
+    }
+
+
+def _write_seisbench(
+    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
+) -> dict[str, str]:
+    """Write a SeisBench data set, one trace a row and realization."""
+    stats = stream[0].stats
+    n_components = next(
+        (k for k, trace in enumerate(stream) if _record(trace) != _record(stream[0])), len(stream)
+    )
+    components = "".join(trace.stats.component for trace in stream[:n_components])
+    waveforms = np.stack([trace.data for trace in stream])
+    # Through memory: HDF5 crashes the process where the disk is full.
+    with DatasetWriter(folder, components, in_memory=True) as writer:
+        write_labelled(
+            writer,
+            waveforms.reshape(len(scenario), -1, n_components, stats.npts),
+            scenario,
+            arrivals,
+            sampling_rate=stats.sampling_rate,
+            start_offset_s=stats.starttime - UTCDateTime(scenario["source_origin_time"].iloc[0]),
+        )
+    return {
+        "metadata.csv": f"SeisBench metadata: {len(stream) // n_components} records",
+        "waveforms.hdf5": f"SeisBench waveforms: components {components}, velocity in m/s",
+    }
+
+
+def _record(trace: Trace) -> tuple[Any, ...]:
+    """Return what the components of one record share."""
+    stats = trace.stats
+    return stats.network, stats.station, stats.location, stats.starttime
+
+
+Writer = Callable[[Path, Stream, pd.DataFrame, Arrivals], dict[str, str]]
+FORMATS: dict[str, Writer] = {
+    "mseed": _write_mseed,
+    "sac": _write_sac,
+    "seisbench": _write_seisbench,
+}

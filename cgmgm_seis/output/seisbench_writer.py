@@ -1,0 +1,220 @@
+"""Write data sets in SeisBench format, record by record, complete or not at all."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, suppress
+from io import BytesIO, StringIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from obspy import UTCDateTime
+from obspy.geodetics import gps2dist_azimuth
+
+from cgmgm_seis.scenario.streams import channel_code, location_code
+from cgmgm_seis.scenario.table import COLUMNS
+from cgmgm_seis.storage.folders import complete_folder
+
+METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"
+# Lists the chunks of a data set in pieces, a line each.
+CHUNKS_FILE = "chunks"
+# Records that HDF5 stores in one block, and that memory holds until then.
+_BLOCK = 256
+
+
+def chunk_files(chunk: str) -> tuple[str, str]:
+    """Return the names of a chunk's metadata and waveforms, as SeisBench has them.
+
+    Examples
+    --------
+    >>> chunk_files("_2020")
+    ('metadata_2020.csv', 'waveforms_2020.hdf5')
+    """
+    return METADATA_FILE.replace(".", f"{chunk}."), WAVEFORMS_FILE.replace(".", f"{chunk}.")
+
+
+class DatasetWriter:
+    """Write velocity in m/s to ``metadata.csv`` and ``waveforms.hdf5`` in a folder.
+
+    A context manager: the files are complete when it ends.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        An existing folder; see `new_dataset` for one that appears when it is complete.
+    component_order : str
+        Components along the first axis of the waveforms.
+    in_memory : bool
+        Keep everything in memory until the end, for small sets: a full disk is then an error,
+        while HDF5 may crash the process.
+    unit, response : str
+        What the samples are, as SeisBench's data format says it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        component_order: str = "ZNE",
+        in_memory: bool = False,
+        unit: str = "mps",
+        response: str = "restituted",
+    ) -> None:
+        from seisbench.data import WaveformDataWriter
+
+        self.folder = folder
+        self.component_order = component_order
+        self.n_records = 0
+        self._buffer = BytesIO() if in_memory else None
+        self._writer = WaveformDataWriter(folder / METADATA_FILE, folder / WAVEFORMS_FILE)
+        self._writer.bucket_size = _BLOCK
+        if self._buffer is not None:
+            self._writer.waveforms_path = self._buffer
+        self._writer.data_format = {
+            "dimension_order": "CW",
+            "component_order": component_order,
+            "measurement": "velocity",
+            "unit": unit,
+            "instrument_response": response,
+        }
+
+    def add(self, metadata: Mapping[Any, Any], waveform: NDArray[Any]) -> None:
+        """Add a record: its metadata and its samples (component, sample)."""
+        # SeisBench's writer always draws a progress bar.
+        with redirect_stderr(StringIO()):
+            self._writer.add_trace(
+                {**metadata, "trace_component_order": self.component_order},
+                np.asarray(waveform, dtype=np.float32),
+            )
+        self.n_records += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # SeisBench's writer would log an error of its own; what it holds is closed either way.
+        with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
+            self._writer.__exit__(None, None, None)
+        if kind is None and self._buffer is not None:
+            (self.folder / WAVEFORMS_FILE).write_bytes(self._buffer.getvalue())
+
+
+@contextmanager
+def new_dataset(
+    out: str | Path, overwrite: bool = False, component_order: str = "ZNE", **options: Any
+) -> Iterator[DatasetWriter]:
+    """Yield the writer of a data set whose folder appears when all went well.
+
+    Parameters
+    ----------
+    out : str or pathlib.Path
+        Folder of the data set.
+    overwrite : bool
+        Replace an existing data set, and nothing else.
+    component_order : str
+        Components along the first axis of the waveforms.
+    **options
+        Further arguments of `DatasetWriter`.
+
+    Raises
+    ------
+    OutputError
+        If ``out`` exists and may not be overwritten, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with new_dataset(f"{folder}/mine") as writer:
+    ...         writer.add({"trace_sampling_rate_hz": 100.0}, np.zeros((3, 6000)))
+    ...     sorted(path.name for path in Path(folder, "mine").iterdir())
+    ['metadata.csv', 'waveforms.hdf5']
+    """
+    with (
+        complete_folder(Path(out), overwrite, WAVEFORMS_FILE) as folder,
+        DatasetWriter(folder, component_order, **options) as writer,
+    ):
+        yield writer
+
+
+def write_labelled(
+    writer: DatasetWriter,
+    waveforms: NDArray[Any],
+    scenario: pd.DataFrame,
+    arrivals: tuple[ArrayLike, ArrayLike],
+    *,
+    sampling_rate: float,
+    start_offset_s: float,
+) -> None:
+    """Write generated records with the samples of P and S, to train a picker on.
+
+    A realization is an earthquake of its own: where there are several, its number is the records'
+    location code, and the end of their ``source_id``.
+
+    Parameters
+    ----------
+    writer : DatasetWriter
+        Where to; its components are those of the waveforms.
+    waveforms : numpy.ndarray
+        Velocity in m/s, shape (record, realization, component, sample).
+    scenario : pandas.DataFrame
+        Scenario table, one row a record.
+    arrivals : tuple of array_like
+        P and S times of every scenario row, seconds after the origin time: the onsets that the
+        generator was given, not picks.
+    sampling_rate : float
+        Samples per second, Hz.
+    start_offset_s : float
+        Time of the first sample after the origin time, seconds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> table = from_points(4.0, (37.9, -122.1), [(37.8, -122.2)])
+    >>> motion = np.zeros((1, 2, 3, 6000), np.float32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with new_dataset(f"{folder}/labelled") as writer:
+    ...         write_labelled(
+    ...             writer, motion, table, ([3.0], [5.2]), sampling_rate=100, start_offset_s=-5
+    ...         )
+    ...     rows = pd.read_csv(f"{folder}/labelled/metadata.csv")
+    >>> rows.trace_s_arrival_sample.round(3).tolist()
+    [1020.0, 1020.0]
+    >>> rows.source_id.tolist()
+    ['scenario-00', 'scenario-01']
+    """
+    p_times, s_times = (np.asarray(times, float) for times in arrivals)
+    channel = channel_code("Z", sampling_rate)[:2]
+    for number, (row, record) in enumerate(
+        zip(scenario[list(COLUMNS)].to_dict("records"), waveforms, strict=True)
+    ):
+        ends = (
+            row["source_latitude_deg"],
+            row["source_longitude_deg"],
+            row["station_latitude_deg"],
+            row["station_longitude_deg"],
+        )
+        labels = {
+            "path_back_azimuth_deg": gps2dist_azimuth(*ends)[2],
+            "trace_channel": channel,
+            "trace_start_time": str(UTCDateTime(row["source_origin_time"]) + start_offset_s),
+            "trace_sampling_rate_hz": sampling_rate,
+            "trace_npts": record.shape[-1],
+            "trace_units": "m/s",
+            "trace_simulated": True,
+            "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
+            "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,
+        }
+        for realization, components in enumerate(record):
+            code = location_code(realization)
+            own = {"station_location_code": code}
+            if len(record) > 1:
+                own["source_id"] = f"{row['source_id']}-{code}"
+            writer.add(row | own | labels, components)

@@ -1,0 +1,1 @@
+"""Scenarios: sources, receivers and what lies between them."""

@@ -1,0 +1,300 @@
+"""Generated records as ObsPy objects: Stream, Inventory and Catalog.
+
+Channels follow the FDSN's source identifiers: the band code of the sampling rate, X (generated)
+and the component; the location code is the realization.
+"""
+
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from obspy import Catalog, Inventory, Stream, Trace, UTCDateTime
+from obspy.core import AttribDict
+from obspy.core.event import Event, Magnitude, Origin, ResourceIdentifier
+from obspy.core.inventory import Channel, Comment, Network, Response, Site, Station
+from obspy.geodetics import gps2dist_azimuth
+
+from cgmgm_seis.errors import OutputError, ScenarioError
+from cgmgm_seis.scenario.table import SOURCE_COLUMNS
+
+# FDSN band codes of records with a corner period of 10 s or more, by lowest rate in Hz.
+BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
+# StationXML's azimuth and dip of a component, degrees.
+ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
+MAX_REALIZATIONS = 36**2
+# MiniSEED 2 cuts longer codes without a word.
+CODE_LENGTHS = {"station_network_code": 2, "station_code": 5}
+
+
+def channel_code(component: str, sampling_rate: float) -> str:
+    """Return the channel code of a generated component.
+
+    Examples
+    --------
+    >>> channel_code("Z", 100.0)
+    'HXZ'
+    """
+    band = next(code for lowest, code in BAND_CODES.items() if sampling_rate >= lowest)
+    return f"{band}X{component}"
+
+
+def location_code(realization: int) -> str:
+    """Return a realization's number in two base-36 characters, 00 to ZZ.
+
+    Examples
+    --------
+    >>> location_code(35)
+    '0Z'
+    """
+    return np.base_repr(realization, 36).zfill(2)
+
+
+def to_stream(
+    waveforms: NDArray[np.floating],
+    scenario: pd.DataFrame,
+    *,
+    sampling_rate: float,
+    start_offset_s: float,
+    component_order: str,
+) -> Stream:
+    """Turn an array of records into an ObsPy Stream.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        Velocity in m/s, shape (record, realization, component, sample).
+    scenario : pandas.DataFrame
+        Scenario table with one row per record.
+    sampling_rate : float
+        Samples per second, Hz.
+    start_offset_s : float
+        Time of the first sample after the origin time, seconds.
+    component_order : str
+        Components along the third axis, e.g. "ZNE".
+
+    Returns
+    -------
+    obspy.Stream
+        Traces ordered by record, realization and component, float32.  ``stats`` hold
+        ``coordinates`` (latitude, longitude, elevation in metres), ``distance`` (epicentral,
+        metres) and ``back_azimuth`` (degrees).
+
+    Raises
+    ------
+    OutputError
+        If there are more realizations than location codes, a code does not fit MiniSEED, or
+        two rows would write to the same channel at the same time.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> table = from_points(4.5, (37.938, -122.057), [(37.876, -122.236)])
+    >>> zeros = np.zeros((1, 2, 3, 6000), np.float32)
+    >>> stream = to_stream(
+    ...     zeros, table, sampling_rate=100, start_offset_s=-5, component_order="ZNE"
+    ... )
+    >>> print(stream[-1].id, stream[-1].stats.starttime)
+    SY.V0000.01.HXE 2019-12-31T23:59:55.000000Z
+    """
+    n_records, n_realizations, n_components, n_samples = waveforms.shape
+    if (n_records, n_components) != (len(scenario), len(component_order)):
+        raise OutputError(
+            f"waveforms of shape {waveforms.shape} do not fit {len(scenario)} scenario rows and "
+            f"the components {component_order}; the axes are record, realization, component, "
+            "sample."
+        )
+    if n_realizations > MAX_REALIZATIONS:
+        raise OutputError(
+            f"{n_realizations} realizations are too many; the location codes 00 to ZZ number "
+            f"{MAX_REALIZATIONS}."
+        )
+    _check_codes(scenario, duration_s=n_samples / sampling_rate)
+    samples = np.asarray(waveforms, dtype=np.float32)
+    traces = []
+    for row, record in zip(scenario.to_dict(orient="records"), samples, strict=True):
+        header = {
+            "network": row["station_network_code"],
+            "station": row["station_code"],
+            "sampling_rate": sampling_rate,
+            "starttime": UTCDateTime(row["source_origin_time"]) + start_offset_s,
+            "distance": row["path_ep_distance_km"] * 1000.0,
+            "back_azimuth": gps2dist_azimuth(
+                row["source_latitude_deg"],
+                row["source_longitude_deg"],
+                row["station_latitude_deg"],
+                row["station_longitude_deg"],
+            )[2],
+        }
+        coordinates = {
+            "latitude": row["station_latitude_deg"],
+            "longitude": row["station_longitude_deg"],
+            "elevation": row["station_elevation_m"],
+        }
+        for realization, components in enumerate(record):
+            for component, data in zip(component_order, components, strict=True):
+                trace = Trace(np.ascontiguousarray(data), header)
+                trace.stats.location = location_code(realization)
+                trace.stats.channel = channel_code(component, sampling_rate)
+                trace.stats.coordinates = AttribDict(coordinates)
+                traces.append(trace)
+    return Stream(traces)
+
+
+def to_inventory(stream: Stream, comment: str) -> Inventory:
+    """Describe the channels of a generated Stream as StationXML content.
+
+    Parameters
+    ----------
+    stream : obspy.Stream
+        A Stream made by `to_stream`.
+    comment : str
+        Where the records come from: model, weights version, seed, scenario.  Every channel
+        carries it.
+
+    Returns
+    -------
+    obspy.Inventory
+        One channel per trace id, with a flat response of 1 to ground velocity in m/s.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> table = from_points(4.5, (37.938, -122.057), [(37.876, -122.236)])
+    >>> zeros = np.zeros((1, 1, 3, 6000), np.float32)
+    >>> stream = to_stream(
+    ...     zeros, table, sampling_rate=100, start_offset_s=-5, component_order="ZNE"
+    ... )
+    >>> to_inventory(stream, "CGMGM, seed 1").get_contents()["channels"]
+    ['SY.V0000.00.HXE', 'SY.V0000.00.HXN', 'SY.V0000.00.HXZ']
+    """
+    start = min(trace.stats.starttime for trace in stream)
+    end = max(trace.stats.endtime for trace in stream)
+    networks: dict[str, dict[str, Station]] = {}
+    described = set()
+    for trace in stream:
+        if trace.id in described:
+            continue
+        described.add(trace.id)
+        stats = trace.stats
+        place = dict(stats.coordinates)
+        stations = networks.setdefault(stats.network, {})
+        if stats.station not in stations:
+            stations[stats.station] = Station(
+                stats.station,
+                **place,
+                site=Site(f"Receiver {stats.network}.{stats.station} of generated seismograms"),
+                start_date=start,
+                end_date=end,
+            )
+        azimuth, dip = ORIENTATIONS[stats.component]
+        stations[stats.station].channels.append(
+            Channel(
+                stats.channel,
+                stats.location,
+                **place,
+                depth=0.0,
+                azimuth=azimuth,
+                dip=dip,
+                types=["SYNTHESIZED"],
+                sample_rate=stats.sampling_rate,
+                start_date=start,
+                end_date=end,
+                description=f"Generated ground velocity, realization {stats.location}",
+                comments=[Comment(comment)],
+                response=_velocity_response(),
+            )
+        )
+    return Inventory(
+        [Network(code, list(stations.values())) for code, stations in networks.items()],
+        source="cgmgm-seis",
+    )
+
+
+def to_catalog(scenario: pd.DataFrame) -> Catalog:
+    """Return the sources of a scenario as a QuakeML catalogue, depths in metres.
+
+    The last part of an event's resource identifier is its ``source_id``, so that
+    `from_event_and_inventory` gives the same table back.
+
+    Raises
+    ------
+    ScenarioError
+        If rows of one source disagree about it.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> catalog = to_catalog(from_points(4.5, (37.938, -122.057), depth_km=12.5))
+    >>> catalog[0].preferred_origin().depth
+    12500.0
+    """
+    sources = scenario.drop_duplicates(list(SOURCE_COLUMNS))
+    repeated = sources["source_id"][sources["source_id"].duplicated()]
+    if len(repeated):
+        raise ScenarioError(
+            f"Source {repeated.iloc[0]} has two places, times or magnitudes; one is allowed."
+        )
+    return Catalog(
+        [_event(row) for row in sources.to_dict(orient="records")],
+        resource_id=ResourceIdentifier("smi:local/cgmgm-seis/catalog"),
+    )
+
+
+def _event(row: Mapping[Hashable, Any]) -> Event:
+    """Return the QuakeML event of a scenario row, with identifiers made from its source_id."""
+    name = re.sub(r"[^\w.~-]", "_", str(row["source_id"]), flags=re.ASCII)
+    prefix = f"smi:local/cgmgm-seis/{{}}/{name}"
+    origin = Origin(
+        resource_id=ResourceIdentifier(prefix.format("origin")),
+        time=UTCDateTime(row["source_origin_time"]),
+        latitude=row["source_latitude_deg"],
+        longitude=row["source_longitude_deg"],
+        depth=row["source_depth_km"] * 1000.0,
+    )
+    magnitude = Magnitude(
+        resource_id=ResourceIdentifier(prefix.format("magnitude")),
+        mag=row["source_magnitude"],
+        magnitude_type="Mw",
+        origin_id=origin.resource_id,
+    )
+    return Event(
+        resource_id=ResourceIdentifier(prefix.format("event")),
+        event_type="earthquake",
+        origins=[origin],
+        magnitudes=[magnitude],
+        preferred_origin_id=origin.resource_id,
+        preferred_magnitude_id=magnitude.resource_id,
+    )
+
+
+def _velocity_response() -> Response:
+    """Return the response of records that already are velocity in m/s."""
+    response = Response.from_paz([], [], 1.0, input_units="M/S", output_units="M/S")
+    response.instrument_sensitivity.input_units_description = "Velocity in metres per second"
+    return response
+
+
+def _check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
+    """Refuse codes that MiniSEED cannot hold and records that share a channel and a time."""
+    for column, length in CODE_LENGTHS.items():
+        for code in scenario[column]:
+            if not re.fullmatch(rf"[A-Za-z0-9-]{{1,{length}}}", str(code)):
+                raise OutputError(
+                    f"{column} = '{code}' is not allowed; MiniSEED takes 1 to {length} ASCII "
+                    "letters and digits."
+                )
+    times = pd.DataFrame(
+        {
+            "code": scenario["station_network_code"] + "." + scenario["station_code"],
+            "time": [UTCDateTime(time).timestamp for time in scenario["source_origin_time"]],
+        }
+    ).sort_values(["code", "time"])
+    overlapping = times.groupby("code")["time"].diff() < duration_s
+    if overlapping.any():
+        raise OutputError(
+            f"Station {times['code'][overlapping].iloc[0]} has two records at the same time; a "
+            "channel holds one."
+        )

@@ -1,0 +1,79 @@
+"""Finished chunks of a long computation, kept on disk so that a killed run continues."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgmgm_seis.storage.folders import write_file
+
+logger = logging.getLogger(__name__)
+
+DIGEST_BYTES = 32
+
+
+class Chunks:
+    """Arrays by their first and last row; every file carries the checksum of its content.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or None
+        Where the files are; made when the first is written.  None keeps nothing.
+    identity : mapping
+        What the arrays depend on, JSON-ready: files of any other identity are not found.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Chunks(Path(folder), {"seed": 1}).save(0, 2, values=np.arange(2))
+    ...     found = Chunks(Path(folder), {"seed": 1}).load(0, 2)
+    ...     other = Chunks(Path(folder), {"seed": 2}).load(0, 2)
+    >>> found["values"].tolist(), other
+    ([0, 1], None)
+    """
+
+    def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
+        """Return the arrays of rows `first` to `last`, or None; a damaged file is said."""
+        if self.folder is None or not (path := self._path(first, last)).is_file():
+            return None
+        content = path.read_bytes()
+        if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
+            logger.warning("%s is damaged; its records are drawn again.", path)
+            return None
+        with np.load(BytesIO(content[DIGEST_BYTES:])) as arrays:
+            return dict(arrays)
+
+    def save(self, first: int, last: int, /, **arrays: NDArray[Any]) -> None:
+        """Write the arrays of rows `first` to `last`; the file is complete or absent.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        if self.folder is None:
+            return
+        buffer = BytesIO()
+        np.savez(buffer, **dict[str, Any](arrays))
+        content = buffer.getvalue()
+        write_file(self._path(first, last), hashlib.sha256(content).digest() + content)
+
+    def discard(self, first: int, last: int) -> None:
+        """Delete the arrays of rows `first` to `last`, if there are any."""
+        if self.folder is not None:
+            self._path(first, last).unlink(missing_ok=True)
+
+    def _path(self, first: int, last: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{self.name}-{first}-{last}.chunk"

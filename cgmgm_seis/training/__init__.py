@@ -1,0 +1,1 @@
+"""Training of a generator: settings, data, loop and run folder."""

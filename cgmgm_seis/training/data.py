@@ -1,0 +1,347 @@
+"""From a data set to the tensors of training: splits, normalisation, features and their card."""
+
+import copy
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from seisbench.data import WaveformDataset
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cgmgm_seis.datasets.windows import (
+    SPLITS,
+    LazyWaveforms,
+    event_split,
+    open_dataset,
+    read_records,
+    scan_records,
+    usable_rows,
+)
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.scenario.seeding import event_numbers
+from cgmgm_seis.scenario.table import add_paths
+from cgmgm_seis.scenario.travel_times import TravelTimeTable
+
+logger = logging.getLogger(__name__)
+
+FEATURE_CHUNK = 256
+
+Features = dict[str, Tensor]
+Waveforms = NDArray[np.float32] | LazyWaveforms
+
+
+class TrainingData:
+    """The records of a data set by split, for models with one window.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        Says what to read.
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        Data set; without a ``split`` column it is split event-wise.
+    seed : int
+        Of the event-wise split.
+    skip_bad : bool
+        Leave out records with NaN or constant components.
+    progress : bool
+        Show a progress bar where stderr is a terminal.
+    workers : int
+        With more than 0, nothing is kept in memory: so many processes read the data set again
+        in every epoch.
+
+    Attributes
+    ----------
+    card : dict
+        The data's part of the weight card.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be used, or its train or dev split is empty.
+    """
+
+    def __init__(
+        self,
+        model: GroundMotionModel,
+        dataset: WaveformDataset | str | Path,
+        seed: int = 0,
+        skip_bad: bool = False,
+        progress: bool = False,
+        workers: int = 0,
+    ) -> None:
+        self.workers = workers
+        window = (
+            model.sampling_rate,
+            model.component_order,
+            model.start_offset_s,
+            model.n_samples,
+        )
+        self.waveforms: Waveforms
+        if workers:
+            self.waveforms, self.scenario = scan_records(dataset, *window, skip_bad, progress)
+        else:
+            self.waveforms, self.scenario = read_records(dataset, *window, skip_bad, progress)
+        scenario = self.scenario
+        given = "split" in scenario
+        split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
+        rows = {name: np.flatnonzero(split == name) for name in SPLITS}
+        for name in ("train", "dev"):
+            if not len(rows[name]):
+                raise DatasetError(
+                    f"The {name} split has 0 of {len(scenario)} records; train and dev need at "
+                    f"least 1."
+                )
+        self.rows = {name: part for name, part in rows.items() if len(part)}
+        events = {name: scenario["source_id"].iloc[r].nunique() for name, r in self.rows.items()}
+        if sum(events.values()) > scenario["source_id"].nunique():
+            logger.warning(
+                "The data set's splits share events; its dev and test losses are optimistic."
+            )
+        folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
+        self.card: dict[str, Any] = {
+            "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
+            "data": {
+                "name": folder.resolve().name,
+                "metadata_sha256": _metadata_sha256(folder),
+                "split": "of the data set" if given else "event-wise by seed",
+                "records": {name: len(part) for name, part in self.rows.items()},
+                "events": events,
+            },
+        }
+
+    def records(self, split: str) -> tuple[Waveforms, pd.DataFrame]:
+        """Return waveforms, perhaps unread, and scenario of a split."""
+        rows, waveforms = self.rows[split], self.waveforms
+        part = waveforms.part(rows) if isinstance(waveforms, LazyWaveforms) else waveforms[rows]
+        return part, self.scenario.iloc[rows]
+
+    def fit(self, model: GroundMotionModel) -> None:
+        """Fit a model's normalisation to the training split, if it has none from training."""
+        if not model.ranges:
+            # Models take slices of what they are given, which reads no more than those.
+            waveforms, scenario = self.records("train")
+            model.fit_normalisation(cast(NDArray[np.float32], waveforms), scenario)
+
+    def features(self, model: GroundMotionModel) -> dict[str, "Features | StreamedFeatures"]:
+        """Return `GroundMotionModel.features` of "train", "dev" and, where there is one, "test"."""
+        found: dict[str, Features | StreamedFeatures] = {}
+        for name, rows in self.rows.items():
+            scenario, waveforms = self.scenario, self.waveforms
+            if isinstance(waveforms, LazyWaveforms):
+                own = waveforms.part(rows), scenario.iloc[rows]
+                found[name] = StreamedFeatures(model, *own, self.workers)
+            else:
+                found[name] = _features(model, waveforms, scenario, rows)
+        return found
+
+
+class StreamedFeatures:
+    """Features of a split that worker processes compute from the data set, batch by batch.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        With its normalisation.
+    waveforms : LazyWaveforms
+        Records of the split.
+    scenario : pandas.DataFrame
+        Their scenario table.
+    workers : int
+        Processes that read ahead.
+
+    Attributes
+    ----------
+    events : numpy.ndarray
+        Rows of one number (record,) must stay in one batch.
+    """
+
+    def __init__(
+        self,
+        model: GroundMotionModel,
+        waveforms: LazyWaveforms,
+        scenario: pd.DataFrame,
+        workers: int,
+    ) -> None:
+        self.model = copy.deepcopy(model).cpu()
+        self.waveforms, self.scenario, self.workers = waveforms, scenario, workers
+        shared = "event" in self.__getitems__([0])
+        self.events = event_numbers(scenario) if shared else np.arange(len(scenario))
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitems__(self, rows: list[int]) -> Features:
+        """Read some rows, as `torch.utils.data` asks for them."""
+        index = np.array(rows)
+        return self.model.features(self.waveforms[index], self.scenario.iloc[index])
+
+    def batches(
+        self, parts: Sequence[NDArray[np.intp]], device: torch.device
+    ) -> Iterator[Features]:
+        """Yield the features of each batch of rows, read ahead by the workers."""
+        loader = DataLoader(
+            cast("Dataset[Features]", self),
+            batch_sampler=[part.tolist() for part in parts],
+            num_workers=self.workers,
+            collate_fn=_as_it_is,
+            pin_memory=device.type == "cuda",
+        )
+        for features in loader:
+            yield {key: tensor.to(device, non_blocking=True) for key, tensor in features.items()}
+
+
+class LoadedFeatures:
+    """Features of a split in the memory of a device.
+
+    Parameters
+    ----------
+    features : dict of torch.Tensor
+        `GroundMotionModel.features` of all records.
+    device : torch.device
+        Where they are kept.
+
+    Attributes
+    ----------
+    events : numpy.ndarray
+        Rows of one number (record,) must stay in one batch.
+    """
+
+    def __init__(self, features: Features, device: torch.device) -> None:
+        n = len(next(iter(features.values())))
+        self.events = features["event"].cpu().numpy() if "event" in features else np.arange(n)
+        self.features = {key: tensor.to(device) for key, tensor in features.items()}
+
+    def batches(
+        self, parts: Sequence[NDArray[np.intp]], device: torch.device
+    ) -> Iterator[Features]:
+        """Yield the features of each batch of rows."""
+        # One transfer of the rows; the batches are views of it.
+        rows = torch.as_tensor(np.concatenate(parts)).to(device)
+        for part in rows.split([len(part) for part in parts]):
+            yield {key: tensor[part] for key, tensor in self.features.items()}
+
+
+def prepare(
+    model: GroundMotionModel,
+    dataset: WaveformDataset | str | Path,
+    seed: int = 0,
+    skip_bad: bool = False,
+    progress: bool = False,
+    workers: int = 0,
+) -> tuple[dict[str, "Features | StreamedFeatures"], dict[str, Any]]:
+    """Read a data set and fit the model's normalisation to its training split.
+
+    A model that has been trained before keeps its normalisation, to which its weights belong.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        Says what to read; its ranges and scaling are set.
+    dataset, seed, skip_bad, progress, workers
+        As in `TrainingData`.
+
+    Returns
+    -------
+    features : dict
+        `GroundMotionModel.features` of "train", "dev" and, where there is one, "test".
+    card : dict
+        The data's part of the weight card.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be used, or its train or dev split is empty.
+    """
+    data = TrainingData(model, dataset, seed, skip_bad, progress, workers)
+    data.fit(model)
+    card = data.card | {
+        "condition_set": model.get_model_args().get("condition_set"),
+        "component_order": model.component_order,
+        "ranges": model.ranges,
+    }
+    return data.features(model), card
+
+
+def _as_it_is(features: Any) -> Any:
+    return features
+
+
+def regional_travel_times(
+    velocity_model: str | Path,
+    dataset: WaveformDataset | str | Path,
+    model: GroundMotionModel,
+    progress: bool = False,
+) -> TravelTimeTable:
+    """Compute travel times of a region's 1-D Earth, as deep and far as a data set reaches.
+
+    Parameters
+    ----------
+    velocity_model : str or pathlib.Path
+        ``.nd`` file, see `TravelTimeTable.from_velocity_model`.
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        The data set.
+    model : GroundMotionModel
+        The model that is to be trained; says which records count.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be read.
+    ScenarioError
+        If the velocity model cannot.
+    """
+    metadata = open_dataset(dataset, model.sampling_rate, model.component_order).metadata
+    rows, _ = usable_rows(metadata, model.component_order)
+    table = add_paths(metadata.iloc[rows])
+    # A tenth more, so that a scenario a little outside does not extrapolate.
+    return TravelTimeTable.covering(
+        velocity_model,
+        1.1 * max(float(table["source_depth_km"].max()), 1.0),
+        1.1 * float(table["path_ep_distance_km"].max()),
+        progress,
+    )
+
+
+def _features(
+    model: GroundMotionModel,
+    waveforms: NDArray[np.float32],
+    scenario: pd.DataFrame,
+    rows: NDArray[np.intp],
+) -> Features:
+    """Compute the features of some rows in chunks, into tensors allocated once."""
+    features: Features = {}
+    for start in range(0, len(rows), FEATURE_CHUNK):
+        part = rows[start : start + FEATURE_CHUNK]
+        for key, values in model.features(waveforms[part], scenario.iloc[part]).items():
+            if not start:
+                features[key] = values.new_empty(len(rows), *values.shape[1:])
+            features[key][start : start + len(part)] = values
+    return features
+
+
+def _origin(scenario: pd.DataFrame) -> str:
+    """Return the words of the weight card on what kind of records these are."""
+    if "trace_simulated" not in scenario:
+        return "records of a kind that the data set does not state"
+    simulated = scenario["trace_simulated"].eq(True)
+    if simulated.all():
+        return "simulated records"
+    return "simulated and recorded motion" if simulated.any() else "recorded motion"
+
+
+def _metadata_sha256(folder: Path) -> str:
+    """Return the checksum of all metadata files, of which a chunked data set has several."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("metadata*.csv")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

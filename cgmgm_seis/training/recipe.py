@@ -1,0 +1,135 @@
+"""A recipe: which generator to train, with which arguments and settings; read from JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgmgm_seis.errors import TrainingError, WeightsError
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.weights import model_class
+from cgmgm_seis.training.config import TrainingConfig
+
+# Arguments that training finds in the data.
+FROM_DATA = ("ranges", "travel_time_grid", "log_amplitude_range", "centre", "n_training_records")
+# Settings of a run that are no part of how a model is trained.
+NOT_OF_A_RECIPE = ("name", "docstring", "max_minutes", "device", "devices", "workers")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make and train a generator.
+
+    Parameters
+    ----------
+    model : str
+        Name of a generator, see `cgmgm_seis.models.weights.MODELS`.
+    arguments : mapping
+        Arguments of its constructor.
+    training : mapping
+        Settings of `TrainingConfig`; the others are those that suit the model.
+
+    Raises
+    ------
+    TrainingError
+        If the model, an argument or a setting is unknown or of another type.
+
+    Examples
+    --------
+    >>> recipe = Recipe("CGMGM", {"latent_size": 8}, {"learning_rate": 6e-4})
+    >>> recipe.new_model(seed=0).latent_size, recipe.config().learning_rate
+    (8, 0.0006)
+    """
+
+    model: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = arguments_of(self.model)
+        _check("arguments", self.arguments, known)
+        _check("training", self.training, settings_of(self.model))
+
+    def new_model(self, seed: int) -> GroundMotionModel:
+        """Return the model with its first, random weights."""
+        torch.manual_seed(seed)
+        try:
+            return model_class(self.model)(**self.arguments)
+        except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
+            raise TrainingError(
+                f"{self.model} cannot be made with {dict(self.arguments)}: {error}."
+            ) from error
+
+    def config(self, **given: Any) -> TrainingConfig:
+        """Return the settings of the training, with those given in their place."""
+        return TrainingConfig.of(model_class(self.model), **{**self.training, **given})
+
+    def as_json(self, **more: Any) -> bytes:
+        """Return the content of a recipe's file; `more` is for human readers."""
+        content = {"model": self.model, "arguments": self.arguments, "training": self.training}
+        return (json.dumps(content | more, indent=1) + "\n").encode()
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe such as ``best.json`` of a search.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or no recipe.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TrainingError(f"{path} is not a readable JSON file: {reason}.") from error
+    kinds = {"model": str, "arguments": dict, "training": dict}
+    if not isinstance(content, dict) or any(
+        not isinstance(content.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise TrainingError(
+            f"{path} is no recipe; an object with model (text), arguments and training is."
+        )
+    return Recipe(*(content[key] for key in kinds))
+
+
+def arguments_of(model: str) -> dict[str, Any]:
+    """Return the arguments of a generator that are not found in the data, and their defaults."""
+    try:
+        parameters: dict[str, Parameter] = {}
+        for cls in model_class(model).__mro__:
+            if issubclass(cls, GroundMotionModel):
+                parameters = dict(signature(cls).parameters) | parameters
+    except WeightsError as error:
+        raise TrainingError(str(error)) from error
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+        and name not in (*FROM_DATA, "citation")
+    }
+
+
+def settings_of(model: str) -> dict[str, Any]:
+    """Return the settings of a training that a recipe may hold, and their defaults."""
+    config = TrainingConfig.of(model_class(model))
+    names = [field.name for field in fields(config) if field.name not in NOT_OF_A_RECIPE]
+    return {name: getattr(config, name) for name in names}
+
+
+def _check(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raise unless all names are known and their values like the defaults."""
+    for name, value in given.items():
+        if name not in known:
+            raise TrainingError(
+                f"'{name}' is none of the {what} of a recipe; they are {', '.join(known)}."
+            )
+        wanted = type(known[name])
+        # An integer is as good as a number, but true is no number.
+        allowed = (int, float) if wanted is float else (wanted,)
+        if type(value) not in allowed:
+            raise TrainingError(f"{name} = {value!r} is not allowed; {wanted.__name__} is.")

@@ -1,0 +1,172 @@
+"""Train a generator on a SeisBench data set: loop, early stopping and resume."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from seisbench.data import WaveformDataset
+from tqdm import tqdm
+
+from cgmgm_seis.datasets.windows import SPLITS
+from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.collectives import agreed, n_processes, rank
+from cgmgm_seis.training.config import FREE_SETTINGS, TrainingConfig
+from cgmgm_seis.training.data import prepare
+from cgmgm_seis.training.processes import check_devices, launch, own_device, started_by_torchrun
+from cgmgm_seis.training.run_folder import RunFolder, check_tensorboard, metrics_log
+from cgmgm_seis.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    model: GroundMotionModel,
+    dataset: WaveformDataset | str | Path,
+    out: str | Path,
+    config: TrainingConfig | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a model and write its weights as SeisBench's pair of files.
+
+    The folder holds config.json, metrics.csv (one row an epoch), checkpoint.pt (after every
+    epoch) and in the end the weights with the least dev loss.  On the same machine and number
+    of threads, a resumed run gives the same numbers as one that was never stopped.
+
+    Several processes, be they started by `config.devices` or by ``torchrun``, give the numbers of
+    one process to rounding: batches, noise, batch norms and running moments are those of the
+    whole batch.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        Trained in place; holds the best weights afterwards, but for `config.devices` above 1, when
+        copies are trained.  One that has been loaded from weights goes on from there, with their
+        normalisation.
+    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
+        Data set with magnitude, source and station columns, see
+        `cgmgm_seis.datasets.windows.read_records`.  Without a ``split`` column it is split
+        event-wise.
+    out : str or pathlib.Path
+        Run folder.
+    config : TrainingConfig, optional
+        Settings; by default those that suit the model.
+    resume : bool
+        Continue from the checkpoint in `out`, or start if there is none.
+    overwrite : bool
+        Replace the run in `out`.
+    progress : bool
+        Show progress bars where stderr is a terminal.
+
+    Returns
+    -------
+    pathlib.Path
+        Path of the weights without suffix, as `load_model` takes it.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite, the run is interrupted, or a resumed run has other settings.
+    DatasetError
+        If the data set cannot be used.
+    OutputError
+        If `out` exists or cannot be written.
+    """
+    config = config or TrainingConfig.of(model)
+    config = replace(config, name=config.name or model.name.lower())
+    arguments = (model, dataset, Path(out), config, resume, overwrite, progress)
+    if config.devices > 1 and n_processes() == 1:
+        check_devices(config.device, config.devices)
+        RunFolder(Path(out), resume, overwrite)
+        launch(_train, config.devices, *arguments)
+    else:
+        with started_by_torchrun():
+            _train(*arguments)
+    return Path(out) / config.name
+
+
+def _train(
+    model: GroundMotionModel,
+    dataset: WaveformDataset | str | Path,
+    out: Path,
+    config: TrainingConfig,
+    resume: bool,
+    overwrite: bool,
+    progress: bool,
+) -> None:
+    """Train in this process, which may be one of several; the first writes the files."""
+    began = time.monotonic()
+    first = rank() == 0
+    progress = progress and first
+    if config.tensorboard:
+        check_tensorboard()
+    run = RunFolder(out, resume, overwrite, writes=first)
+    agreed(None)  # all have looked at the folder before one writes to it
+    model.to_device(own_device(config.device))
+    identity: dict[str, Any] = {
+        "model": model.name,
+        "model_args": model.get_model_args(),
+        "config": {key: value for key, value in asdict(config).items() if key not in FREE_SETTINGS},
+    }
+    if model.weights_sha256:
+        identity["started_from"] = model.weights_sha256
+    splits, card = prepare(model, dataset, config.seed, config.skip_bad, progress, config.workers)
+    identity["data"] = card["data"]
+
+    trainer = Trainer(model, splits, config)
+    state = run.start(identity, asdict(config))
+    if state is not None:
+        trainer.load_state_dict(state)
+    run.save(trainer.state_dict())
+    deadline = math.inf if config.max_minutes is None else began + 60.0 * config.max_minutes
+    with metrics_log(run.path, config.tensorboard and first, trainer.epoch) as log:
+        stopped = _run_epochs(trainer, run, deadline, progress, log)
+
+    if model.weights_sha256:
+        card["started_from"] = {"sha256": model.weights_sha256, **model.card}
+    model.load_state_dict(trainer.best_weights)
+    model.eval()
+    metrics = {split: trainer.evaluate(split) for split in SPLITS if split in splits}
+    card |= model.after_training(trainer.batches("train"))
+    card |= trainer.card() | {"stopped_by": stopped, "metrics": metrics}
+    run.save_weights(model, config.name, config.docstring, card)
+    agreed(None)  # none ends before the weights are there
+
+
+def _run_epochs(
+    trainer: Trainer,
+    run: RunFolder,
+    deadline: float,
+    progress: bool,
+    log: Callable[[Mapping[str, float]], None],
+) -> str:
+    """Train until there is a reason to stop, which is returned."""
+    with tqdm(
+        total=trainer.config.epochs,
+        initial=trainer.epoch,
+        desc="Training",
+        unit="epoch",
+        disable=None if progress else True,
+    ) as bar:
+        try:
+            while (reason := agreed(trainer.stop_reason(deadline))) is None:
+                row = trainer.run_epoch()
+                run.save(trainer.state_dict())
+                log(row)
+                bar.update()
+                bar.set_postfix(
+                    train=row["train_loss"], dev=row["dev_loss"], best=trainer.best_loss
+                )
+                logger.debug(", ".join(f"{key} {value:.5g}" for key, value in row.items()))
+        except KeyboardInterrupt as error:
+            raise TrainingError(
+                f"Interrupted in epoch {trainer.epoch + 1}; {run.checkpoint} keeps those before "
+                f"it, and the same command with --resume (resume=True) continues."
+            ) from error
+    return reason

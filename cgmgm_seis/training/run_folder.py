@@ -1,0 +1,211 @@
+"""The folder of a training run: checkpoint, metrics and configuration, always whole files."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.storage.folders import write_file
+
+CHECKPOINT_FILE = "checkpoint.pt"
+METRICS_FILE = "metrics.csv"
+CONFIG_FILE = "config.json"
+
+
+class RunFolder:
+    """A folder that a killed run leaves ready to resume.
+
+    Every file is written under another name and renamed; the metrics are written from the
+    history inside the checkpoint, so the two agree after a resume whatever happened between.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder; made when there is something to write.
+    resume : bool
+        Continue from a checkpoint, where there is one.
+    overwrite : bool
+        Replace the files of an earlier run.
+    writes : bool
+        False in all but one of several processes, which only read.
+
+    Raises
+    ------
+    OutputError
+        If the path exists and may neither be resumed nor replaced.
+    """
+
+    def __init__(
+        self, path: Path, resume: bool = False, overwrite: bool = False, writes: bool = True
+    ) -> None:
+        self.path = path
+        self.writes = writes
+        self.checkpoint = path / CHECKPOINT_FILE
+        self.identity: dict[str, Any] = {}
+        check_place(path)
+        self.resumes = resume and self.checkpoint.is_file()
+        # A run that was stopped before its first checkpoint holds no weights and starts again.
+        restarts = resume and not any(path.glob("*.pt"))
+        replaces = (overwrite or restarts) and (path / CONFIG_FILE).is_file()
+        empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+        if not (self.resumes or replaces or empty):
+            raise OutputError(
+                f"{path} exists already; --resume (resume=True) continues and --overwrite "
+                f"(overwrite=True) replaces a training run in it."
+            )
+
+    def start(
+        self, identity: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write the configuration and return the state to resume from, if there is one.
+
+        Parameters
+        ----------
+        identity : mapping
+            What a resumed run must share with the run before: JSON-ready, may be nested.
+        settings : mapping
+            All settings of this run, of which "name" is that of the weights' files.
+
+        Raises
+        ------
+        TrainingError
+            If the checkpoint is damaged or of a run with another identity.
+        """
+        self.identity = json.loads(json.dumps(identity))
+        state = self._load() if self.resumes else None
+        if state is None:
+            name = settings["name"]
+            for old in (CHECKPOINT_FILE, METRICS_FILE, f"{name}.json", f"{name}.pt"):
+                if self.writes:
+                    (self.path / old).unlink(missing_ok=True)
+        config = self.identity | {"config": dict(settings)}
+        self._write(CONFIG_FILE, json.dumps(config, indent=1).encode())
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write the checkpoint and the metrics of its "history", a list of rows."""
+        buffer = BytesIO()
+        torch.save({"identity": json.dumps(self.identity), **state}, buffer)
+        self._write(CHECKPOINT_FILE, buffer.getvalue())
+        if state["history"]:
+            table = StringIO()
+            writer = csv.DictWriter(table, state["history"][0], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(state["history"])
+            self._write(METRICS_FILE, table.getvalue().encode())
+
+    def save_weights(
+        self, model: GroundMotionModel, name: str, docstring: str, card: Mapping[str, Any]
+    ) -> None:
+        """Write a model as SeisBench's pair of files; the checkpoint stays, whatever happens."""
+        if not self.writes:
+            return
+        try:
+            model.save(self.path / name, docstring, card=card)
+        except (OSError, RuntimeError) as error:  # torch has no OSError for a full disk
+            raise OutputError(
+                f"{self.path / name}.pt cannot be written: {_reason(error)}; {self.checkpoint} "
+                f"keeps the training, and the same command with --resume (resume=True) writes it."
+            ) from error
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint, map_location="cpu", weights_only=True
+            )
+            before = _leaves(json.loads(state.pop("identity")))
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise TrainingError(
+                f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
+                f"--overwrite (overwrite=True) starts anew."
+            ) from error
+        now = _leaves(self.identity)
+        for key in sorted(before | now):
+            if before.get(key) != now.get(key):
+                raise TrainingError(
+                    f"The run in {self.path} has {key} = {before.get(key)}, not {now.get(key)}; "
+                    f"it resumes with its own settings and data only."
+                )
+        return state
+
+    def _write(self, name: str, content: bytes) -> None:
+        if not self.writes:
+            return
+        try:
+            write_file(self.path / name, content)
+        except OutputError as error:
+            kept = f"{self.checkpoint} keeps the epochs before, and "
+            raise OutputError(
+                f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
+                f"command with --resume (resume=True) goes on once it can."
+            ) from error
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` where a folder cannot be made, before any work is done for it."""
+    places = (folder.absolute(), *folder.absolute().parents)
+    beside = next(place for place in places if os.path.lexists(place))
+    if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
+        raise OutputError(f"{folder} cannot be made: {beside} is no folder that can be written to.")
+
+
+@contextmanager
+def metrics_log(
+    folder: Path, tensorboard: bool, n_epochs: int
+) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """Yield what takes the metrics of an epoch; with `tensorboard`, it writes them for it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run folder.
+    tensorboard : bool
+        Write to the folder "tensorboard" in it.
+    n_epochs : int
+        Epochs before; what an earlier run wrote of later ones is no longer shown.
+    """
+    if not tensorboard:
+        yield lambda row: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=n_epochs + 1) as writer:
+
+        def log(row: Mapping[str, float]) -> None:
+            for key, value in row.items():
+                writer.add_scalar(key, value, int(row["epoch"]))
+
+        yield log
+
+
+def check_tensorboard() -> None:
+    """Raise `TrainingError` if the package tensorboard is missing."""
+    if find_spec("tensorboard") is None:
+        raise TrainingError(
+            "TensorBoard is not installed; pip install 'cgmgm-seis[tensorboard]' installs it."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's words without its number."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split()).rstrip(".")
+
+
+def _leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of a nested mapping by their dotted names."""
+    leaves: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves

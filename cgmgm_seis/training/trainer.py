@@ -1,0 +1,281 @@
+"""A model in training: its batches, optimizer, epochs and what is known after each."""
+
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.collectives import Share, n_processes, rank, share_of, summed
+from cgmgm_seis.output.provenance import versions
+from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.training.data import Features, LoadedFeatures, StreamedFeatures
+
+if TYPE_CHECKING:
+    from cgmgm_seis.training.config import TrainingConfig
+
+
+class Trainer:
+    """A model with its data, its optimizer and what is known after each epoch.
+
+    Batch order and noise of an epoch depend on the seed and its number alone.  In a process
+    group, every process has a `Share` of each batch, and all get the numbers of the whole.
+
+    Parameters
+    ----------
+    model : GroundMotionModel
+        On its device.
+    splits : dict
+        Features of "train", "dev" and perhaps "test", in memory or streamed.
+    config : TrainingConfig
+        Settings.
+    """
+
+    def __init__(
+        self,
+        model: GroundMotionModel,
+        splits: Mapping[str, Features | StreamedFeatures],
+        config: "TrainingConfig",
+    ) -> None:
+        self.model = model
+        self.splits = {
+            split: LoadedFeatures(found, model.device) if isinstance(found, dict) else found
+            for split, found in splits.items()
+        }
+        self.config = config
+        self.trained = _trained(model, config.only)
+        self.step_loss: nn.Module = _Loss(model, config.bf16)
+        if n_processes() > 1:
+            # Parts of a model may join later, or rest; its buffers are equal without a message.
+            with warnings.catch_warnings():
+                # The newer name of broadcast_buffers is unknown to older torch.
+                warnings.simplefilter("ignore", FutureWarning)
+                self.step_loss = DistributedDataParallel(
+                    self.step_loss, find_unused_parameters=True, broadcast_buffers=False
+                )
+        self.optimizer = torch.optim.AdamW(
+            self.trained,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=model.device.type in ("cpu", "cuda"),
+        )
+        self.history: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_weights = _copy(model.state_dict())
+
+    @property
+    def epoch(self) -> int:
+        """Number of complete epochs."""
+        return len(self.history)
+
+    @property
+    def best_loss(self) -> float:
+        """Least dev loss so far."""
+        return self.history[self.best_epoch - 1]["dev_loss"] if self.best_epoch else math.inf
+
+    def run_epoch(self) -> dict[str, float]:
+        """Train one epoch and return its row of the metrics; the loss must stay finite."""
+        began = time.monotonic()
+        epoch = self.epoch + 1
+        noise = self._noise("epoch", epoch)
+        rows = self._batch_rows("train", generator(self.config.seed, "order", epoch))
+        totals = torch.zeros(1, device=self.model.device)
+        names: list[str] = []
+        self._set_training()
+        self.model.training_progress = (epoch - 1) / self.config.epochs
+        for step, (weight, batch) in enumerate(self._batches("train", rows)):
+            rate = self._learning_rate((epoch - 1 + step / len(rows)) / self.config.epochs)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            losses = self.step_loss(batch, noise)
+            self.optimizer.zero_grad(set_to_none=True)
+            (self._balance() * losses["loss"]).backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.gradient_clip)
+            self.optimizer.step()
+            names = [*losses, "gradient_norm"]
+            # Summed on the device: asking for a number would wait for it in every step.
+            totals = totals + weight * torch.stack([*losses.values(), norm]).detach()
+        row = {"epoch": epoch, "learning_rate": rate}
+        row |= _named("train", names, summed(totals))
+        row |= {f"dev_{name}": value for name, value in self.evaluate("dev").items()}
+        row["seconds"] = time.monotonic() - began
+        for key in ("train_loss", "dev_loss"):
+            if not math.isfinite(row[key]):
+                raise TrainingError(
+                    f"{key} became {row[key]} in epoch {epoch}; it must stay finite. "
+                    f"The checkpoint keeps the epochs before; learning_rate = "
+                    f"{self.config.learning_rate:g} may be too high."
+                )
+        self.history.append(row)
+        if row["dev_loss"] < self.best_loss:
+            self.best_epoch = epoch
+            self.best_weights = _copy(self.model.state_dict())
+        return row
+
+    def _set_training(self) -> None:
+        """Put the parts that are trained in training mode, and only them."""
+        self.model.train()
+        for part in self.model.children():
+            if not any(parameter.requires_grad for parameter in part.parameters()):
+                part.eval()
+
+    @torch.no_grad()
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Return the loss of a split and its parts, always with the same noise."""
+        self.model.eval()
+        noise = self._noise(split)
+        loss = _Loss(self.model, self.config.bf16)
+        totals = torch.zeros(1, device=self.model.device)
+        names: list[str] = []
+        for weight, batch in self._batches(split, self._batch_rows(split)):
+            losses = loss(batch, noise)
+            names = list(losses)
+            totals = totals + weight * torch.stack(list(losses.values()))
+        return _named("", names, summed(totals))
+
+    def batches(self, split: str, order: np.random.Generator | None = None) -> Iterator[Features]:
+        """Yield the batches of a split, or this process's shares of them."""
+        for _, batch in self._batches(split, self._batch_rows(split, order)):
+            yield batch
+
+    def stop_reason(self, deadline: float) -> str | None:
+        """Say why no further epoch should start, or None if one should."""
+        if self.epoch >= self.config.epochs:
+            return "all epochs"
+        if self.epoch - self.best_epoch >= self.config.patience:
+            return "early stopping"
+        if self.history and time.monotonic() + self.history[-1]["seconds"] > deadline:
+            return "time budget"
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs; tensors and plain values only."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = list(state["history"])
+        self.best_epoch = state["best_epoch"]
+        self.best_weights = state["best_weights"]
+
+    def card(self) -> dict[str, Any]:
+        """Return the run's part of the weight card."""
+        return {
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "training": asdict(self.config),
+            "seed": self.config.seed,
+            "epochs": self.epoch,
+            "best_epoch": self.best_epoch,
+            "best_dev_loss": self.best_loss,
+            "final_dev_loss": self.history[-1]["dev_loss"],
+            "training_minutes": sum(row["seconds"] for row in self.history) / 60.0,
+            "device": self.model.device.type,
+            "processes": n_processes(),
+            "versions": versions(),
+        }
+
+    def _batch_rows(
+        self, split: str, order: np.random.Generator | None = None
+    ) -> list[NDArray[np.intp]]:
+        """Return the rows of even batches.
+
+        Records of an "event" stay together, for models with terms that they share.
+        """
+        rows, places = _grouped(self.splits[split].events, order)
+        batch = places * math.ceil(len(rows) / self.config.batch_size) // len(rows)
+        return np.split(rows, np.flatnonzero(np.diff(batch)) + 1)
+
+    def _batches(
+        self, split: str, rows: list[NDArray[np.intp]]
+    ) -> Iterator[tuple[float, Features]]:
+        """Yield the batches, or this process's shares of them, with their weights in the split."""
+        features, n = self.splits[split], sum(len(part) for part in rows)
+        shares: list[Share | None] = [None for _ in rows]
+        if n_processes() > 1:
+            own = [share_of(features.events[part], n_processes(), rank()) for part in rows]
+            rows = [part[share.first : share.last] for part, share in zip(rows, own, strict=True)]
+            shares = [*own]
+        batches = features.batches(rows, self.model.device)
+        for part, share, batch in zip(rows, shares, batches, strict=True):
+            self.model.share = share
+            yield len(part) / n, batch
+        self.model.share = None
+
+    def _balance(self) -> float:
+        """Return the weight of this process's mean loss: the gradients are averaged afterwards."""
+        share = self.model.share
+        return n_processes() * (share.last - share.first) / share.total if share else 1.0
+
+    def _noise(self, *key: int | str) -> torch.Generator:
+        seed = int(generator(self.config.seed, "noise", *key).integers(2**62))
+        return torch.Generator(self.model.device).manual_seed(seed)
+
+    def _learning_rate(self, progress: float) -> float:
+        first, last = self.config.learning_rate, self.config.final_learning_rate
+        return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * progress))
+
+
+class _Loss(nn.Module):
+    """The loss of a model as a module, which is what is run in several processes."""
+
+    def __init__(self, model: GroundMotionModel, bf16: bool) -> None:
+        super().__init__()
+        self.model, self.bf16 = model, bf16
+
+    def forward(self, batch: Features, noise: torch.Generator) -> dict[str, Tensor]:
+        """Return the loss and its parts, of which only the loss has a gradient."""
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
+            losses = self.model.loss(batch, noise)
+        return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
+
+
+def _grouped(
+    events: NDArray[np.int64], order: np.random.Generator | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows with those of an event together, in random order, and where each event begins."""
+    _, event, counts = np.unique(events, return_inverse=True, return_counts=True)
+    names = np.arange(len(counts)) if order is None else order.permutation(len(counts))
+    rank = np.argsort(names)
+    rows = np.argsort(rank[event], kind="stable")
+    begins = np.cumsum(counts[names]) - counts[names]
+    return rows, np.repeat(begins, counts[names])
+
+
+def _trained(model: GroundMotionModel, only: str) -> list[torch.nn.Parameter]:
+    """Return the parameters to train; the others no longer need a gradient."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(only))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        names = ", ".join(name for name, part in model.named_children() if [*part.parameters()])
+        raise TrainingError(f"only = '{only}' names no parameters; there are {names}.")
+    return trained
+
+
+def _named(prefix: str, names: list[str], totals: Any) -> dict[str, float]:
+    """Return the totals by name; the only wait for the device."""
+    prefix = f"{prefix}_" if prefix else ""
+    return {
+        f"{prefix}{name}": float(value) for name, value in zip(names, totals.tolist(), strict=True)
+    }
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: tensor.detach().clone() for key, tensor in state.items()}

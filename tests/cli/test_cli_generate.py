@@ -1,0 +1,347 @@
+"""`cgmgm-seis generate`: files, messages, and what bad input gets."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import obspy
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from obspy.core.event import Catalog, Event, Magnitude, Origin
+from seisbench.data import WaveformDataset
+
+from cgmgm_seis.output import outputs
+from cgmgm_seis.scenario.table import from_event_and_inventory
+from cgmgm_seis_cli.main import main
+from cgmgm_seis_cli.parameters import Point
+
+
+def names(folder):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def provenance(folder="cgmgm-output"):
+    return json.loads((Path(folder) / "provenance.json").read_text())
+
+
+SOURCE = ("--mag", "4.1", "--src", "37.9,-122.1")
+
+
+@pytest.fixture
+def run(tiny_weights, tmp_path, monkeypatch):
+    """Run `generate` in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def invoke(*args, weights=tiny_weights):
+        args = ("generate", "--weights", str(weights), *map(str, args))
+        return CliRunner().invoke(main, args, prog_name="cgmgm-seis")
+
+    return invoke
+
+
+def refused(result, status, *texts):
+    """Check a refusal: status, one line on stderr that names the texts, nothing written."""
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    for text in texts:
+        assert text in result.stderr
+    assert names(".") == []
+
+
+# ---- lat,lon -------------------------------------------------------------------------------
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+def test_points_round_trip(latitude, longitude):
+    assert Point().convert(f"{latitude!r},{longitude!r}", None, None) == (latitude, longitude)
+
+
+@given(st.text(max_size=20))
+def test_points_parse_or_fail_with_one_sentence(text):
+    try:
+        latitude, longitude = Point().convert(text, None, None)
+    except click.BadParameter as error:
+        assert repr(text)[1:-1] in repr(error.message)[1:-1] or text in error.message
+    else:
+        assert abs(latitude) <= 90
+        assert abs(longitude) <= 180
+
+
+@given(st.floats(90, 180, exclude_min=True), st.sampled_from([-1, 1]), st.floats(-90, 90))
+def test_swapped_points_are_recognised(longitude, sign, latitude):
+    with pytest.raises(click.BadParameter, match="looks swapped"):
+        Point().convert(f"{sign * longitude!r},{latitude!r}", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("-122,37", "perhaps 37,-122 is meant"),
+        ("37.9", "is not a latitude,longitude"),
+        ("37.9;-122.1", "is not a latitude,longitude"),
+        ("37.9,-122.1,8", "is not a latitude,longitude"),
+        ("nan,-122", "is not finite"),
+        ("37,inf", "is not finite"),
+        ("95,200", "is no place on Earth"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--src", "--sta"])
+def test_bad_points(run, option, text, says):
+    points = {"--src": "37.9,-122.1", "--sta": "37.8,-122.2", option: text}
+    arguments = [part for pair in points.items() for part in pair]
+    refused(run("--mag", "4", *arguments), 2, option, text, says)
+
+
+# ---- files ---------------------------------------------------------------------------------
+
+
+def test_default_output(run):
+    result = run(*SOURCE)
+    assert result.exit_code == 0, result.output
+    expected = {"waveforms.mseed", "stations.xml", "events.xml", "provenance.json"}
+    assert set(names("cgmgm-output")) == expected | {"record_section.png"}
+    lines = result.stdout.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith("cgmgm-output/") and ": " in line for line in lines)
+    made_by = provenance()
+    n_stations = len(made_by["scenario"])
+    assert f"Using {n_stations} of the 58 bundled stations" in result.stderr
+    assert 20 < n_stations < 58
+    assert all(row["path_ep_distance_km"] <= 60 for row in made_by["scenario"])
+    assert made_by["command"][:2] == ["cgmgm-seis", "generate"]
+    assert made_by["command"][-2:] == ["--src", "37.9,-122.1"]
+    assert made_by["scenario"][0]["source_depth_km"] == 8.0
+
+
+def test_same_seed_same_file_and_negative_numbers(run):
+    options = (*SOURCE, "--sta", "37.8,-122.2", "--sta", "37.7,-122.1", "--no-plot", "-n", "2")
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert run(*options, "--seed", seed, "--out", out).exit_code == 0
+    a, b, c = (Path(out, "waveforms.mseed").read_bytes() for out in "abc")
+    assert a == b
+    assert a != c
+    stream = obspy.read("a/waveforms.mseed")
+    assert len(stream) == 2 * 2 * 3
+    assert {trace.stats.location for trace in stream} == {"00", "01"}
+
+
+def test_southern_hemisphere_parses(run):
+    result = run("--mag", "4", "--src", "-33.4,-70.6", "--sta", "-33.5,-70.7")
+    refused(result, 1, "source_latitude_deg = -33.4", "36.5 to 39")
+
+
+def test_formats_and_quiet(run):
+    options = (*SOURCE, "--sta", "37.8,-122.2", "--no-plot", "-q")
+    result = run(*options, "--format", "sac", "--out", "sac")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert len(names("sac/sac")) == 3
+    assert run(*options, "--format", "seisbench", "--out", "bench").exit_code == 0
+    assert len(WaveformDataset("bench", component_order="ZNE")) == 1
+
+
+def test_event_and_overrides(run, pleasant_hill):
+    event = pleasant_hill / "event.xml"
+    options = ("--event", event, "--sta", "37.8,-122.2", "--no-plot")
+    assert run(*options, "--out", "a").exit_code == 0
+    result = run(*options, "--mag", "3.3", "--depth", "5", "--time", "2020-02-02", "--out", "b")
+    assert result.exit_code == 0, result.output
+    a, b = (obspy.read_events(f"{out}/events.xml")[0] for out in "ab")
+    assert a.preferred_magnitude().mag == 4.46
+    assert a.preferred_origin().depth == 13970.0
+    assert str(a.preferred_origin().time) == "2019-10-15T05:33:42.810000Z"
+    assert b.preferred_magnitude().mag == 3.3
+    assert b.preferred_origin().depth == 5000.0
+    assert str(b.preferred_origin().time).startswith("2020-02-02T00:00")
+    assert b.preferred_origin().latitude == 37.938
+
+
+def test_real_case(run, pleasant_hill):
+    raw = pleasant_hill / "raw"
+    result = run(
+        "--event", pleasant_hill / "event.xml", "--inventory", raw / "*.xml",
+        "--observed", raw / "CE.583*.mseed", "--observed", raw / "NC.C*A*.mseed",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "cgmgm-output/generated_and_observed.png" in result.stdout
+    assert "Resampled to 100 Hz: CE.58360..HN (200 Hz)" in result.stderr
+    stream = obspy.read("cgmgm-output/waveforms.mseed")
+    inventory = obspy.read_inventory("cgmgm-output/stations.xml")
+    assert len(stream) == 33
+    scenario = from_event_and_inventory(obspy.read_events("cgmgm-output/events.xml")[0], inventory)
+    original = pd.DataFrame(provenance()["scenario"])
+    pd.testing.assert_frame_equal(scenario, original, rtol=1e-9)
+
+
+def test_extrapolation_is_a_warning_in_the_provenance(run):
+    options = ("--mag", "6", "--src", "37.9,-122.1", "--sta", "37.8,-122.2", "--no-plot")
+    refused(run(*options), 1, "source_magnitude = 6", "1 to 5", "--extrapolate")
+    result = run(*options, "--extrapolate")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: source_magnitude = 6")
+    (warning,) = provenance()["warnings"]
+    assert line == f"Warning: {warning}"
+
+
+# ---- bad input -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "texts"),
+    [
+        ((), ("--mag and --src",)),
+        (("--mag", "4"), ("--src",)),
+        (("--mag", "four", "--src", "37,-122"), ("'four'",)),
+        ((*SOURCE, "--format", "wav"), ("'wav'", "mseed")),
+        ((*SOURCE, "-n", "0"), ("0",)),
+        ((*SOURCE, "-n", "2000"), ("2000", "1296")),
+        ((*SOURCE, "--seed", "-1"), ("-1",)),
+        ((*SOURCE, "--time", "yesterday"), ("'yesterday'",)),
+        ((*SOURCE, "--sta", "37,-122", "--inventory", "a.xml"), ("exclude each other",)),
+        ((*SOURCE, "--observed", "a.mseed"), ("--inventory",)),
+    ],
+)
+def test_usage_errors(run, args, texts):
+    refused(run(*args), 2, *texts)
+
+
+@pytest.mark.parametrize(
+    ("args", "texts"),
+    [
+        (("--mag", "nan", "--src", "37.9,-122.1"), ("source_magnitude = nan",)),
+        (("--mag", "8", "--src", "37.9,-122.1"), ("source_magnitude = 8", "1 to 5")),
+        ((*SOURCE, "--depth", "nan"), ("source_depth_km = nan",)),
+        ((*SOURCE, "--depth", "50"), ("source_depth_km = 50", "0 to 20")),
+        ((*SOURCE, "--sta", "10,10"), ("station_latitude_deg = 10",)),
+        (("--mag", "4", "--src", "10,10"), ("source_latitude_deg = 10",)),
+        ((*SOURCE, "--event", "none.xml"), ("none.xml",)),
+        ((*SOURCE, "--inventory", "none*.xml"), ("none*.xml",)),
+        ((*SOURCE, "--device", "abacus"), ("abacus",)),
+    ],
+)
+def test_impossible_values(run, args, texts):
+    refused(run(*args), 1, *texts)
+
+
+def test_unreadable_files(run, tmp_path):
+    bad = tmp_path / "bad.xml"
+    for content in ("", "hello", "<xml/>"):
+        bad.write_text(content)
+        refused(run(*SOURCE, "--inventory", bad), 1, "bad.xml")
+        refused(run("--event", bad), 1, "bad.xml")
+
+
+def test_incomplete_events(run, tmp_path):
+    path = tmp_path / "event.xml"
+    origin = Origin(time=obspy.UTCDateTime(2020, 1, 1), latitude=37.9, longitude=-122.1, depth=8e3)
+    for event, text in (
+        (Event(origins=[origin]), "source_magnitude"),
+        (Event(magnitudes=[Magnitude(mag=4.0)]), "source_latitude_deg"),
+    ):
+        Catalog([event]).write(path, "QUAKEML")
+        refused(run("--event", path), 1, text)
+
+
+def test_station_code_that_miniseed_would_cut(run, tmp_path, pleasant_hill):
+    inventory = obspy.read_inventory(pleasant_hill / "raw" / "NC.CTA.xml")
+    inventory[0][0].code = "TOOLONG"
+    inventory.write(tmp_path / "long.xml", "STATIONXML")
+    refused(run(*SOURCE, "--inventory", tmp_path / "long.xml"), 1, "TOOLONG", "1 to 5")
+
+
+def test_bad_weights(run, tiny_weights, tmp_path):
+    refused(run(*SOURCE, weights="atlantis"), 1, "atlantis")
+    for name in ("cut", "evil", "other"):
+        for suffix in (".json", ".pt"):
+            shutil.copy(tiny_weights.with_suffix(suffix), tmp_path / f"{name}{suffix}")
+    content = (tmp_path / "cut.pt").read_bytes()
+    (tmp_path / "cut.pt").write_bytes(content[: len(content) // 2])
+    refused(run(*SOURCE, weights=tmp_path / "cut"), 1, "cut.pt")
+    torch.save({"a": click.echo}, tmp_path / "evil.pt")
+    refused(run(*SOURCE, weights=tmp_path / "evil"), 1, "evil.pt")
+    metadata = json.loads((tmp_path / "other.json").read_text()) | {"model": "PhaseNet"}
+    (tmp_path / "other.json").write_text(json.dumps(metadata))
+    refused(run(*SOURCE, weights=tmp_path / "other"), 1, "PhaseNet")
+
+
+def test_existing_folder(run):
+    Path("out").mkdir()
+    options = (*SOURCE, "--sta", "37.8,-122.2", "--no-plot", "--out", "out")
+    result = run(*options)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: out exists already; --overwrite (overwrite=True) replaces it.\n"
+    )
+    assert run(*options, "--overwrite").exit_code == 1  # not a folder of ours
+    Path("out").rmdir()
+    assert run(*options).exit_code == 0
+    assert run(*options, "--overwrite", "--format", "sac").exit_code == 0
+    assert "sac" in names("out")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (KeyboardInterrupt(), "Aborted!"),
+    ],
+)
+def test_disk_full_and_interrupt_leave_nothing(run, monkeypatch, error, line):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(outputs, "to_catalog", fail)
+    result = run(*SOURCE, "--sta", "37.8,-122.2", "--no-plot")
+    assert result.exit_code == 1
+    assert line in result.stderr
+    assert "Traceback" not in result.stderr
+    assert names(".") == []
+
+
+def test_ctrl_c_of_a_real_process(run, tiny_weights):
+    """Interrupt while it draws many records: one word, no traceback, no files."""
+    # A shell that runs the tests in the background makes its children deaf to SIGINT.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from cgmgm_seis_cli.main import main; main(prog_name='cgmgm-seis')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "generate", "--weights", tiny_weights, *SOURCE, "-n", "1000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    first = process.stderr.readline()
+    assert first.startswith("Using ")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert out == ""
+    assert err.strip() == "Aborted!"
+    assert names(".") == []
+
+
+def test_samples_are_those_of_the_library(run, tiny_model):
+    from cgmgm_seis import from_points
+
+    assert run(*SOURCE, "--sta", "37.8,-122.2", "--seed", "3", "--no-plot").exit_code == 0
+    scenario = from_points(4.1, (37.9, -122.1), [(37.8, -122.2)])
+    expected = tiny_model.generate(scenario, seed=3)
+    for trace, other in zip(obspy.read("cgmgm-output/waveforms.mseed"), expected, strict=True):
+        np.testing.assert_array_equal(trace.data, other.data)

@@ -1,0 +1,154 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obspy import Catalog, Inventory, UTCDateTime, read_inventory
+from obspy.core.event import Event, Magnitude, Origin, ResourceIdentifier
+from obspy.geodetics import gps2dist_azimuth
+
+from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.scenario.stations import bay_area_stations
+from cgmgm_seis.scenario.table import (
+    COLUMNS,
+    add_paths,
+    check_scenario,
+    from_event_and_inventory,
+    from_points,
+)
+
+SOURCE = (37.938, -122.057)
+
+
+def make_event(**missing):
+    event = Event(resource_id=ResourceIdentifier("smi:local/event/ev1"))
+    origin = Origin(time=UTCDateTime(2019, 10, 15), latitude=37.9, longitude=-122.0, depth=13970.0)
+    for name, value in missing.items():
+        if name != "magnitude":
+            setattr(origin, name, value)
+    event.origins = [origin]
+    event.magnitudes = [] if "magnitude" in missing else [Magnitude(mag=4.46)]
+    return event
+
+
+def test_points_have_every_column_in_order():
+    table = from_points(4.5, SOURCE, [(37.8, -122.2), (37.7, -122.1)])
+    assert tuple(table.columns) == COLUMNS
+    assert table["station_code"].tolist() == ["V0000", "V0001"]
+    assert set(table["station_network_code"]) == {"SY"}
+    assert (table["source_depth_km"] == 8.0).all()
+
+
+def test_default_receivers_are_the_bundled_stations():
+    table = from_points(4.5, SOURCE)
+    stations = bay_area_stations()
+    assert len(table) == len(stations) == 58
+    assert table["station_code"].tolist() == stations["station_code"].tolist()
+
+
+def test_bundled_stations_agree_with_the_facts(pleasant_hill):
+    facts = pd.read_csv(
+        pleasant_hill.parent / "bay_area_stations.csv",
+        dtype={"station_code": str},
+        keep_default_na=False,
+    )
+    pd.testing.assert_frame_equal(bay_area_stations(), facts)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(36, 39), st.floats(-123, -121), st.floats(36, 39), st.floats(-123, -121))
+def test_paths_are_the_geodesics_of_obspy(lat1, lon1, lat2, lon2):
+    table = from_points(3.0, (lat1, lon1), [(lat2, lon2)], depth_km=10.0)
+    metres, azimuth, _ = gps2dist_azimuth(lat1, lon1, lat2, lon2)
+    row = table.iloc[0]
+    assert row.path_ep_distance_km == pytest.approx(metres / 1000, abs=1e-9)
+    assert row.path_azimuth_deg == pytest.approx(azimuth, abs=1e-9)
+    assert row.path_hyp_distance_km == pytest.approx(np.sqrt((metres / 1000) ** 2 + 100), abs=1e-9)
+
+
+def test_a_degree_of_latitude_is_the_ellipsoids():
+    # Length of a degree on WGS84 at 37.5 N: 111132.954 - 559.822 cos 75 + 1.175 cos 150 m
+    # (Rapp 1991, series of the meridian arc) = 110.987 km.
+    table = from_points(3.0, (37.0, -122.0), [(38.0, -122.0)])
+    assert table["path_ep_distance_km"].iloc[0] == pytest.approx(110.987, abs=0.002)
+    assert table["path_azimuth_deg"].iloc[0] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("source_latitude_deg", -122.0),
+        ("source_latitude_deg", np.nan),
+        ("source_magnitude", np.inf),
+        ("source_magnitude", "big"),
+        ("source_depth_km", 900.0),
+        ("station_longitude_deg", 200.0),
+    ],
+)
+def test_impossible_values_are_named(column, value):
+    table = from_points(4.5, SOURCE, [(37.8, -122.2)]).astype({column: object})
+    table[column] = value
+    with pytest.raises(ScenarioError, match=column) as error:
+        check_scenario(table)
+    assert str(value) in str(error.value)
+
+
+def test_missing_columns_and_rows_are_named():
+    table = from_points(4.5, SOURCE, [(37.8, -122.2)])
+    with pytest.raises(ScenarioError, match="source_magnitude"):
+        check_scenario(table.drop(columns="source_magnitude"))
+    with pytest.raises(ScenarioError, match="0 rows"):
+        check_scenario(table.iloc[:0])
+
+
+def test_check_fills_defaults_and_keeps_other_columns():
+    table = from_points(4.5, SOURCE, [(37.8, -122.2)])
+    bare = table[[c for c in table if c.endswith(("_deg", "_km", "magnitude"))]].assign(note="x")
+    full = check_scenario(bare.drop(columns=[c for c in bare if c.startswith("path")]))
+    assert full["note"].tolist() == ["x"]
+    assert full["station_code"].tolist() == ["V0000"]
+    np.testing.assert_allclose(full["path_ep_distance_km"], table["path_ep_distance_km"])
+
+
+def test_event_and_inventory(pleasant_hill):
+    inventory = read_inventory(pleasant_hill / "raw" / "NC.C010.xml")
+    table = from_event_and_inventory(make_event(), inventory)
+    assert table["station_code"].tolist() == ["C010"]
+    assert table["source_depth_km"].tolist() == [13.97]
+    assert table["source_magnitude"].tolist() == [4.46]
+    assert table["source_id"].tolist() == ["ev1"]
+
+
+def test_event_overrides_and_default_receivers():
+    table = from_event_and_inventory(make_event(magnitude=None), source_magnitude=3.0)
+    assert len(table) == 58
+    assert (table["source_magnitude"] == 3.0).all()
+
+
+@pytest.mark.parametrize("name", ["magnitude", "latitude", "depth", "time"])
+def test_incomplete_events_are_refused(name):
+    with pytest.raises(ScenarioError, match=name):
+        from_event_and_inventory(make_event(**{name: None}))
+
+
+def test_an_event_without_origin_is_refused():
+    event = Catalog([Event(magnitudes=[Magnitude(mag=3.0)])])[0]
+    with pytest.raises(ScenarioError, match="source_latitude_deg"):
+        from_event_and_inventory(event)
+
+
+def test_an_empty_inventory_is_refused():
+    with pytest.raises(ScenarioError, match="0 stations"):
+        from_event_and_inventory(make_event(), Inventory())
+
+
+def test_duplicate_stations_are_refused():
+    stations = bay_area_stations().iloc[[0, 0]]
+    with pytest.raises(ScenarioError, match=r"BG\.DRK"):
+        from_points(4.0, SOURCE, stations)
+
+
+def test_paths_do_not_depend_on_the_order_of_rows():
+    table = from_points(4.5, SOURCE)
+    shuffled = add_paths(table.sample(frac=1, random_state=1))
+    pd.testing.assert_frame_equal(shuffled.sort_index(), table)
