@@ -34,7 +34,7 @@ from scipy.signal import butter, sosfiltfilt
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.run import load_generators
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
-from cgmgm_seis.measures.intensity import significant_duration
+from cgmgm_seis.measures.intensity import significant_duration, smoothed_fas
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator import calibration as cal
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
@@ -46,6 +46,8 @@ DRAWS = 16
 DISTANCES_KM = (0, 3, 6, 10, 15, 20, 30, 45)
 # PGA, PGV, PSA at 0.1, 0.3 and 1 s among the measures.
 SOME = (0, 1, 3, 5, 7)
+# Hz.
+SPECTRAL_HZ = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 DURATION_KM = (10.0, 20.0, 40.0, 70.0, 100.0)
 
 
@@ -83,6 +85,8 @@ def main(weights: str, shared: Path) -> None:
     show(found)
     print("Correlation within events")
     show(correlations(table, scenario, observed, drawn))
+    print("Correlation of ln Fourier amplitudes between frequencies, within events")
+    show(between_frequencies(model, scenario))
     print("Pleasant Hill, recorded less the median")
     show(pleasant_hill(model, shared))
     shift = region_over_models(table, scenario, observed)
@@ -139,6 +143,24 @@ def correlations(
             rows[f"{name}, {cal.MEASURES[j]}"] = [*by_distance[:, j], between[j]]
     columns = [f"{a}-{b} km" for a, b in itertools.pairwise(DISTANCES_KM)]
     return pd.DataFrame(rows, index=[*columns, "with PGA"]).T
+
+
+def between_frequencies(model: Any, scenario: pd.DataFrame) -> pd.DataFrame:
+    """Return correlations of generated smoothed FAS, and Bayless & Abrahamson's (2019)."""
+
+    def ln_fas(waveforms: NDArray[Any]) -> Floats:
+        return np.asarray(np.log(smoothed_fas(waveforms[:, 1:], 100.0, SPECTRAL_HZ)).mean(axis=1))
+
+    drawn = draws(model, scenario, ln_fas)
+    median = np.median(drawn, axis=1)
+    found = np.mean(
+        [within(drawn[:, k] - median, scenario["source_id"]).corr() for k in range(DRAWS)], axis=0
+    )
+    published = pygmm.BaylessAbrahamson2018.corr(np.array(SPECTRAL_HZ))
+    first, second = np.triu_indices(len(SPECTRAL_HZ), 1)
+    names = [f"{f:g}, {g:g} Hz" for f, g in itertools.combinations(SPECTRAL_HZ, 2)]
+    rows = {"generated": found[first, second], "published": published[first, second]}
+    return pd.DataFrame(rows, index=names).T
 
 
 def within(residual: Floats, event: Any) -> pd.DataFrame:
