@@ -62,7 +62,7 @@ START = Coefficients(
 )
 LARGEST = 5.6
 SAME_PLACE_KM = 0.3
-ROUNDS, STEPS, FOLDS, DRAWS = 3, 2, 5, 16
+ROUNDS, STEPS, FOLDS, DRAWS = 3, 2, 5, 8
 # Standard deviations of what published models say, ln units: of M 4.5 to 5.5, and of small events.
 LARGE_SD, SMALL_SD = 0.8, 0.3
 # Correlation length of what paths do, km: of residuals less their event's mean it is 14 km, of a
@@ -146,8 +146,6 @@ def main(work: Path, shared: Path) -> None:
     print("level", np.nanmean(residual, axis=0).round(3))
     coefficients = cal.centred(coefficients, residual, line.sensitivity)
     write(coefficients, scatter, shift, stations, terms)
-    residual = observed - median_of_draws(scenario)
-    print("level", np.nanmean(residual, axis=0).round(3))
 
 
 # ---- what is recorded ----------------------------------------------------------------------

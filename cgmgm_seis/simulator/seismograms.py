@@ -44,12 +44,12 @@ NOISE_LEVEL, STATION_NOISE_SIGMA, RECORD_NOISE_SIGMA = 0.38, 0.1, 0.05
 # Shares of the power of S: the direct arrival, which scattering empties with distance, and the
 # coda. The rest is scattered near the ray.
 S_DIRECT, S_DIRECT_LENGTH = 0.15, 40.0  # -, km
-S_CODA = 0.25
+S_CODA = 0.21
 P_SHARES = (0.05, 0.5, 0.2)
 # Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
 # deviation between records, and more for longer sources; with the shares fitted to the significant
 # durations of Afshari & Stewart (2016). It rises over RISE_TIME R: onsets blur with distance.
-SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 0.94, 0.4, 0.35  # s with R in km
+SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 1.1, 0.4, 0.35  # s with R in km
 SCATTER_PER_SOURCE_DURATION = 0.1
 RISE_TIME = 0.005  # s/km
 # The coda's time scale as a fraction of the travel time of S.
