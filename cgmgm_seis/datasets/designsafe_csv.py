@@ -15,7 +15,7 @@ from obspy import Stream, Trace
 from obspy.core import AttribDict
 from tqdm import tqdm
 
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.stations import bay_area_stations
 from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
 
@@ -160,7 +160,7 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
                 offset += len(line)
                 bar.update(len(line))
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DatasetError(f"{path} cannot be read: {reason_of(error)}.") from error
     if bad:
         logger.warning("%d rows left out, such as: %s", len(bad), bad[0])
     if not rows:

@@ -4,8 +4,8 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,21 +13,19 @@ import torch
 from cgmgm_seis.errors import CgmgmError, TrainingError
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.tuning.objective import Attempt
+from cgmgm_seis.tuning.search import Done, Search
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
-
-if TYPE_CHECKING:
-    from cgmgm_seis.tuning.search import Search
 
 # A trial whose worker died starts again so many times.
 RESTARTS = 3
 
 
 def run_on_ray(
-    search: "Search",
+    search: Search,
     data: TrainingData,
     trials: TrialsFile,
     n_trials: int,
-    done: Callable[[Trial], None],
+    done: Done,
 ) -> None:
     """Run trials on the workers of Ray: of the cluster that RAY_ADDRESS names, or local ones.
 
@@ -149,7 +147,7 @@ def run_on_ray(
         raise KeyboardInterrupt
 
 
-def _trial(config: dict[str, Any], search: "Search", data: TrainingData) -> None:
+def _trial(config: dict[str, Any], search: Search, data: TrainingData) -> None:
     """Train one trial in a worker and report after every epoch."""
     from ray import tune
 
