@@ -260,6 +260,16 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
                     f"{where}, column {position} ({column}) is '{text[:40]}'; a number is needed."
                 ) from None
             values[column] = text
+    _check_values(values, where)
+    if isinstance(values["source_id"], float):
+        if not np.isfinite(values["source_id"]):
+            raise DatasetError(f"{where}, column 1 (source_id) is missing; a name is needed.")
+        values["source_id"] = f"{values['source_id']:.15g}"
+    return values, n_columns
+
+
+def _check_values(values: dict[str, Any], where: str) -> None:
+    """Raise `DatasetError` where a value of a row's metadata is not possible."""
     for position, column in enumerate(COLUMNS, 1):
         low, high = LIMITS.get(column, (-np.inf, np.inf))
         if column in ("trace_sampling_rate_hz", "trace_npts", "trace_dt_s"):
@@ -272,8 +282,3 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
     rate, step = values["trace_sampling_rate_hz"], values["trace_dt_s"]
     if not abs(rate * step - 1.0) < 1e-3:
         raise DatasetError(f"{where} has {rate:g} Hz and steps of {step:g} s, which disagree.")
-    if isinstance(values["source_id"], float):
-        if not np.isfinite(values["source_id"]):
-            raise DatasetError(f"{where}, column 1 (source_id) is missing; a name is needed.")
-        values["source_id"] = f"{values['source_id']:.15g}"
-    return values, n_columns

@@ -155,10 +155,7 @@ def write_grid(
         written = _write_tables(temporary, job, parts, keep_realizations, progress)
         maps = temporary / MAPS_FILE
         if "figures" in parts:
-            for name, figure in map_figures(maps, title).items():
-                for suffix in ("png", "pdf"):
-                    write_figure(figure, temporary / f"{name}.{suffix}")
-                written[f"{name}.png, .pdf"] = "figure"
+            written |= _write_figures(temporary, maps, title)
         if "html" in parts:
             written["map.html"] = write_html(temporary / "map.html", maps, title)
         if movie:
@@ -179,6 +176,16 @@ def write_grid(
         (temporary / PROVENANCE_FILE).write_bytes(json_bytes(made_by))
         written[PROVENANCE_FILE] = "what made these files: versions, weights, scenario, nodes, seed"
     return [(folder / name, description) for name, description in written.items()]
+
+
+def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
+    """Write the figures of the maps, each as PNG and PDF."""
+    written = {}
+    for name, figure in map_figures(maps, title).items():
+        for suffix in ("png", "pdf"):
+            write_figure(figure, folder / f"{name}.{suffix}")
+        written[f"{name}.png, .pdf"] = "figure"
+    return written
 
 
 def _write_tables(

@@ -108,7 +108,7 @@ def write_outputs(
 
 
 def _write_mseed(
-    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
+    folder: Path, stream: Stream, _scenario: pd.DataFrame, _arrivals: Arrivals
 ) -> dict[str, str]:
     """Write one MiniSEED file of 32-bit floats."""
     (folder / "waveforms.mseed").write_bytes(to_bytes(stream, "MSEED", encoding="FLOAT32"))

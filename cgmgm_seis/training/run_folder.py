@@ -160,7 +160,7 @@ def metrics_log(
         Epochs before; what an earlier run wrote of later ones is no longer shown.
     """
     if not tensorboard:
-        yield lambda row: None
+        yield lambda _: None
         return
     from torch.utils.tensorboard import SummaryWriter
 

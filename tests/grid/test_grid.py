@@ -291,6 +291,8 @@ def test_nan_of_a_node_stops(job, monkeypatch):
     assert not list(job.folder.rglob("*.chunk"))
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_of_two")
 def test_ray_gives_the_same_bytes_though_a_worker_is_killed(job, tmp_path):
     job = replace(job, task_records=2)

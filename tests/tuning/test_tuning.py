@@ -291,6 +291,8 @@ def workers_of(parent):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc to find Ray's workers in")
+@pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_of_two")
 def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
     killed = []
