@@ -1,5 +1,10 @@
 """Errors of the toolkit: one sentence each, with the value and what is allowed."""
 
+import re
+
+# HDF5 wraps the system's message in a paragraph of its own.
+_IN_HDF5 = re.compile(r"error message = '([^']+)'")
+
 
 class CgmgmError(Exception):
     """Base class; the command line prints it as one line and exits with status 1."""
@@ -27,3 +32,22 @@ class TrainingError(CgmgmError):
 
 class OutputError(CgmgmError):
     """Results cannot be written where they were asked for."""
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return why something failed as part of a sentence: one line without number or full stop.
+
+    Examples
+    --------
+    >>> reason_of(OSError(28, "No space left on device"))
+    'No space left on device'
+    >>> reason_of(ValueError("No columns to parse.\nSee the manual."))
+    'No columns to parse'
+    """
+    text = getattr(error, "strerror", None) or str(error)
+    if match := _IN_HDF5.search(text):
+        text = match[1]
+    lines = text.strip().splitlines() or [type(error).__name__]
+    line = lines[0].strip().rstrip(".")
+    # ObsPy goes on with the name of its own temporary file.
+    return "unknown format" if line.startswith("Unknown format") else line

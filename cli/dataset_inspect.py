@@ -29,15 +29,15 @@ def info(
 ) -> None:
     """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
     from cgmgm_seis.datasets.summary import summarise
-    from cgmgm_seis.errors import OutputError
-    from cgmgm_seis.storage.folders import write_file
+    from cgmgm_seis.storage.files import write_file
+    from cgmgm_seis.storage.folders import check_new
 
     show_messages(verbosity or 0)
     page = out or Path(f"{dataset.resolve().name}-info.png")
     if plot and page.suffix.lower() not in (".png", ".pdf"):
         raise click.UsageError(f"--out {page} is no page; a name with .png or .pdf is.")
-    if plot and page.exists() and not overwrite:
-        raise OutputError(f"{page} exists already; --overwrite replaces it.")
+    if plot:
+        check_new(page, overwrite)
     summary = summarise(dataset, seed=seed)
     click.echo(str(summary))
     if plot:

@@ -105,11 +105,12 @@ def evaluate(
     import shutil
 
     import cgmgm_seis.evaluation as library
+    from cgmgm_seis.storage.chunks import chunk_folder as chunk_folder_of
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
-    chunk_folder = out.absolute().with_name(f".{out.absolute().name}.chunks")
+    chunk_folder = chunk_folder_of(out)
     if dataset.is_file() or dataset.suffix == ".csv":
         refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, and a flatfile has none")
         evaluation = library.evaluate_flatfile(

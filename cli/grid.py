@@ -149,6 +149,7 @@ def grid(
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
+    from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
@@ -182,7 +183,7 @@ def grid(
         movie=movie is not None,
         extrapolate=extrapolate,
         device=device,
-        folder=out.absolute().with_name(f".{out.absolute().name}.chunks"),
+        folder=chunk_folder(out),
     )
     if model.correlation_length_km > 0.0:
         logger.info(

@@ -78,7 +78,8 @@ def tune(
     """
     from cgmgm_seis.models.weights import weights_info
     from cgmgm_seis.tuning.objective import Study
-    from cgmgm_seis.tuning.search import BEST_FILE, Search
+    from cgmgm_seis.tuning.on_ray import run_on_ray
+    from cgmgm_seis.tuning.search import BEST_FILE, Search, run_here
     from cgmgm_seis.tuning.search import tune as search_settings
     from cgmgm_seis.tuning.space import default_space, read_space
 
@@ -94,7 +95,7 @@ def tune(
         resume=resume,
         overwrite=overwrite,
         progress=verbosity != -1,
-        ray=ray,
+        engine=run_on_ray if ray else run_here,
     )
     best = json.loads((out / BEST_FILE).read_text())
     click.echo(

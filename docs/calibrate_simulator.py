@@ -27,6 +27,7 @@ from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.residual_scatter import ResidualScatter, residual_scatter
@@ -57,7 +58,7 @@ START = Coefficients(
     q_exponent=0.55,
     kappa=0.03,
     kappa_per_km=0.0,
-    frequencies=tuple(cal.NODES.tolist()),
+    frequencies=tuple(lin.NODES.tolist()),
     amplification=(1.8, 2.0, 2.1, 2.0, 2.0, 2.0, 1.8, 1.6, 1.2, 0.9, 0.5),
 )
 LARGEST = 5.6
@@ -90,13 +91,13 @@ def main(work: Path, shared: Path) -> None:
     for step in range(ROUNDS):
         cache = work / f"linearisation_{step}.pickle"
         if not cache.exists():
-            none = np.zeros((1, len(cal.NODES)))
+            none = np.zeros((1, len(lin.NODES)))
             lines = [
-                cal.linearise(pairs, coefficients, terms, measure, workers=2)
+                lin.linearise(pairs, coefficients, terms, measure, workers=2)
                 for pairs, terms, measure in (
-                    (scenario, base[station], cal.ln_measures),
-                    (large, none.repeat(len(large), axis=0), cal.ln_measures),
-                    (small, none.repeat(len(small), axis=0), cal.ln_small),
+                    (scenario, base[station], lin.ln_measures),
+                    (large, none.repeat(len(large), axis=0), lin.ln_measures),
+                    (small, none.repeat(len(small), axis=0), lin.ln_small),
                 )
             ]
             cache.write_bytes(pickle.dumps((coefficients, base, lines)))
@@ -132,11 +133,11 @@ def main(work: Path, shared: Path) -> None:
             stations[name].iloc[places[places >= 0]]
             for name in ("station_latitude", "station_longitude")
         ),
-        cal.NODES,
+        lin.NODES,
         found.station[places >= 0],
     )
     terms = found.site_share * every_term + known(
-        stations["station_latitude"], stations["station_longitude"], cal.NODES
+        stations["station_latitude"], stations["station_longitude"], lin.NODES
     )
     terms[places[places >= 0]] = base[places >= 0]
     write_sources(table, recordings, found, start)
@@ -161,7 +162,7 @@ def recorded_measures(table: pd.DataFrame) -> Floats:
     """Return ln measures (record, measure), m/s2 and m/s; NaN below the usable frequencies."""
     g = np.log(GRAVITY)
     columns = [table["lnPGA_g"] + g, table["lnPGV_cms"] - np.log(100.0)]
-    for period in cal.PERIODS:
+    for period in lin.PERIODS:
         column = table[f"lnPSA_g_{period:.3f}s"] + g
         columns.append(column.where(table["luf_hz"] <= 1.0 / period))
     return np.column_stack(columns)
@@ -206,7 +207,7 @@ def point_scenario(
 
 
 def published_terms(path: Path) -> tuple[pd.DataFrame, Floats]:
-    """Return the stations of NGA-West3 and their EAS site terms less their mean, at `cal.NODES`.
+    """Return the stations of NGA-West3 and their EAS site terms less their mean, at `lin.NODES`.
 
     Where a term is not known at a frequency it is that at neighbouring ones, drawn towards zero
     (a Gaussian process over ln f).
@@ -217,7 +218,7 @@ def published_terms(path: Path) -> tuple[pd.DataFrame, Floats]:
     values = stations[columns].to_numpy(float)
     values[values < -900.0] = np.nan
     values -= np.nanmean(values, axis=0)
-    ln_f, ln_nodes = np.log(frequencies), np.log(cal.NODES)
+    ln_f, ln_nodes = np.log(frequencies), np.log(lin.NODES)
     terms = np.zeros((len(stations), len(ln_nodes)))
     for i, row in enumerate(values):
         known = np.isfinite(row)
@@ -253,7 +254,7 @@ def station_numbers(
 
 def ln_nga_west2(scenario: pd.DataFrame) -> Floats:
     """Return ln measures (record, measure), the mean of the four NGA-West2 models."""
-    models = [NGAWest2(name, cal.PERIODS) for name in NGA_WEST2]
+    models = [NGAWest2(name, lin.PERIODS) for name in NGA_WEST2]
     return np.asarray(np.mean([model.predict(scenario).mean for model in models], axis=0))
 
 
@@ -299,10 +300,10 @@ def small_scenarios() -> pd.DataFrame:
 
 
 def ln_ergodic(scenario: pd.DataFrame) -> Floats:
-    """Return the ergodic model's ln FAS at `cal.SMALL_HZ`, (record, frequency)."""
+    """Return the ergodic model's ln FAS at `lin.SMALL_HZ`, (record, frequency)."""
     names = ["source_magnitude", "path_hyp_distance_km", "source_depth_km"]
     values = scenario[names].to_numpy().T
-    return np.column_stack([ErgodicFAS(f).mean(*values) for f in cal.SMALL_HZ])
+    return np.column_stack([ErgodicFAS(f).mean(*values) for f in lin.SMALL_HZ])
 
 
 def around(rows: list[tuple[float, float, int]], vs30_mps: float = 760.0) -> pd.DataFrame:
@@ -333,7 +334,7 @@ def fourier_scatter(
     each record's own, is taken off.
     """
     j, intrinsic = recordings.linearisation.sensitivity, recordings.linearisation.intrinsic
-    ln_nodes, ln_f = np.log(SCATTER_HZ), np.log(cal.NODES)
+    ln_nodes, ln_f = np.log(SCATTER_HZ), np.log(lin.NODES)
     to_nodes = np.stack([np.interp(ln_f, ln_nodes, row) for row in np.eye(len(ln_nodes))], axis=1)
     k = np.einsum("rmk,kn->rmn", j, to_nodes)
     sd = np.sqrt(np.diag(variances.path))
@@ -395,7 +396,7 @@ def median_of_draws(scenario: pd.DataFrame) -> Floats:
         true_fields,
     ):
         cached.cache_clear()
-    draws = [cal.ln_measures(simulate_records(scenario, seed)[0]) for seed in range(DRAWS)]
+    draws = [lin.ln_measures(simulate_records(scenario, seed)[0]) for seed in range(DRAWS)]
     return np.asarray(np.median(draws, axis=0))
 
 
@@ -421,7 +422,7 @@ def write(
         "made_with": "docs/calibrate_simulator.py",
         "coefficients": _rounded(asdict(coefficients)),
         "scatter": _rounded(asdict(scatter)),
-        "bay_area_over_nga_west2": dict(zip(cal.MEASURES, shift.round(3).tolist(), strict=True)),
+        "bay_area_over_nga_west2": dict(zip(lin.MEASURES, shift.round(3).tolist(), strict=True)),
     }
     text = json.dumps(values, indent=1) + "\n"
     (DATA / "bay_area_calibration.json").write_text(text)
@@ -435,7 +436,7 @@ def write(
             "station_vs30_mps": stations["vs30"].round(1),
         }
     )
-    for frequency, column in zip(cal.NODES, terms.T, strict=True):
+    for frequency, column in zip(lin.NODES, terms.T, strict=True):
         sites[f"ln_{frequency:g}hz"] = column.round(3)
     sites = sites.dropna().drop_duplicates(["station_network_code", "station_code"])
     sites.to_csv(DATA / "bay_area_sites.csv", index=False)
@@ -456,7 +457,7 @@ def write_sources(
     places = table.groupby(recordings.event)[["ev_lat", "ev_lon"]].first().round(3)
     names = ["source_latitude_deg", "source_longitude_deg"]
     sources = places.set_axis(names, axis="columns")
-    for frequency, column in zip(cal.NODES, terms.T, strict=True):
+    for frequency, column in zip(lin.NODES, terms.T, strict=True):
         sources[f"ln_{frequency:g}hz"] = column.round(3)
     sources.to_csv(DATA / "bay_area_sources.csv", index=False)
 
@@ -492,7 +493,7 @@ def cross_validated(
         part = cal.Recordings(
             recordings.scenario.iloc[rest].reset_index(drop=True),
             recordings.observed[rest],
-            cal.Linearisation(line.median[rest], line.sensitivity[rest], line.intrinsic),
+            lin.Linearisation(line.median[rest], line.sensitivity[rest], line.intrinsic),
             np.unique(recordings.event[rest], return_inverse=True)[1],
             recordings.station[rest],
             recordings.points_km[rest],
@@ -534,14 +535,14 @@ def report(
         known = np.isfinite(column)
         slopes.append(np.linalg.lstsq(terms[known], column[known], rcond=None)[0][1:])
     rows["model: slope with ln R"], rows["model: slope with M"] = np.transpose(slopes)
-    return pd.DataFrame(rows, index=list(cal.MEASURES)).T
+    return pd.DataFrame(rows, index=list(lin.MEASURES)).T
 
 
 def ln_cb14(table: pd.DataFrame) -> Floats:
     """Return the medians of Campbell & Bozorgnia (2014) in the table, as `recorded_measures`."""
     g = np.log(GRAVITY)
     columns = [table["lnCB14_PGA"] + g, table["lnCB14_PGV"] - np.log(100.0)]
-    columns += [table[f"lnCB14_{period:.3f}s"] + g for period in cal.PERIODS]
+    columns += [table[f"lnCB14_{period:.3f}s"] + g for period in lin.PERIODS]
     return np.column_stack(columns)
 
 

@@ -36,7 +36,7 @@ from cgmgm_seis.evaluation.run import load_generators
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.measures.intensity import significant_duration, smoothed_fas
 from cgmgm_seis.scenario.geography import local_km
-from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
 from cgmgm_seis.simulator.sites import CENTRE, site_table
 
@@ -95,7 +95,7 @@ def main(weights: str, shared: Path) -> None:
     show(differences(large, np.median(draws(model, large), axis=1), ln_nga_west2(large) + shift))
     small = small_scenarios()
     print("M 1 to 3 less the ergodic model, ln FAS at 5 and 10 Hz")
-    fas = np.median(draws(model, small, cal.ln_small), axis=1)
+    fas = np.median(draws(model, small, lin.ln_small), axis=1)
     show(differences(small, fas, ln_ergodic(small)))
     print("Significant durations less Afshari & Stewart (2016), ln")
     show(durations(model))
@@ -103,7 +103,7 @@ def main(weights: str, shared: Path) -> None:
     show(vertical(model, scenario, shared))
 
 
-def draws(model: Any, scenario: pd.DataFrame, measure: Any = cal.ln_measures) -> Floats:
+def draws(model: Any, scenario: pd.DataFrame, measure: Any = lin.ln_measures) -> Floats:
     """Return ln measures (record, realization, measure), one realization after the other."""
     return np.stack(
         [
@@ -140,7 +140,7 @@ def correlations(
         by_distance = np.mean([near(r, points, table["EQID"]) for r in residuals], axis=0)
         between = np.mean([within(r, table["EQID"]).corr()[0] for r in residuals], axis=0)
         for j in SOME:
-            rows[f"{name}, {cal.MEASURES[j]}"] = [*by_distance[:, j], between[j]]
+            rows[f"{name}, {lin.MEASURES[j]}"] = [*by_distance[:, j], between[j]]
     columns = [f"{a}-{b} km" for a, b in itertools.pairwise(DISTANCES_KM)]
     return pd.DataFrame(rows, index=[*columns, "with PGA"]).T
 
@@ -191,7 +191,7 @@ def pleasant_hill(model: Any, shared: Path) -> pd.DataFrame:
     )
     rows = (scenario["source_magnitude"] > 4.3) & scenario["trace_is_primary"].astype(bool)
     scenario = scenario[rows].reset_index(drop=True)
-    observed = cal.ln_measures(waveforms[rows.to_numpy()])
+    observed = lin.ln_measures(waveforms[rows.to_numpy()])
     sites = site_table()
     here, there = (
         local_km(part["station_latitude_deg"], part["station_longitude_deg"], CENTRE)
@@ -202,10 +202,10 @@ def pleasant_hill(model: Any, shared: Path) -> pd.DataFrame:
     described = scenario.assign(station_vs30_mps=vs30)
     medians = {"model": np.median(draws(model, scenario), axis=1)}
     for name in NGA_WEST2:
-        medians[name] = NGAWest2(name, cal.PERIODS).predict(described).mean
+        medians[name] = NGAWest2(name, lin.PERIODS).predict(described).mean
     table = {f"{name}, mean": (observed - m).mean(axis=0) for name, m in medians.items()}
     table["model, scatter between stations"] = (observed - medians["model"]).std(axis=0)
-    return pd.DataFrame(table, index=list(cal.MEASURES)).T
+    return pd.DataFrame(table, index=list(lin.MEASURES)).T
 
 
 def differences(scenario: pd.DataFrame, found: Floats, expected: Floats) -> pd.DataFrame:

@@ -140,7 +140,7 @@ class FDSNServer:
         inventory.write(buffer, "STATIONXML")
         return 200, buffer.getvalue()
 
-    def _handler(self):
+    def _handler(self):  # noqa: C901
         server = self
 
         class Handler(BaseHTTPRequestHandler):

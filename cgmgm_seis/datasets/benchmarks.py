@@ -13,7 +13,7 @@ from seisbench.data import WaveformBenchmarkDataset, WaveformDataset
 from tqdm import tqdm
 
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, TIME_FORMAT, restore_codes
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.output.seisbench_writer import new_dataset
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.table import LIMITS, add_paths, wrapped_longitude
@@ -174,8 +174,9 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
     except KeyError as error:
         raise DatasetError(f"{name} is not a readable SeisBench data set: no {error}.") from error
     except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise DatasetError(f"{name} is not a readable SeisBench data set: {reason}.") from error
+        raise DatasetError(
+            f"{name} is not a readable SeisBench data set: {reason_of(error)}."
+        ) from error
 
 
 def _table(dataset: WaveformDataset) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from obspy import Stream, Trace
 from obspy.core import AttribDict
 from tqdm import tqdm
 
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.stations import bay_area_stations
 from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
 
@@ -160,7 +160,7 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
                 offset += len(line)
                 bar.update(len(line))
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DatasetError(f"{path} cannot be read: {reason_of(error)}.") from error
     if bad:
         logger.warning("%d rows left out, such as: %s", len(bad), bad[0])
     if not rows:
@@ -260,6 +260,16 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
                     f"{where}, column {position} ({column}) is '{text[:40]}'; a number is needed."
                 ) from None
             values[column] = text
+    _check_values(values, where)
+    if isinstance(values["source_id"], float):
+        if not np.isfinite(values["source_id"]):
+            raise DatasetError(f"{where}, column 1 (source_id) is missing; a name is needed.")
+        values["source_id"] = f"{values['source_id']:.15g}"
+    return values, n_columns
+
+
+def _check_values(values: dict[str, Any], where: str) -> None:
+    """Raise `DatasetError` where a value of a row's metadata is not possible."""
     for position, column in enumerate(COLUMNS, 1):
         low, high = LIMITS.get(column, (-np.inf, np.inf))
         if column in ("trace_sampling_rate_hz", "trace_npts", "trace_dt_s"):
@@ -272,8 +282,3 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
     rate, step = values["trace_sampling_rate_hz"], values["trace_dt_s"]
     if not abs(rate * step - 1.0) < 1e-3:
         raise DatasetError(f"{where} has {rate:g} Hz and steps of {step:g} s, which disagree.")
-    if isinstance(values["source_id"], float):
-        if not np.isfinite(values["source_id"]):
-            raise DatasetError(f"{where}, column 1 (source_id) is missing; a name is needed.")
-        values["source_id"] = f"{values['source_id']:.15g}"
-    return values, n_columns

@@ -13,7 +13,7 @@ from obspy import Catalog, Inventory, Stream, Trace, UTCDateTime
 from obspy.core.event import Event
 from obspy.core.inventory import Channel
 
-from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.errors import DatasetError, ScenarioError, reason_of
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -366,10 +366,3 @@ def _check_epochs(inventory: Inventory) -> None:
                 raise ScenarioError(
                     f"Channel {name} is described twice for {start}; one description is allowed."
                 )
-
-
-def reason_of(error: Exception) -> str:
-    """Return the first line of an error's text, without names of temporary files."""
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    line = text.splitlines()[0].rstrip(".")
-    return "unknown format" if line.startswith("Unknown format") else line

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
-from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
 from cgmgm_seis.scenario.seeding import generator
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import write_file
 
 # Sides of the square cells of a split by region, km.
 CELL_KM = 20.0
@@ -65,8 +65,9 @@ def split_dataset(
         paths = [folder / f"metadata{chunk}.csv" for chunk in chunks]
         parts = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
     except (OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
-        raise DatasetError(f"{folder} is not a readable SeisBench data set: {reason}.") from error
+        raise DatasetError(
+            f"{folder} is not a readable SeisBench data set: {reason_of(error)}."
+        ) from error
     table = pd.concat(parts, ignore_index=True)
     if "split" in table and not overwrite:
         raise OutputError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 from tqdm import tqdm
 
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.seeding import generator
 from cgmgm_seis.scenario.table import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS, check_scenario
 
@@ -278,8 +278,9 @@ def open_dataset(
             f"{dataset} is not a readable SeisBench data set: it lacks {error}."
         ) from error
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
-        raise DatasetError(f"{dataset} is not a readable SeisBench data set: {reason}.") from error
+        raise DatasetError(
+            f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
+        ) from error
     _check_units(dataset)
     missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
     if missing:

@@ -17,7 +17,7 @@ from cgmgm_seis.datasets.windows import (
     read_records,
     say_left_out,
 )
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.scenario.seeding import generator
 
@@ -217,8 +217,9 @@ def _opened(dataset: WaveformDataset | str | Path, component_order: str) -> Wave
     try:
         return WaveformDataset(Path(dataset), component_order=component_order)
     except (OSError, ValueError, KeyError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
-        raise DatasetError(f"{dataset} is not a readable SeisBench data set: {reason}.") from error
+        raise DatasetError(
+            f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
+        ) from error
 
 
 def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:

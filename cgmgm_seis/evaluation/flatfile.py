@@ -4,7 +4,6 @@ Places have the names of the scenario table, amplitudes say their unit: ``pga_g`
 ``psa_0.300s_g``, ``ln_pga_g``.  All are RotD50 of both horizontals, PSA at 5 % damping.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.evaluation.measures import rotd50_series
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.scenario.table import (
@@ -25,6 +24,7 @@ from cgmgm_seis.scenario.table import (
     REQUIRED_COLUMNS,
     check_scenario,
 )
+from cgmgm_seis.storage.json_files import read_json
 
 Floats = NDArray[np.float64]
 
@@ -216,8 +216,7 @@ def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.Dat
         # Not pandas' own idea of missing: NA is a network.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["", "nan", "NaN"])
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
-        raise DatasetError(f"{path} is not a readable CSV file: {reason}.") from error
+        raise DatasetError(f"{path} is not a readable CSV file: {reason_of(error)}.") from error
     table.columns = table.columns.str.strip()
     layout = _layout(columns)
     patterns = [
@@ -245,14 +244,8 @@ def _layout(columns: str | Path | Mapping[str, str] | None) -> Mapping[str, str]
         return columns
     if str(columns) in LAYOUTS:
         return LAYOUTS[str(columns)]
-    try:
-        layout = json.loads(Path(columns).read_text())
-    except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
-        raise DatasetError(
-            f"{columns} is neither a layout ({', '.join(LAYOUTS)}) nor a readable JSON file: "
-            f"{reason}."
-        ) from error
+    wanted = f"neither a layout ({', '.join(LAYOUTS)}) nor a readable JSON file"
+    layout = read_json(columns, DatasetError, wanted)
     if not isinstance(layout, dict) or not all(isinstance(name, str) for name in layout.values()):
         raise DatasetError(f"{columns} is not a JSON object of column names; one is needed.")
     return layout

@@ -1,6 +1,5 @@
 """An evaluation as a folder: numbers, tables, figures, and one page that holds them all."""
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -15,6 +14,7 @@ from cgmgm_seis.evaluation.contents import sections
 from cgmgm_seis.evaluation.tables import Evaluation, said_of_records
 from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.output.provenance import versions
+from cgmgm_seis.storage.json_files import json_bytes
 
 METRICS_FILE, REPORT_FILE, FIGURES_FOLDER = "metrics.json", "report.html", "figures"
 
@@ -61,8 +61,7 @@ def write_evaluation(
     }
     with complete_folder(folder, overwrite) as temporary:
         for name, content in ((METRICS_FILE, evaluation.metrics), (PROVENANCE_FILE, made_by)):
-            text = json.dumps(content, indent=1, allow_nan=False)
-            (temporary / name).write_text(text + "\n")
+            (temporary / name).write_bytes(json_bytes(content))
         for name, table in evaluation.tables.items():
             table.to_csv(temporary / f"{name}.csv", index=False)
             written[f"{name}.csv"] = f"table of {len(table)} rows"

@@ -22,7 +22,7 @@ from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.storage.chunks import Chunks
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import write_file
 
 # Records drawn before they are measured: 18 MB of three-component waveforms.
 DRAWN_RECORDS = 250

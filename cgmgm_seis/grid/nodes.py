@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.datasets.records import read_inventory
-from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.errors import ScenarioError, reason_of
 from cgmgm_seis.scenario.geography import Region, middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.table import PATH_COLUMNS, check_scenario, inventory_stations
 
@@ -168,7 +168,7 @@ def read_nodes(path: Path) -> Nodes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ScenarioError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ScenarioError(f"{path} cannot be read: {reason_of(error)}.") from error
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         table = inventory_stations(read_inventory([str(path)]))
     else:

@@ -1,6 +1,5 @@
 """From a job to a folder of maps, waveforms and what describes them."""
 
-import json
 import logging
 import os
 import shutil
@@ -25,6 +24,8 @@ from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.output.provenance import provenance
 from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE
 from cgmgm_seis.scenario.streams import to_catalog
+from cgmgm_seis.storage.json_files import json_bytes
+from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -154,10 +155,7 @@ def write_grid(
         written = _write_tables(temporary, job, parts, keep_realizations, progress)
         maps = temporary / MAPS_FILE
         if "figures" in parts:
-            for name, figure in map_figures(maps, title).items():
-                for suffix in ("png", "pdf"):
-                    write_figure(figure, temporary / f"{name}.{suffix}")
-                written[f"{name}.png, .pdf"] = "figure"
+            written |= _write_figures(temporary, maps, title)
         if "html" in parts:
             written["map.html"] = write_html(temporary / "map.html", maps, title)
         if movie:
@@ -173,12 +171,21 @@ def write_grid(
             text = f"StationXML: {len(job.nodes)} stations, {channels} channels"
             written["stations.xml"] = text
         if "quakeml" in parts:
-            to_catalog(job.source).write(str(temporary / "events.xml"), format="QUAKEML")
+            (temporary / "events.xml").write_bytes(to_bytes(to_catalog(job.source), "QUAKEML"))
             written["events.xml"] = "QuakeML of the source"
-        text = json.dumps(made_by, indent=1, allow_nan=False)
-        (temporary / PROVENANCE_FILE).write_text(text + "\n")
+        (temporary / PROVENANCE_FILE).write_bytes(json_bytes(made_by))
         written[PROVENANCE_FILE] = "what made these files: versions, weights, scenario, nodes, seed"
     return [(folder / name, description) for name, description in written.items()]
+
+
+def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
+    """Write the figures of the maps, each as PNG and PDF."""
+    written = {}
+    for name, figure in map_figures(maps, title).items():
+        for suffix in ("png", "pdf"):
+            write_figure(figure, folder / f"{name}.{suffix}")
+        written[f"{name}.png, .pdf"] = "figure"
+    return written
 
 
 def _write_tables(

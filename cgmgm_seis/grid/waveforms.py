@@ -1,7 +1,6 @@
 """Waveform files of a task: MiniSEED of every realization, or a chunk of a SeisBench data set."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +13,7 @@ from cgmgm_seis.errors import OutputError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, chunk_files, write_labelled
 from cgmgm_seis.scenario.streams import location_code, to_stream
+from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 FORMATS = ("mseed", "seisbench")
 ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
@@ -87,11 +87,8 @@ class WaveformFiles:
             ones = np.ones((records.shape[1], len(records) * records.shape[2]))
             return _seisbench_chunk(model, scenario, records), ones
         streams = [self._stream(model, scenario, records[:, k], k) for k in range(records.shape[1])]
-        contents = []
-        for stream in streams:
-            buffer = BytesIO()
-            stream.write(buffer, format="MSEED", encoding=ENCODINGS[self.encoding])
-            contents.append(buffer.getvalue())
+        encoding = ENCODINGS[self.encoding]
+        contents = [to_bytes(stream, "MSEED", encoding=encoding) for stream in streams]
         return contents, np.array([[trace.stats.counts for trace in stream] for stream in streams])
 
     def _stream(

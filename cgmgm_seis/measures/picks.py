@@ -16,7 +16,7 @@ from packaging.version import parse
 from seisbench.models import PhaseNet
 from tqdm import tqdm
 
-from cgmgm_seis.errors import DatasetError, WeightsError
+from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
 from cgmgm_seis.storage.chunks import Chunks
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
@@ -69,9 +69,8 @@ def load_picker(name_or_path: str | Path = "original") -> Any:
         SyntaxError,
         pickle.UnpicklingError,
     ) as error:
-        reason = str(error).split("\n")[0].rstrip(".")
         raise WeightsError(
-            f"PhaseNet weights '{name_or_path}' cannot be loaded ({reason}); {_WAYS}."
+            f"PhaseNet weights '{name_or_path}' cannot be loaded ({reason_of(error)}); {_WAYS}."
         ) from error
     raise WeightsError(f"There are no PhaseNet weights '{name_or_path}' at hand; {_WAYS}.")
 

@@ -1,8 +1,6 @@
 """Output folders: waveforms, StationXML, QuakeML, provenance and figures, all of them or none."""
 
-import json
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,8 @@ from cgmgm_seis.output.provenance import channel_comment
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, write_labelled
 from cgmgm_seis.scenario.streams import to_catalog, to_inventory
 from cgmgm_seis.storage.folders import PROVENANCE_FILE, complete_folder
+from cgmgm_seis.storage.json_files import json_bytes
+from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,10 +91,9 @@ def write_outputs(
     with complete_folder(folder, overwrite) as temporary:
         written = FORMATS[format](temporary, stream, scenario, arrivals)
         inventory = to_inventory(stream, channel_comment(provenance))
-        _write(temporary / "stations.xml", inventory, "STATIONXML")
-        _write(temporary / "events.xml", to_catalog(scenario), "QUAKEML")
-        text = json.dumps(provenance, indent=1, allow_nan=False)
-        (temporary / PROVENANCE_FILE).write_text(text + "\n")
+        (temporary / "stations.xml").write_bytes(to_bytes(inventory, "STATIONXML"))
+        (temporary / "events.xml").write_bytes(to_bytes(to_catalog(scenario), "QUAKEML"))
+        (temporary / PROVENANCE_FILE).write_bytes(json_bytes(provenance))
         channels = len(inventory.get_contents()["channels"])
         stations = scenario.drop_duplicates(["station_network_code", "station_code"])
         written |= {
@@ -108,21 +107,11 @@ def write_outputs(
     return [(folder / name, description) for name, description in written.items()]
 
 
-def _write(path: Path, content: Any, format: str, **options: Any) -> None:
-    """Write an ObsPy object through memory.
-
-    ObsPy's MiniSEED writer loses the error of a full disk in a C callback.
-    """
-    buffer = BytesIO()
-    content.write(buffer, format=format, **options)
-    path.write_bytes(buffer.getvalue())
-
-
 def _write_mseed(
-    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
+    folder: Path, stream: Stream, _scenario: pd.DataFrame, _arrivals: Arrivals
 ) -> dict[str, str]:
     """Write one MiniSEED file of 32-bit floats."""
-    _write(folder / "waveforms.mseed", stream, "MSEED", encoding="FLOAT32")
+    (folder / "waveforms.mseed").write_bytes(to_bytes(stream, "MSEED", encoding="FLOAT32"))
     return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, velocity in m/s"}
 
 
@@ -138,7 +127,7 @@ def _write_sac(
         trace = Trace(trace.data, trace.stats.copy())
         trace.stats.sac = _sac_header(trace, scenario.iloc[row], p, s)
         start = trace.stats.starttime.strftime("%Y%m%dT%H%M%S")
-        _write(folder / "sac" / f"{trace.id}.{start}.sac", trace, "SAC")
+        (folder / "sac" / f"{trace.id}.{start}.sac").write_bytes(to_bytes(trace, "SAC"))
     return {"sac": f"SAC: {len(stream)} files, a trace each, velocity in m/s"}
 
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RegularGridInterpolator
 from tqdm import tqdm
 
-from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.errors import ScenarioError, reason_of
 
 # Each wave's first arrival: upgoing, turning in the crust, or along the Moho.
 PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
@@ -92,10 +92,9 @@ class TravelTimeTable:
                 with redirect_stdout(StringIO()):
                     build_taup_model(str(whole), folder, verbose=False)
             except Exception as error:  # TauP raises whatever its parser raises
-                reason = f"{getattr(error, 'strerror', None) or error}".strip().rstrip(".")
                 raise ScenarioError(
-                    f"{path} is not a readable velocity model (.nd): {reason}; lines of depth, Vp, "
-                    "Vs and density are."
+                    f"{path} is not a readable velocity model (.nd): {reason_of(error)}; "
+                    "lines of depth, Vp, Vs and density are."
                 ) from error
             earth = TauPyModel(str(whole.with_suffix(".npz"))).model
         for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):

@@ -1,1 +1,1 @@
-"""Files and folders that are whole or absent, chunks that resume, and processes."""
+"""The one way to write, lock and resume: whole files and folders, chunks, processes."""

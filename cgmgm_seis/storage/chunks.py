@@ -1,7 +1,6 @@
 """Finished chunks of a long computation, kept on disk so that a killed run continues."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from io import BytesIO
@@ -11,11 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import hidden, write_file
+from cgmgm_seis.storage.identity import digest
 
 logger = logging.getLogger(__name__)
 
 DIGEST_BYTES = 32
+
+
+def chunk_folder(out: Path) -> Path:
+    """Return the hidden folder beside an output in which its finished chunks are kept."""
+    return hidden(out, "chunks")
 
 
 class Chunks:
@@ -41,7 +46,7 @@ class Chunks:
 
     def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self.name = digest(identity)
 
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
         """Return the arrays of rows `first` to `last`, or None; a damaged file is said."""

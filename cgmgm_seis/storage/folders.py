@@ -1,19 +1,17 @@
-"""Output folders and files that appear complete or not at all."""
+"""Output folders that appear complete or not at all, and whether one may be written."""
 
-import errno
 import glob
 import os
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
+from filelock import BaseFileLock
 
-from cgmgm_seis.errors import OutputError
+from cgmgm_seis.errors import OutputError, reason_of
+from cgmgm_seis.storage.locks import try_lock
 
 PROVENANCE_FILE = "provenance.json"
 # The file that shows whose folder it is: what it belongs to.
@@ -21,6 +19,32 @@ KINDS = {
     PROVENANCE_FILE: "a folder of generated records",
     "waveforms.hdf5": "a SeisBench data set",
 }
+# In the hidden folder of one that is being written: its lock, and what gets the final name.
+LOCK, CONTENT = "lock", "content"
+# How often a hidden folder is made until it is locked, and how long each of them may take, s.
+TRIES, WAIT_S = 3, 1.0
+
+
+# ---- may it be written? --------------------------------------------------------------------
+
+
+def is_free(folder: Path) -> bool:
+    """Return whether nothing is in a folder's way: it does not exist, or is empty."""
+    return not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` where a folder cannot be made, before any work is done for it."""
+    places = (folder.absolute(), *folder.absolute().parents)
+    beside = next(place for place in places if os.path.lexists(place))
+    if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
+        raise OutputError(f"{folder} cannot be made: {beside} is no folder that can be written to.")
+
+
+def check_new(path: Path, overwrite: bool = False) -> None:
+    """Raise `OutputError` where a file or folder exists that is not to be replaced."""
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(f"{path} exists already; --overwrite (overwrite=True) replaces it.")
 
 
 def check_folder(
@@ -32,15 +56,35 @@ def check_folder(
     that a slip of the keyboard does not delete somebody's data.
     """
     folder = Path(folder)
-    if not os.path.lexists(folder):
-        return
-    if not overwrite:
-        raise OutputError(f"{folder} exists already; --overwrite (overwrite=True) replaces it.")
-    if folder.is_symlink() or not (folder / marker).is_file():
+    check_new(folder, overwrite)
+    if os.path.lexists(folder) and (folder.is_symlink() or not (folder / marker).is_file()):
         raise OutputError(
             f"{folder} is not {KINDS[marker]} ({marker} is missing); only such a folder is "
             "replaced."
         )
+
+
+def check_resumable(folder: Path, allowed: bool, what: str) -> None:
+    """Raise `OutputError` unless a folder of work that goes on after a kill may be written.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder, which may be missing or empty.
+    allowed : bool
+        Whether what it holds may be continued or replaced.
+    what : str
+        What may be in it, such as "a training run".
+    """
+    check_place(folder)
+    if not (allowed or is_free(folder)):
+        raise OutputError(
+            f"{folder} exists already; --resume (resume=True) continues and --overwrite "
+            f"(overwrite=True) replaces {what} in it."
+        )
+
+
+# ---- writing -------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -59,81 +103,53 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
     replaced = folder.with_name(f".{folder.name}-{token}.old")
     held = None
     try:
-        # Nobody takes it for a killed process's before it is held.
-        fresh = temporary.with_suffix(".new")
-        fresh.mkdir()
-        held = _hold(fresh)
-        fresh.rename(temporary)
-        yield temporary
+        held = _begin(temporary)
+        yield temporary / CONTENT
         folder.parent.mkdir(parents=True, exist_ok=True)
         check_folder(folder, overwrite, marker)
         if folder.exists():
             folder.rename(replaced)
-        temporary.rename(folder)
+        # The lock stays where it is: Windows does not rename a folder with an open file in it.
+        (temporary / CONTENT).rename(folder)
     except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         if replaced.exists():
             replaced.rename(folder)
         if isinstance(error, OSError):
-            raise OutputError(f"{folder} cannot be written: {_reason(error)}.") from error
+            raise OutputError(f"{folder} cannot be written: {reason_of(error)}.") from error
         raise
     finally:
         if held is not None:
-            os.close(held)
+            held.release()
+        shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: it is complete or absent.
+def _begin(temporary: Path) -> BaseFileLock | None:
+    """Make a hidden folder and lock it; None where the file system has no locks.
 
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    Until it is locked, another process may take it for one that a killed process left.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _hold(folder: Path) -> int | None:
-    """Lock a folder until this process ends; None where another holds it, or locks are missing."""
-    if sys.platform == "win32":
-        return None
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
+    held = None
+    for _ in range(TRIES):
+        temporary.mkdir(exist_ok=True)
+        held = try_lock(temporary / LOCK, WAIT_S)
+        if held is not None and (temporary / LOCK).exists():
+            break
+    (temporary / CONTENT).mkdir(parents=True)
+    return held
 
 
 def _clear_remains(folder: Path, beside: Path) -> None:
     """Delete what killed processes left of a folder, and give back what they had put aside."""
     name = glob.escape(folder.name)
     for part in beside.glob(f".{name}-*.part"):
-        if (held := _hold(part)) is not None:
+        if (held := try_lock(part / LOCK)) is not None:
             shutil.rmtree(part, ignore_errors=True)
-            os.close(held)
+            held.release()
+            # Windows keeps a file that is open; then the lock is all that is left.
+            shutil.rmtree(part, ignore_errors=True)
     for replaced in folder.parent.glob(f".{name}-*.old"):
         if folder.exists():
             shutil.rmtree(replaced, ignore_errors=True)
         elif not (beside / replaced.with_suffix(".part").name).exists():
             replaced.rename(folder)
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's message, which HDF5 wraps in a paragraph of its own."""
-    if error.errno:
-        return os.strerror(error.errno)
-    if "No space left" in str(error):
-        return os.strerror(errno.ENOSPC)
-    return error.strerror or str(error)

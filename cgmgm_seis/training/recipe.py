@@ -1,6 +1,5 @@
 """A recipe: which generator to train, with which arguments and settings; read from JSON."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from inspect import Parameter, signature
@@ -12,6 +11,7 @@ import torch
 from cgmgm_seis.errors import TrainingError, WeightsError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import model_class
+from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 
 # Arguments that training finds in the data.
@@ -71,7 +71,7 @@ class Recipe:
     def as_json(self, **more: Any) -> bytes:
         """Return the content of a recipe's file; `more` is for human readers."""
         content = {"model": self.model, "arguments": self.arguments, "training": self.training}
-        return (json.dumps(content | more, indent=1) + "\n").encode()
+        return json_bytes(content | more)
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -82,11 +82,7 @@ def read_recipe(path: str | Path) -> Recipe:
     TrainingError
         If the file is missing or no recipe.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TrainingError(f"{path} is not a readable JSON file: {reason}.") from error
+    content = read_json(path, TrainingError)
     kinds = {"model": str, "arguments": dict, "training": dict}
     if not isinstance(content, dict) or any(
         not isinstance(content.get(key), kind) for key, kind in kinds.items()

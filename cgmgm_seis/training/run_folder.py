@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,9 +11,12 @@ from typing import Any
 
 import torch
 
-from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.errors import OutputError, TrainingError, reason_of
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.folders import check_resumable
+from cgmgm_seis.storage.identity import difference, plain
+from cgmgm_seis.storage.json_files import json_bytes
 
 CHECKPOINT_FILE = "checkpoint.pt"
 METRICS_FILE = "metrics.csv"
@@ -51,17 +53,11 @@ class RunFolder:
         self.writes = writes
         self.checkpoint = path / CHECKPOINT_FILE
         self.identity: dict[str, Any] = {}
-        check_place(path)
         self.resumes = resume and self.checkpoint.is_file()
         # A run that was stopped before its first checkpoint holds no weights and starts again.
         restarts = resume and not any(path.glob("*.pt"))
         replaces = (overwrite or restarts) and (path / CONFIG_FILE).is_file()
-        empty = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-        if not (self.resumes or replaces or empty):
-            raise OutputError(
-                f"{path} exists already; --resume (resume=True) continues and --overwrite "
-                f"(overwrite=True) replaces a training run in it."
-            )
+        check_resumable(path, self.resumes or replaces, "a training run")
 
     def start(
         self, identity: Mapping[str, Any], settings: Mapping[str, Any]
@@ -80,7 +76,7 @@ class RunFolder:
         TrainingError
             If the checkpoint is damaged or of a run with another identity.
         """
-        self.identity = json.loads(json.dumps(identity))
+        self.identity = plain(identity)
         state = self._load() if self.resumes else None
         if state is None:
             name = settings["name"]
@@ -88,7 +84,7 @@ class RunFolder:
                 if self.writes:
                     (self.path / old).unlink(missing_ok=True)
         config = self.identity | {"config": dict(settings)}
-        self._write(CONFIG_FILE, json.dumps(config, indent=1).encode())
+        self._write(CONFIG_FILE, json_bytes(config, allow_nan=True))
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
@@ -113,7 +109,7 @@ class RunFolder:
             model.save(self.path / name, docstring, card=card)
         except (OSError, RuntimeError) as error:  # torch has no OSError for a full disk
             raise OutputError(
-                f"{self.path / name}.pt cannot be written: {_reason(error)}; {self.checkpoint} "
+                f"{self.path / name}.pt cannot be written: {reason_of(error)}; {self.checkpoint} "
                 f"keeps the training, and the same command with --resume (resume=True) writes it."
             ) from error
 
@@ -122,19 +118,17 @@ class RunFolder:
             state: dict[str, Any] = torch.load(
                 self.checkpoint, map_location="cpu", weights_only=True
             )
-            before = _leaves(json.loads(state.pop("identity")))
+            before = json.loads(state.pop("identity"))
         except Exception as error:  # torch raises many kinds for a damaged file
             raise TrainingError(
                 f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
                 f"--overwrite (overwrite=True) starts anew."
             ) from error
-        now = _leaves(self.identity)
-        for key in sorted(before | now):
-            if before.get(key) != now.get(key):
-                raise TrainingError(
-                    f"The run in {self.path} has {key} = {before.get(key)}, not {now.get(key)}; "
-                    f"it resumes with its own settings and data only."
-                )
+        if found := difference(before, self.identity):
+            raise TrainingError(
+                f"The run in {self.path} has {found}; it resumes with its own settings and data "
+                f"only."
+            )
         return state
 
     def _write(self, name: str, content: bytes) -> None:
@@ -148,14 +142,6 @@ class RunFolder:
                 f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
                 f"command with --resume (resume=True) goes on once it can."
             ) from error
-
-
-def check_place(folder: Path) -> None:
-    """Raise `OutputError` where a folder cannot be made, before any work is done for it."""
-    places = (folder.absolute(), *folder.absolute().parents)
-    beside = next(place for place in places if os.path.lexists(place))
-    if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
-        raise OutputError(f"{folder} cannot be made: {beside} is no folder that can be written to.")
 
 
 @contextmanager
@@ -174,7 +160,7 @@ def metrics_log(
         Epochs before; what an earlier run wrote of later ones is no longer shown.
     """
     if not tensorboard:
-        yield lambda row: None
+        yield lambda _: None
         return
     from torch.utils.tensorboard import SummaryWriter
 
@@ -193,19 +179,3 @@ def check_tensorboard() -> None:
         raise TrainingError(
             "TensorBoard is not installed; pip install 'cgmgm-seis[tensorboard]' installs it."
         )
-
-
-def _reason(error: Exception) -> str:
-    """Return an error's words without its number."""
-    return getattr(error, "strerror", None) or " ".join(str(error).split()).rstrip(".")
-
-
-def _leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of a nested mapping by their dotted names."""
-    leaves: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            leaves |= _leaves(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves

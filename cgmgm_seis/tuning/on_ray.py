@@ -4,8 +4,8 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,21 +13,19 @@ import torch
 from cgmgm_seis.errors import CgmgmError, TrainingError
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.tuning.objective import Attempt
+from cgmgm_seis.tuning.search import Done, Search
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
-
-if TYPE_CHECKING:
-    from cgmgm_seis.tuning.search import Search
 
 # A trial whose worker died starts again so many times.
 RESTARTS = 3
 
 
 def run_on_ray(
-    search: "Search",
+    search: Search,
     data: TrainingData,
     trials: TrialsFile,
     n_trials: int,
-    done: Callable[[Trial], None],
+    done: Done,
 ) -> None:
     """Run trials on the workers of Ray: of the cluster that RAY_ADDRESS names, or local ones.
 
@@ -60,61 +58,15 @@ def run_on_ray(
     try:
         import ray
         from ray import tune
-        from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
-        from ray.tune.search.hyperopt import HyperOptSearch
     except ImportError as error:
         raise TrainingError(
             "Ray is not installed; pip install 'cgmgm-seis[distributed]' installs it."
         ) from error
-
-    problems: list[Exception] = []
-
-    class Record(tune.Callback):
-        """Keep every trial as it ends."""
-
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            result = trial.last_result or {}
-            keep(trial, result, result.get("state", FAILED), result.get("message", ""))
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            keep(trial, trial.last_result or {}, FAILED, f"its worker died {RESTARTS + 1} times")
-
     # Ray misses the result files that it was told not to write.
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
-    class Stop(tune.Stopper):
-        """End the search where its results cannot be kept."""
-
-        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-            return False
-
-        def stop_all(self) -> bool:
-            return bool(problems)
-
-    def keep(trial: Any, result: Mapping[str, Any], state: str, message: str) -> None:
-        score = None if state == FAILED else float(result["score"])
-        scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
-        number = trials.next_number()
-        try:
-            settings = {name: trial.config[name] for name in search.space.ranges}
-            done(Trial(number, settings, state, score, scores, seconds, message))
-        except Exception as error:  # Ray would take it for the trial's and repeat that
-            problems.append(error)
-
-    study, epochs = search.study, search.any_recipe().config().epochs
-    random = np.random.RandomState([study.seed, len(trials.trials)])
-    suggestions = HyperOptSearch(
-        search.space.expression(), metric="score", mode="min", n_initial_points=search.n_random
-    )
-    suggestions.set_state(
-        {"hyperopt_trials": trials.to_hyperopt(search.space), "rstate": random.get_state()}
-    )
-    scheduler = FIFOScheduler()
-    if search.judges_early and epochs > 1:
-        scheduler = AsyncHyperBandScheduler(
-            "epoch", metric="score", mode="min", max_t=epochs, grace_period=max(1, epochs // 8)
-        )
-    gpus = int(study.device in ("auto", "cuda") and torch.cuda.is_available())
+    before, results = len(trials.trials), _Results(search, trials, done)
+    gpus = int(search.study.device in ("auto", "cuda") and torch.cuda.is_available())
     started = not ray.is_initialized()
     if started:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -124,8 +76,8 @@ def run_on_ray(
             tuner = tune.Tuner(
                 tune.with_resources(trainable, {"cpu": 1, "gpu": gpus}),
                 tune_config=tune.TuneConfig(
-                    search_alg=suggestions,
-                    scheduler=scheduler,
+                    search_alg=_suggestions(search, trials),
+                    scheduler=_scheduler(search),
                     num_samples=n_trials,
                     reuse_actors=True,  # a new process takes seconds to import torch
                 ),
@@ -134,22 +86,100 @@ def run_on_ray(
                     storage_path=folder,
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=RESTARTS),
-                    callbacks=[Record()],
-                    stop=Stop(),
+                    callbacks=[results.callback()],
+                    stop=results.stopper(),
                 ),
             )
-            before = len(trials.trials)
             tuner.fit()
     finally:
         if started:
             ray.shutdown()
-    if problems:
-        raise problems[0]
+    if results.problems:
+        raise results.problems[0]
     if len(trials.trials) < before + n_trials:  # Ray ends in order after Ctrl-C
         raise KeyboardInterrupt
 
 
-def _trial(config: dict[str, Any], search: "Search", data: TrainingData) -> None:
+class _Results:
+    """Hand over the trials that Ray finishes; the search ends where one cannot be kept."""
+
+    def __init__(self, search: Search, trials: TrialsFile, done: Done) -> None:
+        self.search, self.trials, self.done = search, trials, done
+        self.problems: list[Exception] = []
+
+    def keep(self, trial: Any, result: Mapping[str, Any], state: str, message: str) -> None:
+        """Hand over a trial of Ray that ended."""
+        score = None if state == FAILED else float(result["score"])
+        scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
+        number = self.trials.next_number()
+        try:
+            settings = {name: trial.config[name] for name in self.search.space.ranges}
+            self.done(Trial(number, settings, state, score, scores, seconds, message))
+        except Exception as error:  # Ray would take it for the trial's and repeat that
+            self.problems.append(error)
+
+    def callback(self) -> Any:
+        """Return what Ray calls with every trial that ends."""
+        from ray import tune
+
+        keep = self.keep
+
+        class Record(tune.Callback):
+            def on_trial_complete(
+                self, iteration: int, trials: Any, trial: Any, **info: Any
+            ) -> None:
+                result = trial.last_result or {}
+                keep(trial, result, result.get("state", FAILED), result.get("message", ""))
+
+            def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+                message = f"its worker died {RESTARTS + 1} times"
+                keep(trial, trial.last_result or {}, FAILED, message)
+
+        return Record()
+
+    def stopper(self) -> Any:
+        """Return what ends Ray's search where a trial could not be kept."""
+        from ray import tune
+
+        problems = self.problems
+
+        class Stop(tune.Stopper):
+            def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+                return False
+
+            def stop_all(self) -> bool:
+                return bool(problems)
+
+        return Stop()
+
+
+def _suggestions(search: Search, trials: TrialsFile) -> Any:
+    """Return hyperopt's TPE as Ray has it, which knows the trials before."""
+    from ray.tune.search.hyperopt import HyperOptSearch
+
+    random = np.random.RandomState([search.study.seed, len(trials.trials)])
+    suggestions = HyperOptSearch(
+        search.space.expression(), metric="score", mode="min", n_initial_points=search.n_random
+    )
+    suggestions.set_state(
+        {"hyperopt_trials": trials.to_hyperopt(search.space), "rstate": random.get_state()}
+    )
+    return suggestions
+
+
+def _scheduler(search: Search) -> Any:
+    """Return what stops hopeless trials: successive halving, or nothing."""
+    from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
+
+    epochs = search.any_recipe().config().epochs
+    if not search.judges_early or epochs == 1:
+        return FIFOScheduler()
+    return AsyncHyperBandScheduler(
+        "epoch", metric="score", mode="min", max_t=epochs, grace_period=max(1, epochs // 8)
+    )
+
+
+def _trial(config: dict[str, Any], search: Search, data: TrainingData) -> None:
     """Train one trial in a worker and report after every epoch."""
     from ray import tune
 

@@ -1,11 +1,10 @@
 """Search for the settings of a generator with hyperopt's TPE, then train with the best."""
 
-import json
 import logging
 import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +16,15 @@ from tqdm import tqdm
 
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
 from cgmgm_seis.scenario.seeding import generator
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.folders import check_resumable
+from cgmgm_seis.storage.identity import difference
+from cgmgm_seis.storage.json_files import read_json
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.training.recipe import Recipe
 from cgmgm_seis.training.run import train
-from cgmgm_seis.training.run_folder import check_place
+from cgmgm_seis.training.run_folder import CONFIG_FILE
 from cgmgm_seis.tuning.objective import DEV, Attempt, Study
 from cgmgm_seis.tuning.plots import plot_trials
 from cgmgm_seis.tuning.space import SearchSpace
@@ -86,6 +88,20 @@ class Search:
         }
 
 
+Done = Callable[[Trial], None]
+# Runs so many trials of a search and hands each of them over when it is finished.
+Engine = Callable[[Search, TrainingData, TrialsFile, int, Done], None]
+
+
+def run_here(
+    search: Search, data: TrainingData, trials: TrialsFile, n_trials: int, done: Done
+) -> None:
+    """Run trials in this process, one after the other: the engine of one machine."""
+    for _ in range(n_trials):
+        number = trials.next_number()
+        done(run_trial(search, data, trials, number, suggest(search, trials, number)))
+
+
 def tune(
     search: Search,
     out: str | Path,
@@ -93,7 +109,7 @@ def tune(
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
-    ray: bool = False,
+    engine: Engine = run_here,
     retrain: bool = True,
 ) -> Path:
     """Search, then train with the settings of the best trial.
@@ -119,8 +135,9 @@ def tune(
         Replace the search in `out`.
     progress : bool
         Show progress bars where stderr is a terminal.
-    ray : bool
-        Run the trials on Ray's workers, see `cgmgm_seis.tuning.on_ray`.
+    engine : callable
+        What runs the trials: `run_here`, or `cgmgm_seis.tuning.on_ray.run_on_ray` on the workers
+        of Ray.
     retrain : bool
         Train the best.
 
@@ -141,14 +158,7 @@ def tune(
     out = Path(out)
     if n_trials < 1:
         raise TrainingError(f"trials = {n_trials} is not allowed; 1 or more is.")
-    check_place(out)
-    found = (out / TRIALS_FILE).is_file()
-    taken = out.is_file() or (out.is_dir() and any(out.iterdir()))
-    if taken and not (found and (resume or overwrite)):
-        raise OutputError(
-            f"{out} exists already; --resume (resume=True) continues and --overwrite "
-            f"(overwrite=True) replaces a search in it."
-        )
+    check_resumable(out, (resume or overwrite) and (out / TRIALS_FILE).is_file(), "a search")
     data = search.study.read(search.any_recipe(), progress)
     if overwrite and not resume:
         (out / TRIALS_FILE).unlink(missing_ok=True)
@@ -164,30 +174,13 @@ def tune(
                 _say(trial)
                 bar.update()
 
-            if ray:
-                from cgmgm_seis.tuning.on_ray import run_on_ray
-
-                run_on_ray(search, data, trials, missing, done)
-            else:
-                for _ in range(missing):
-                    number = trials.next_number()
-                    settings = suggest(search, trials, number)
-                    done(run_trial(search, data, trials, number, settings))
+            engine(search, data, trials, missing, done)
     except KeyboardInterrupt as error:
         raise TrainingError(
             f"Interrupted after {len(trials.trials)} trials; {trials.path} keeps them, and the "
             f"same command with --resume (resume=True) continues."
         ) from error
-    best = trials.best()
-    recipe = search.recipe(best.settings)
-    about = {
-        "objective": search.study.objective,
-        "score": best.score,
-        "trial": best.number,
-        "trials": len(trials.trials),
-        "median_of_complete": statistics.median(trials.complete_scores()),
-    }
-    write_file(out / BEST_FILE, recipe.as_json(**about))
+    recipe = _write_best(out, search, trials)
     if not retrain:
         return out / BEST_FILE
     study = search.study
@@ -274,10 +267,25 @@ def _show(out: Path, search: Search, trials: TrialsFile) -> None:
     write_file(out / FIGURE_FILE, picture.getvalue())
 
 
+def _write_best(out: Path, search: Search, trials: TrialsFile) -> Recipe:
+    """Write the recipe of the best trial, and how good it is."""
+    best = trials.best()
+    recipe = search.recipe(best.settings)
+    about = {
+        "objective": search.study.objective,
+        "score": best.score,
+        "trial": best.number,
+        "trials": len(trials.trials),
+        "median_of_complete": statistics.median(trials.complete_scores()),
+    }
+    write_file(out / BEST_FILE, recipe.as_json(**about))
+    return recipe
+
+
 def _is_of(folder: Path, config: TrainingConfig) -> bool:
     """Tell whether a run folder is of these settings, so that a killed training goes on."""
     try:
-        before = json.loads((folder / "config.json").read_text())["config"]
-    except (OSError, ValueError, KeyError, TypeError):
+        before = {**read_json(folder / CONFIG_FILE, TrainingError)["config"], "name": ""}
+    except (TrainingError, KeyError, TypeError):
         return False
-    return {**before, "name": ""} == json.loads(json.dumps(vars(replace(config, name=""))))
+    return difference(before, vars(replace(config, name=""))) is None

@@ -1,6 +1,5 @@
 """What a search may choose: arguments of a generator and settings of its training."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import hyperopt
 from hyperopt import hp
 
 from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.storage.json_files import read_json
 from cgmgm_seis.training.recipe import Recipe, arguments_of, settings_of
 
 # Settings that would change what is compared, or for how long it is trained.
@@ -152,11 +152,7 @@ def read_space(model: str, path: str | Path) -> SearchSpace:
     TrainingError
         If the file is missing or no space of this model.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TrainingError(f"{path} is not a readable JSON file: {reason}.") from error
+    content = read_json(path, TrainingError)
     if not isinstance(content, dict):
         raise TrainingError(f"{path} is no search space; an object of names and their values is.")
     return SearchSpace(model, content)

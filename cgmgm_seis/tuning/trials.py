@@ -1,6 +1,5 @@
 """The trials of a search: a file that a killed search leaves whole, a table, and their ranks."""
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,12 +9,18 @@ from typing import Any
 import pandas as pd
 from hyperopt import JOB_STATE_DONE, STATUS_FAIL, STATUS_OK, Trials
 
-from cgmgm_seis.errors import TrainingError
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.errors import TrainingError, reason_of
+from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.identity import difference, plain
+from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.tuning.space import SearchSpace
 
 TRIALS_FILE = "trials.json"
 TABLE_FILE = "trials.csv"
+UNREADABLE, START_ANEW = (
+    "not a readable file of trials",
+    "; --overwrite (overwrite=True) starts anew",
+)
 COMPLETE, STOPPED, FAILED = "complete", "stopped", "failed"
 # Trials that must be complete before others are compared with their median.
 FEWEST_COMPARED = 4
@@ -70,7 +75,7 @@ class TrialsFile:
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self.path = folder / TRIALS_FILE
-        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self.identity = plain(identity)
         self.trials: list[Trial] = []
         if self.path.is_file():
             self._load()
@@ -79,7 +84,7 @@ class TrialsFile:
         """Keep a finished trial; those of several workers finish in any order."""
         self.trials = sorted([*self.trials, trial], key=lambda known: known.number)
         content = {"search": self.identity, "trials": [asdict(known) for known in self.trials]}
-        write_file(self.path, (json.dumps(content, indent=1) + "\n").encode())
+        write_file(self.path, json_bytes(content, allow_nan=True))
         write_file(self.path.with_name(TABLE_FILE), self.table().to_csv(index=False).encode())
 
     def next_number(self) -> int:
@@ -154,18 +159,16 @@ class TrialsFile:
         return trials
 
     def _load(self) -> None:
+        content = read_json(self.path, TrainingError, UNREADABLE, START_ANEW)
         try:
-            content = json.loads(self.path.read_text())
             before = content["search"]
             self.trials = [Trial(**row) for row in content["trials"]]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (TypeError, KeyError) as error:
             raise TrainingError(
-                f"{self.path} is not a readable file of trials ({type(error).__name__}); "
-                f"--overwrite (overwrite=True) starts anew."
+                f"{self.path} is {UNREADABLE}: {reason_of(error)}{START_ANEW}."
             ) from error
-        for key, now in self.identity.items():
-            if before.get(key) != now:
-                raise TrainingError(
-                    f"The search in {self.path.parent} has {key} = {before.get(key)}, not {now}; "
-                    f"it resumes with its own settings and data only."
-                )
+        if found := difference(before, self.identity):
+            raise TrainingError(
+                f"The search in {self.path.parent} has {found}; it resumes with its own settings "
+                f"and data only."
+            )

@@ -11,6 +11,7 @@ import pytest
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.usefixtures("one_thread"),
     pytest.mark.skipif(BROWSER is None, reason="chromium (Debian's package) is not installed"),
 ]

@@ -211,6 +211,7 @@ def test_stations_of_a_file_have_maps_too(job, tmp_path, few_pictures):
 # ---- never lost, always the same ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_engines_and_shards_give_the_same_bytes(job, tmp_path):
     draw_tasks(job)
     wanted = contents(job.folder)
@@ -226,6 +227,7 @@ def test_engines_and_shards_give_the_same_bytes(job, tmp_path):
         draw_tasks(parts, shard=(4, 3))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_damage_is_found(job, tmp_path):
     job = replace(job, task_records=2)
     whole = replace(job, folder=tmp_path / "whole")
@@ -291,6 +293,8 @@ def test_nan_of_a_node_stops(job, monkeypatch):
     assert not list(job.folder.rglob("*.chunk"))
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_of_two")
 def test_ray_gives_the_same_bytes_though_a_worker_is_killed(job, tmp_path):
     job = replace(job, task_records=2)

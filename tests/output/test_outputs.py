@@ -22,6 +22,7 @@ from cgmgm_seis.output.outputs import write_outputs
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
+from cgmgm_seis.storage.folders import CONTENT
 
 
 def names(folder):
@@ -188,7 +189,7 @@ def test_a_failed_replacement_keeps_the_old_folder(run, tmp_path, monkeypatch):
     rename = Path.rename
 
     def fail_last(path, target):
-        if path.name.endswith(".part"):
+        if path.name == CONTENT:
             raise OSError(errno.EIO, "Input/output error")
         return rename(path, target)
 

@@ -12,7 +12,7 @@ from cgmgm_seis.gmm.base import ErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.measures.intensity import GRAVITY, smoothed_fas
 from cgmgm_seis.scenario.table import add_paths, from_points
-from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.sites import bay_area_sites
 
@@ -44,7 +44,7 @@ def recorded(nga_west2):
         )
     )
     columns = [table["lnPGA_g"] + np.log(GRAVITY), table["lnPGV_cms"] - np.log(100.0)]
-    for period in cal.PERIODS:
+    for period in lin.PERIODS:
         usable = table["luf_hz"] <= 1.0 / period
         columns.append((table[f"lnPSA_g_{period:.3f}s"] + np.log(GRAVITY)).where(usable))
     return table, scenario, np.column_stack(columns)
@@ -55,9 +55,9 @@ def residuals(recorded):
     """Recorded minus the median of the simulator with its site terms, (record, measure)."""
     _, scenario, observed = recorded
     places = scenario["station_latitude_deg"], scenario["station_longitude_deg"]
-    terms = bay_area_sites()(*places, cal.NODES)
+    terms = bay_area_sites()(*places, lin.NODES)
     drawn = [
-        cal.ln_measures(cal.simulated(scenario, spectra.bay_area(), terms, seed))
+        lin.ln_measures(lin.simulated(scenario, spectra.bay_area(), terms, seed))
         for seed in range(2)
     ]
     return observed - np.mean(drawn, axis=0)
@@ -77,7 +77,7 @@ def test_site_terms_tell_more_than_a_ground_motion_model(recorded, residuals):
     """Scatter within events at most 0.87 of that about Campbell & Bozorgnia (2014)."""
     table, _, observed = recorded
     cb14 = [table["lnCB14_PGA"] + np.log(GRAVITY), table["lnCB14_PGV"] - np.log(100.0)]
-    cb14 += [table[f"lnCB14_{period:.3f}s"] + np.log(GRAVITY) for period in cal.PERIODS]
+    cb14 += [table[f"lnCB14_{period:.3f}s"] + np.log(GRAVITY) for period in lin.PERIODS]
     scatter = []
     for values in (residuals, observed - np.column_stack(cb14)):
         frame = pd.DataFrame(values)
@@ -85,8 +85,8 @@ def test_site_terms_tell_more_than_a_ground_motion_model(recorded, residuals):
     assert (scatter[0] / scatter[1] < 0.87).all()
 
 
-SHORT = [name for name in cal.MEASURES if name not in ("PGV", "PSA 1 s", "PSA 2 s")]
-LONG = [name for name in cal.MEASURES if name not in SHORT]
+SHORT = [name for name in lin.MEASURES if name not in ("PGV", "PSA 1 s", "PSA 2 s")]
+LONG = [name for name in lin.MEASURES if name not in SHORT]
 
 
 @pytest.mark.parametrize("names", [SHORT, LONG])
@@ -95,15 +95,15 @@ def test_larger_earthquakes_are_those_of_published_models(magnitude, names):
     """The mean of four NGA-West2 models at the region's mean Vs30 and with its mean event terms."""
     points = [(37.8 + d / 111.19, -122.2) for d in (10.0, 20.0, 40.0, 75.0)]
     scenario = from_points(magnitude, (37.8, -122.2), points).assign(station_vs30_mps=440.0)
-    zeros = np.zeros((len(points), len(cal.NODES)))
+    zeros = np.zeros((len(points), len(lin.NODES)))
     drawn = [
-        cal.ln_measures(cal.simulated(scenario, spectra.bay_area(), zeros, seed))
+        lin.ln_measures(lin.simulated(scenario, spectra.bay_area(), zeros, seed))
         for seed in range(REALIZATIONS)
     ]
-    models = [NGAWest2(name, cal.PERIODS) for name in NGA_WEST2]
+    models = [NGAWest2(name, lin.PERIODS) for name in NGA_WEST2]
     expected = np.mean([model.predict(scenario).mean for model in models], axis=0)
     expected += list(spectra.calibration()["bay_area_over_nga_west2"].values())
-    columns = [cal.MEASURES.index(name) for name in names]
+    columns = [lin.MEASURES.index(name) for name in names]
     difference = (np.mean(drawn, axis=0) - expected)[:, columns]
     assert np.abs(difference.mean(axis=0)).max() < 0.3
     assert np.sqrt((difference**2).mean()) < 0.3
@@ -115,15 +115,15 @@ def test_small_earthquakes_are_those_of_the_ergodic_model(magnitude):
     reach = {1.0: (10.0, 20.0), 2.0: (10.0, 20.0, 40.0), 3.0: (10.0, 20.0, 40.0, 60.0)}[magnitude]
     points = [(37.8 + d / 111.19, -122.2) for d in reach]
     scenario = from_points(magnitude, (37.8, -122.2), points)
-    zeros = np.zeros((len(points), len(cal.NODES)))
+    zeros = np.zeros((len(points), len(lin.NODES)))
     drawn = [
-        np.log(smoothed_fas(records[:, 1:], 100.0, cal.SMALL_HZ)).mean(axis=1)
+        np.log(smoothed_fas(records[:, 1:], 100.0, lin.SMALL_HZ)).mean(axis=1)
         for records in (
-            cal.simulated(scenario, spectra.bay_area(), zeros, seed) for seed in range(REALIZATIONS)
+            lin.simulated(scenario, spectra.bay_area(), zeros, seed) for seed in range(REALIZATIONS)
         )
     ]
     columns = ["source_magnitude", "path_hyp_distance_km", "source_depth_km"]
     expected = np.column_stack(
-        [ErgodicFAS(f).mean(*scenario[columns].to_numpy().T) for f in cal.SMALL_HZ]
+        [ErgodicFAS(f).mean(*scenario[columns].to_numpy().T) for f in lin.SMALL_HZ]
     )
     assert np.abs((np.mean(drawn, axis=0) - expected).mean(axis=0)).max() < 0.3

@@ -10,9 +10,10 @@ from cgmgm_seis.measures.intensity import acceleration
 from cgmgm_seis.measures.response_spectra import rotd50
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.simulator import calibration as cal
+from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator import spectra
 
-N_MEASURES, N_NODES = len(cal.MEASURES), len(cal.NODES)
+N_MEASURES, N_NODES = len(lin.MEASURES), len(lin.NODES)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def made_up(scenario, seed, variances, coefficients):
     median = random.normal(0.0, 1.0, shape)
     path = random.standard_normal(shape) @ np.linalg.cholesky(variances.path).T
     observed = median + np.einsum("rmk,rk->rm", sensitivity, effect) + path
-    line = cal.Linearisation(median, sensitivity, np.eye(N_MEASURES))
+    line = lin.Linearisation(median, sensitivity, np.eye(N_MEASURES))
     return cal.Recordings(scenario, observed, line, event, station, points), terms
 
 
@@ -73,9 +74,9 @@ def test_gradient_is_that_of_a_larger_step(scenario):
         two = [
             spectra.ln_spectrum(
                 scenario.head(5),
-                cal.NODES,
+                lin.NODES,
                 wave=spectra.S,
-                fields=cal.AVERAGE,
+                fields=lin.AVERAGE,
                 coefficients=cal.from_vector(vector + sign * step, c),
             )
             for sign in (-1.0, 1.0)
@@ -94,13 +95,13 @@ def test_sensitivities_of_a_measure_add_up_to_one(scenario):
         )
 
     few = scenario.iloc[::20].reset_index(drop=True)
-    line = cal.linearise(few, spectra.bay_area(), np.zeros((len(few), N_NODES)), peaks)
+    line = lin.linearise(few, spectra.bay_area(), np.zeros((len(few), N_NODES)), peaks)
     total = line.sensitivity.sum(axis=-1)
     # A peak that gives way to another adds a little.
     np.testing.assert_allclose(total, 1.0, atol=0.25)
     np.testing.assert_allclose(total.mean(axis=0), 1.0, atol=0.05)
     # PGV is of lower frequencies than PGA.
-    centre = line.sensitivity @ np.log(cal.NODES)
+    centre = line.sensitivity @ np.log(lin.NODES)
     assert (centre[:, 1] < centre[:, 0]).mean() > 0.8
 
 

@@ -20,6 +20,7 @@ from cgmgm_seis.training.recipe import Recipe, read_recipe
 from cgmgm_seis.tuning import objective
 from cgmgm_seis.tuning import search as search_module
 from cgmgm_seis.tuning.objective import Attempt, Study
+from cgmgm_seis.tuning.on_ray import run_on_ray
 from cgmgm_seis.tuning.search import Search, suggest, tune
 from cgmgm_seis.tuning.space import SPACES, SearchSpace, default_space, read_space
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
@@ -290,6 +291,8 @@ def workers_of(parent):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc to find Ray's workers in")
+@pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_of_two")
 def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
     killed = []
@@ -305,7 +308,7 @@ def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
     thread = threading.Thread(target=kill_one)
     thread.start()
     try:
-        tune(a_search(dataset), tmp_path / "s", 4, progress=False, ray=True, retrain=False)
+        tune(a_search(dataset), tmp_path / "s", 4, progress=False, engine=run_on_ray, retrain=False)
     finally:
         stop.set()
         thread.join()

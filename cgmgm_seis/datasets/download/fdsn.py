@@ -9,8 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import obspy
-from obspy import Catalog, Inventory, Stream, UTCDateTime
+from obspy import Catalog, Inventory, UTCDateTime
 from obspy.clients.fdsn import Client
 from obspy.clients.fdsn.header import (
     FDSNBadGatewayException,
@@ -29,10 +28,10 @@ from tqdm import tqdm
 
 from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
-from cgmgm_seis.datasets.records import reason_of
-from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.table import wrapped_longitude
+from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)
 
@@ -320,7 +319,7 @@ def _check_miniseed(content: bytes) -> None:
     """Raise `DatasetError` where MiniSEED does not end with a whole record."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        stream: Stream = obspy.read(BytesIO(content), format="MSEED")
+        stream = read_stream(content, format="MSEED")
     sizes = {trace.stats.mseed.record_length for trace in stream}
     if caught or not sizes or len(content) % min(sizes):
         raise DatasetError("the MiniSEED is truncated or damaged")

@@ -1,11 +1,9 @@
 """Download an archive from several FDSN servers at once, with ObsPy's MassDownloader."""
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,11 @@ from cgmgm_seis.datasets.archive import KM_PER_DEGREE
 from cgmgm_seis.datasets.download.data_centres import DataCentre, near_data_centres
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
-from cgmgm_seis.datasets.records import epoch, reason_of
-from cgmgm_seis.errors import DatasetError, OutputError
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.datasets.records import epoch
+from cgmgm_seis.errors import DatasetError, OutputError, reason_of
+from cgmgm_seis.storage.files import hidden, write_file
+from cgmgm_seis.storage.json_files import json_bytes, read_json
+from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)
 _talk = logging.getLogger("obspy.clients.fdsn.mass_downloader")
@@ -111,7 +111,7 @@ def _wanted(path: Path, names: list[str]) -> list[str]:
     """Return who has not answered for an event yet."""
     failed = path.with_suffix(FAILED)
     if failed.is_file():
-        before = json.loads(failed.read_text())
+        before = read_json(failed, DatasetError)
         return [name for name in names if name in before]
     return [] if RawArchive.has_waveforms(path) else names
 
@@ -124,11 +124,11 @@ def _fetch_event(
     inventory: Inventory,
 ) -> bytes:
     """Return MiniSEED of an event, with what is there; add new stations to the inventory."""
-    parts = path.with_name(f".{path.stem}.parts")
+    parts = hidden(path.with_suffix(""), "parts")
     # Of a run that was killed: any file of it may be half of one.
     shutil.rmtree(parts, ignore_errors=True)
     there = path.read_bytes() if path.is_file() else b""
-    known = {trace.id for trace in obspy.read(BytesIO(there), headonly=True)} if there else set()
+    known = {trace.id for trace in read_stream(there, headonly=True)} if there else set()
     origin = UTCDateTime(source["source_origin_time"])
 
     def waveform_file(*codes_and_times: Any) -> str | bool:
@@ -178,7 +178,7 @@ def _close_event(path: Path, content: bytes, failures: dict[str, str]) -> None:
     """Keep the waveforms of an event, and who is to be asked again."""
     failed = path.with_suffix(FAILED)
     if failures:
-        write_file(failed, (json.dumps(failures, indent=1) + "\n").encode())
+        write_file(failed, json_bytes(failures))
     if content or not (failures or path.is_file()):
         RawArchive.write_waveforms(path, content)
     if not failures:

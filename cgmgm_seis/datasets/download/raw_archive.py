@@ -1,11 +1,9 @@
 """The folder of a download: what was asked for, and what has come so far."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,11 @@ from cgmgm_seis.datasets.records import MARGIN_S, read_catalog, read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.table import event_source
-from cgmgm_seis.storage.folders import write_file
+from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.folders import is_free
+from cgmgm_seis.storage.identity import difference
+from cgmgm_seis.storage.json_files import json_bytes, read_json
+from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -99,19 +101,16 @@ class RawArchive:
         """Make the folder, or check that it holds the same download."""
         path = self.folder / REQUEST_FILE
         if path.is_file():
-            before = json.loads(path.read_text())
-            for key in sorted(before | identity):
-                if before.get(key) != identity.get(key):
-                    raise OutputError(
-                        f"{self.folder} holds a download with {key} = {before.get(key)}, not "
-                        f"{identity.get(key)}; another folder is needed."
-                    )
+            if found := difference(read_json(path, OutputError), identity):
+                raise OutputError(
+                    f"{self.folder} holds a download with {found}; another folder is needed."
+                )
             return
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        if not is_free(self.folder):
             raise OutputError(
                 f"{self.folder} exists already and holds no download; another name is needed."
             )
-        write_file(path, (json.dumps(identity, indent=1) + "\n").encode())
+        write_file(path, json_bytes(identity))
 
     @property
     def has_events(self) -> bool:
@@ -125,7 +124,7 @@ class RawArchive:
 
     def write_events(self, catalog: Catalog) -> None:
         """Keep a catalogue."""
-        _write(self.folder / EVENTS_FILE, catalog, "QUAKEML")
+        write_file(self.folder / EVENTS_FILE, to_bytes(catalog, "QUAKEML"))
 
     def check_events(self, catalog: Catalog | None) -> None:
         """Raise `OutputError` where a catalogue, if given, has events that are not kept."""
@@ -141,7 +140,7 @@ class RawArchive:
 
     def write_stations(self, inventory: Inventory) -> None:
         """Keep station metadata."""
-        _write(self.folder / STATIONS_FILE, inventory, "STATIONXML")
+        write_file(self.folder / STATIONS_FILE, to_bytes(inventory, "STATIONXML"))
 
     def stations(self) -> Inventory:
         """Return the station metadata."""
@@ -170,9 +169,3 @@ class RawArchive:
     def has_waveforms(path: Path) -> bool:
         """Whether the waveforms of an event have come, or there are none."""
         return path.is_file() or path.with_suffix(NO_DATA).is_file()
-
-
-def _write(path: Path, content: Any, format: str) -> None:
-    buffer = BytesIO()
-    content.write(buffer, format=format)
-    write_file(path, buffer.getvalue())

@@ -1,0 +1,38 @@
+"""Files that appear complete or not at all, and the hidden names beside them."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from cgmgm_seis.errors import OutputError, reason_of
+
+
+def hidden(path: Path, ending: str) -> Path:
+    """Return the hidden name beside a file or folder under which work on it is kept.
+
+    Examples
+    --------
+    >>> hidden(Path("/data/maps"), "chunks").as_posix()
+    '/data/.maps.chunks'
+    """
+    path = path.absolute()
+    return path.with_name(f".{path.name}.{ending}")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it: it is complete or absent.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    temporary = hidden(path, "part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason_of(error)}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""JSON files: read with errors of one sentence, written in one style."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cgmgm_seis.errors import CgmgmError, reason_of
+
+
+def read_json(
+    path: str | Path,
+    error_type: type[CgmgmError],
+    wanted: str = "not a readable JSON file",
+    advice: str = "",
+) -> Any:
+    """Return the content of a JSON file.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+    error_type : type
+        What is raised where it is missing or no JSON.
+    wanted : str
+        What the file is then said to be.
+    advice : str
+        What is then said to help.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.errors import TrainingError
+    >>> read_json("none.json", TrainingError)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    cgmgm_seis.errors.TrainingError: none.json is not a readable JSON file: No such file or ...
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise error_type(f"{path} is {wanted}: {reason_of(error)}{advice}.") from error
+
+
+def json_bytes(content: Any, allow_nan: bool = False) -> bytes:
+    r"""Return the content of a JSON file, one space of indentation and a newline at the end.
+
+    Parameters
+    ----------
+    content : JSON-ready
+        What the file holds.
+    allow_nan : bool
+        Write NaN and infinity, which not every program reads; otherwise they are a ValueError.
+
+    Examples
+    --------
+    >>> json_bytes({"seed": 1})
+    b'{\n "seed": 1\n}\n'
+    """
+    return (json.dumps(content, indent=1, allow_nan=allow_nan) + "\n").encode()

@@ -1,0 +1,109 @@
+"""Single files: complete or absent, errors of one sentence, locks."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import obspy
+import pytest
+
+from cgmgm_seis.errors import DatasetError, OutputError, reason_of
+from cgmgm_seis.storage.files import hidden, write_file
+from cgmgm_seis.storage.folders import check_new, check_place, check_resumable, is_free
+from cgmgm_seis.storage.json_files import json_bytes, read_json
+from cgmgm_seis.storage.locks import try_lock
+from cgmgm_seis.storage.obspy_bytes import read_stream, to_bytes
+
+HOLDER = """
+import sys
+from pathlib import Path
+from cgmgm_seis.storage.locks import try_lock
+lock = try_lock(Path(sys.argv[1]))
+print(lock is not None, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_file_is_whole_and_nothing_stays_beside_it(tmp_path):
+    write_file(tmp_path / "deep" / "file", b"first")
+    write_file(tmp_path / "deep" / "file", b"second")
+    assert (tmp_path / "deep" / "file").read_bytes() == b"second"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["file"]
+    with pytest.raises(OutputError, match=r"file/x cannot be written: \w"):
+        write_file(tmp_path / "deep" / "file" / "x", b"")
+
+
+def test_hidden_names_are_beside_the_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    assert hidden(tmp_path / "out", "chunks").parent == tmp_path
+    assert os.fspath(hidden(type(tmp_path)("out"), "chunks")) == str(tmp_path / ".out.chunks")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (ValueError("Broken.\nRead the manual."), "Broken"),
+        (ValueError(), "ValueError"),
+        (TypeError("Unknown format for file /tmp/x"), "unknown format"),
+    ],
+)
+def test_reasons_are_short(error, reason):
+    assert reason_of(error) == reason
+
+
+def test_the_reason_inside_a_paragraph_of_hdf5(tmp_path):
+    with pytest.raises(OSError) as caught:
+        h5py.File(tmp_path / "none" / "x.h5", "w")
+    assert reason_of(caught.value) == os.strerror(errno.ENOENT)
+
+
+def test_json(tmp_path):
+    path = tmp_path / "x.json"
+    write_file(path, json_bytes({"a": [1, 2]}))
+    assert read_json(path, DatasetError) == {"a": [1, 2]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_bytes({"a": np.nan})
+    path.write_text("{")
+    with pytest.raises(DatasetError, match=r"x\.json is no table: Expecting .*; mend it\.$"):
+        read_json(path, DatasetError, "no table", "; mend it")
+
+
+def test_obspy_objects_come_back():
+    stream = obspy.read()
+    found = read_stream(to_bytes(stream, "MSEED", encoding="FLOAT64"))
+    for trace, other in zip(stream, found, strict=True):
+        np.testing.assert_array_equal(trace.data, other.data)
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    path = tmp_path / "lock"
+    arguments = [sys.executable, "-c", HOLDER, str(path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout.readline() == "True\n"
+        assert try_lock(path) is None
+        holder.kill()
+    lock = try_lock(path, 1.0)
+    assert lock is not None
+    lock.release()
+
+
+def test_where_a_folder_may_be_written(tmp_path):
+    full = tmp_path / "full"
+    write_file(full / "letter", b"mine")
+    (tmp_path / "empty").mkdir()
+    assert is_free(tmp_path / "none") and is_free(tmp_path / "empty")
+    assert not is_free(full) and not is_free(full / "letter")
+    check_new(full, overwrite=True)
+    with pytest.raises(OutputError, match="full exists already"):
+        check_new(full)
+    check_resumable(full, True, "a search")
+    with pytest.raises(OutputError, match="replaces a search in it"):
+        check_resumable(full, False, "a search")
+    with pytest.raises(OutputError, match="cannot be made"):
+        check_place(full / "letter" / "x")
