@@ -44,7 +44,7 @@ def import_designsafe(
 ) -> None:
     """Import FILES of DesignSafe PRJ-4573, a component each: .._EW.csv, .._NS.csv, .._UD.csv."""
     from cgmgm_seis.datasets.designsafe import import_designsafe as import_files
-    from cgmgm_seis.datasets.records import read_catalog
+    from cgmgm_seis.scenario.obspy_files import read_catalog
 
     show_messages(verbosity or 0)
     metadata = import_files(

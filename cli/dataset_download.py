@@ -74,7 +74,7 @@ def download(
     from cgmgm_seis.datasets.download.fdsn import download as download_archive
     from cgmgm_seis.datasets.download.mass_download import mass_download
     from cgmgm_seis.datasets.download.raw_archive import Request
-    from cgmgm_seis.datasets.records import read_catalog
+    from cgmgm_seis.scenario.obspy_files import read_catalog
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)

@@ -153,11 +153,11 @@ def generate(
         raise click.UsageError("--observed needs --inventory FILE, which holds the responses.")
 
     # Heavy imports wait until the command line is known to make sense.
-    from cgmgm_seis.datasets.records import read_inventory
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.output.outputs import write_outputs
     from cgmgm_seis.output.provenance import provenance
+    from cgmgm_seis.scenario.obspy_files import read_inventory
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)

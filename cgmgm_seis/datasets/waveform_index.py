@@ -13,8 +13,8 @@ import obspy
 from obspy import Stream, UTCDateTime
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.records import expand, reason_of
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.obspy_files import expand, reason_of
 
 logger = logging.getLogger(__name__)
 

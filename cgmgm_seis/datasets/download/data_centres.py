@@ -13,8 +13,8 @@ from obspy.clients.fdsn.header import URL_MAPPINGS, FDSNException, FDSNNoDataExc
 
 from cgmgm_seis.datasets.download.fdsn import PoliteClient
 from cgmgm_seis.datasets.download.raw_archive import Request
-from cgmgm_seis.datasets.records import reason_of
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.obspy_files import reason_of
 
 logger = logging.getLogger(__name__)
 

@@ -29,10 +29,9 @@ from tqdm import tqdm
 
 from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
-from cgmgm_seis.datasets.records import reason_of
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.scenario.geography import Region
-from cgmgm_seis.scenario.table import wrapped_longitude
+from cgmgm_seis.scenario.geography import Region, wrapped_longitude
+from cgmgm_seis.scenario.obspy_files import reason_of
 
 logger = logging.getLogger(__name__)
 

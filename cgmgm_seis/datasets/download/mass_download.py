@@ -19,8 +19,8 @@ from cgmgm_seis.datasets.archive import KM_PER_DEGREE
 from cgmgm_seis.datasets.download.data_centres import DataCentre, near_data_centres
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
-from cgmgm_seis.datasets.records import epoch, reason_of
 from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.scenario.obspy_files import epoch, reason_of
 from cgmgm_seis.storage.folders import write_file
 
 logger = logging.getLogger(__name__)
