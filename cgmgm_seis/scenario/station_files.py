@@ -244,6 +244,6 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
 
 
 def _is_header(line: str) -> bool:
-    """Tell whether a line holds column names, among them a latitude."""
+    """Tell whether a line holds column names, among them latitude and longitude."""
     names = {_plain(name) for name in re.split(r"[|\t;,]", line.strip().lstrip("#"))}
-    return bool(names & {"station_latitude_deg", *NAMES["station_latitude_deg"]})
+    return all(names & {column, *NAMES[column]} for column in PLACE)
