@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from cgmgm_seis.models.cgmgm.model import CGMGM
     from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
     from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.scenario.stations import bay_area_stations
+    from cgmgm_seis.scenario.sources import source
+    from cgmgm_seis.scenario.stations import bay_area_stations, receivers
     from cgmgm_seis.scenario.table import (
         check_scenario,
+        cross,
         from_event_and_inventory,
         from_points,
     )
@@ -29,9 +31,12 @@ __all__ = [
     "__version__",
     "bay_area_stations",
     "check_scenario",
+    "cross",
     "from_event_and_inventory",
     "from_points",
     "load_model",
+    "receivers",
+    "source",
 ]
 
 __version__ = version("cgmgm-seis")
@@ -65,9 +70,12 @@ __getattr__ = lazy_names(
         "GroundMotionModel": "models.base",
         "bay_area_stations": "scenario.stations",
         "check_scenario": "scenario.table",
+        "cross": "scenario.table",
         "from_event_and_inventory": "scenario.table",
         "from_points": "scenario.table",
         "load_model": "models.weights",
+        "receivers": "scenario.stations",
+        "source": "scenario.sources",
     },
 )
 

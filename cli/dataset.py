@@ -9,7 +9,15 @@ from cgmgm_seis_cli.dataset_download import download
 from cgmgm_seis_cli.dataset_inspect import info, split
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.dataset_seisbench import from_seisbench
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    out_option,
+    overwrite_option,
+    seed_option,
+    show_messages,
+    verbosity_options,
+    workers_option,
+)
 
 
 @click.group()
@@ -19,26 +27,17 @@ def dataset() -> None:
 
 @dataset.command()
 @click.option("--events", type=click.IntRange(min=1), required=True, help="Number of earthquakes.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the data set."
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    show_default="up to one a core",
-    help="Number of processes; the data do not depend on it.",
-)
+@seed_option
+@out_option()
+@workers_option
 @click.option(
     "--stations-per-event",
     type=click.IntRange(min=1),
     default=16,
     show_default=True,
-    help="Largest number of stations that record an earthquake.",
+    help="Maximum number of stations that record an earthquake.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing data set.")
+@overwrite_option
 @verbosity_options
 def simulate(
     events: int,

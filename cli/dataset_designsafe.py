@@ -5,32 +5,35 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    out_option,
+    overwrite_option,
+    show_messages,
+    skip_bad_option,
+    velocity_model_option,
+    verbosity_options,
+)
 
 
 @click.command("import-designsafe")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
+@out_option()
 @click.option(
     "--start-offset",
     "start_offset_s",
     type=float,
-    help="First sample, s after the origin.  [default: measured from the records' onsets]",
+    help="Time of the first sample, s after the origin time.  [default: measured from onsets]",
 )
 @click.option(
     "--events",
     multiple=True,
     metavar="FILE",
-    help="QuakeML with the origin times, which the files do not tell.",
+    help="QuakeML with the origin times, which are not in the files.",
 )
-@click.option(
-    "--velocity-model",
-    type=click.Path(path_type=Path),
-    metavar="FILE.nd",
-    help="1-D Earth for the measured start.  [default: the Bay Area's]",
-)
-@click.option("--skip-bad", is_flag=True, help="Leave out rows that are no records.")
-@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@velocity_model_option
+@skip_bad_option
+@overwrite_option
 @verbosity_options
 def import_designsafe(
     files: tuple[Path, ...],
@@ -42,9 +45,12 @@ def import_designsafe(
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
-    """Import FILES of DesignSafe PRJ-4573, a component each: .._EW.csv, .._NS.csv, .._UD.csv."""
+    """Import FILES of DesignSafe PRJ-4573, one per component.
+
+    Their names end in _EW.csv, _NS.csv and _UD.csv.
+    """
     from cgmgm_seis.datasets.designsafe import import_designsafe as import_files
-    from cgmgm_seis.datasets.records import read_catalog
+    from cgmgm_seis.scenario.obspy_files import read_catalog
 
     show_messages(verbosity or 0)
     metadata = import_files(

@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model, processing_options
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    out_option,
+    overwrite_option,
+    show_messages,
+    velocity_model_option,
+    verbosity_options,
+)
 
 
 @click.command(context_settings={"show_default": True})
@@ -15,34 +22,40 @@ from cgmgm_seis_cli.parameters import described, show_messages, verbosity_option
     multiple=True,
     required=True,
     metavar="NAME|URL|all",
-    help="FDSN server, such as NCEDC; repeatable, the first has the events; all: any ObsPy knows.",
+    help="FDSN server such as NCEDC; repeatable, events come from the first; all: every server "
+    "that ObsPy knows.",
 )
 @click.option("--start", "first", required=True, metavar="TIME", help="First origin time, UTC.")
 @click.option("--end", "last", required=True, metavar="TIME", help="Last origin time, UTC.")
 @click.option(
-    "--region", required=True, metavar="W,E,S,N", help="Of the epicentres, degrees; W > E at 180."
+    "--region",
+    required=True,
+    metavar="W,E,S,N",
+    help="Region of epicentres, degrees; W > E across 180.",
 )
-@click.option("--min-mag", default=1.0, help="Least magnitude.")
+@click.option("--min-mag", default=1.0, help="Minimum magnitude.")
 @click.option("--channels", default="HH?,BH?,HN?", help="Channel codes.")
-@click.option("--events", multiple=True, metavar="FILE", help="Catalogue of your own (QuakeML).")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
+@click.option(
+    "--events",
+    multiple=True,
+    metavar="FILE",
+    help="QuakeML of the events, instead of the server's catalogue.",
+)
+@out_option()
 @click.option(
     "--archive",
     type=click.Path(path_type=Path),
-    help="Folder of the raw files, to go on with after an interruption.  [default: OUT-archive]",
+    help="Folder of the raw files, kept to continue after an interruption.  [default: OUT-archive]",
 )
 @processing_options(start="--record-start")
+@velocity_model_option
+@click.option("--pause", default=0.5, help="Minimum time between two requests, s.")
 @click.option(
-    "--velocity-model",
-    type=click.Path(path_type=Path),
-    metavar="FILE.nd",
-    help="1-D Earth that tells noise from signal.  [default: the Bay Area's]",
+    "--tries", type=click.IntRange(min=1), default=5, help="Tries of a request before it fails."
 )
-@click.option("--pause", default=0.5, help="Least time between two requests, s.")
-@click.option("--tries", type=click.IntRange(min=1), default=5, help="Of a request that fails.")
-@click.option("--backoff", default=2.0, help="Wait before the second try, s; it doubles.")
-@click.option("--timeout", default=120.0, help="How long the server may be silent, s.")
-@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@click.option("--backoff", default=2.0, help="Wait before the second try, s; doubled every time.")
+@click.option("--timeout", default=120.0, help="Time that the server may take to answer, s.")
+@overwrite_option
 @verbosity_options
 def download(
     client: tuple[str, ...],
@@ -65,8 +78,8 @@ def download(
 ) -> None:
     """Download events, responses and waveforms, and make a data set of them.
 
-    After an interruption the same command goes on.  Several servers are asked through ObsPy's
-    MassDownloader.  An archive on your own disk, SDS too, is what `from-records` is for.
+    After an interruption the same command continues.  Several servers are asked through ObsPy's
+    MassDownloader.  For an archive on your own disk, such as SDS, use `from-records`.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.datasets.download.data_centres import data_centres
@@ -74,7 +87,7 @@ def download(
     from cgmgm_seis.datasets.download.fdsn import download as download_archive
     from cgmgm_seis.datasets.download.mass_download import mass_download
     from cgmgm_seis.datasets.download.raw_archive import Request
-    from cgmgm_seis.datasets.records import read_catalog
+    from cgmgm_seis.scenario.obspy_files import read_catalog
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)

@@ -1,11 +1,17 @@
-"""`cgmgm-seis dataset info` and `split`: what is in a data set, and who sees what of it."""
+"""`cgmgm-seis dataset info` and `split`: what a data set contains, and its split."""
 
 from io import BytesIO
 from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    overwrite_option,
+    seed_option,
+    show_messages,
+    verbosity_options,
+)
 
 
 @click.command()
@@ -16,8 +22,8 @@ from cgmgm_seis_cli.parameters import described, show_messages, verbosity_option
     help="Page to write, PNG or PDF.  [default: NAME-info.png]",
 )
 @click.option("--plot/--no-plot", default=True, show_default=True, help="Write the page.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split.")
-@click.option("--overwrite", is_flag=True, help="Replace the page.")
+@seed_option
+@overwrite_option
 @verbosity_options
 def info(
     dataset: Path,
@@ -27,7 +33,7 @@ def info(
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
-    """Summarise DATASET: ranges, units, split, missing columns, what training would do."""
+    """Summarise DATASET: ranges, units, split, missing columns, and what training would use."""
     from cgmgm_seis.datasets.summary import summarise
     from cgmgm_seis.storage.files import write_file
     from cgmgm_seis.storage.folders import check_new
@@ -35,7 +41,7 @@ def info(
     show_messages(verbosity or 0)
     page = out or Path(f"{dataset.resolve().name}-info.png")
     if plot and page.suffix.lower() not in (".png", ".pdf"):
-        raise click.UsageError(f"--out {page} is no page; a name with .png or .pdf is.")
+        raise click.UsageError(f"--out {page} must end in .png or .pdf.")
     if plot:
         check_new(page, overwrite)
     summary = summarise(dataset, seed=seed)
@@ -56,18 +62,18 @@ def info(
     type=click.Choice(["event", "station", "region"]),
     default="event",
     show_default=True,
-    help="What is on one side only; regions are squares of 20 km of epicentres.",
+    help="What never occurs in two splits; regions are squares of 20 km of epicentres.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed.")
+@seed_option
 @click.option(
     "--fractions",
     nargs=3,
     type=float,
     default=(0.8, 0.1, 0.1),
     show_default=True,
-    help="Shares of train, dev and test.",
+    help="Fractions of train, dev and test.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a split that the data set has.")
+@overwrite_option
 @verbosity_options
 def split(
     dataset: Path,

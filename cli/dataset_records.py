@@ -5,26 +5,42 @@ from typing import Any
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    out_option,
+    overwrite_option,
+    show_messages,
+    velocity_model_option,
+    verbosity_options,
+)
 
 FAULTS = click.Choice(["refuse", "flag"])
 # Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
 PROCESSING_OPTIONS = (
     click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
-    click.option("--sampling-rate", default=100.0, help="Of the records, Hz."),
+    click.option("--sampling-rate", default=100.0, help="Sampling rate of the records, Hz."),
     click.option(
         "--band",
         "band_hz",
         nargs=2,
         type=float,
         default=(0.5, 40.0),
-        help="Where the velocity is flat, Hz: corners of the cosine pre-filter of the response "
-        "removal, which ends at half of the lower and 1.125 times the upper one.",
+        help="Band in which the velocity is flat, Hz; the pre-filter of the response removal ends "
+        "at half of the lower and 1.125 times the upper limit.",
     ),
-    click.option("--max-distance", "max_distance_km", default=100.0, help="Of stations, km."),
-    click.option("--min-snr", "min_snr_db", default=3.0, help="Least signal-to-noise ratio, dB."),
-    click.option("--gaps", type=FAULTS, default="refuse", help="Leave out, or bridge and mark."),
-    click.option("--clipping", type=FAULTS, default="refuse", help="Leave out, or mark."),
+    click.option(
+        "--max-distance", "max_distance_km", default=100.0, help="Maximum epicentral distance, km."
+    ),
+    click.option("--min-snr", "min_snr_db", default=3.0, help="Minimum signal-to-noise ratio, dB."),
+    click.option(
+        "--gaps",
+        type=FAULTS,
+        default="refuse",
+        help="Leave out records with gaps, or fill and flag.",
+    ),
+    click.option(
+        "--clipping", type=FAULTS, default="refuse", help="Leave out clipped records, or flag them."
+    ),
 )
 
 
@@ -34,7 +50,7 @@ def processing_options(start: str = "--start") -> Any:
     def decorate(command: Any) -> Any:
         for option in reversed(PROCESSING_OPTIONS):
             command = option(command)
-        text = "Start of the records, s after the origin."
+        text = "Start of the records, s after the origin time."
         return click.option(start, "start_offset_s", default=-5.0, help=text)(command)
 
     return decorate
@@ -44,7 +60,7 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
     """Return the table of travel times of a velocity model, or None for the default."""
     from cgmgm_seis.scenario.travel_times import TravelTimeTable
 
-    # Deeper sources continue along a straight line, good enough to tell noise from signal.
+    # Deeper sources continue along a straight line, good enough to separate noise from signal.
     return path and TravelTimeTable.covering(path, 60.0, max_distance_km)
 
 
@@ -60,19 +76,14 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
     multiple=True,
     required=True,
     metavar="PATTERN|DIR",
-    help="Files in counts, such as 'archive/**/*.mseed', a folder of them, or an SDS archive.",
+    help="Waveforms in counts: files such as 'archive/**/*.mseed', a folder, or an SDS archive.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
+@out_option()
 @processing_options()
-@click.option(
-    "--velocity-model",
-    type=click.Path(path_type=Path),
-    metavar="FILE.nd",
-    help="1-D Earth that tells noise from signal.  [default: the Bay Area's]",
-)
+@velocity_model_option
 @click.option("--picks", is_flag=True, help="Pick with PhaseNet where the catalogue has no picks.")
 @click.option("--picker", default="original", metavar="NAME|PATH", help="PhaseNet weights.")
-@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@overwrite_option
 @verbosity_options
 def from_records(
     events: tuple[str, ...],
@@ -88,8 +99,8 @@ def from_records(
 ) -> None:
     """Turn raw counts into ground velocity around the origin times.
 
-    One instrument a station: HH before BH before HN, unless it is clipped or has gaps.  What
-    was decided is in the metadata, what was left out, and why, in left_out.csv.
+    One instrument per station is used: HH before BH before HN, unless it is clipped or has gaps.
+    The metadata describe the processing; left_out.csv lists what was left out, and why.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.storage.folders import check_folder

@@ -4,21 +4,29 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import described, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    described,
+    out_option,
+    overwrite_option,
+    show_messages,
+    verbosity_options,
+)
 
 
 @click.command("from-seisbench")
 @click.argument("name", metavar="NAME|FOLDER")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Data set to make.")
-@click.option("--region", metavar="W,E,S,N", help="Of the epicentres, degrees; W > E at 180.")
-@click.option("--min-mag", type=float, help="Least magnitude.")
-@click.option("--max-distance", type=float, help="Greatest epicentral distance, km.")
+@out_option()
+@click.option(
+    "--region", metavar="W,E,S,N", help="Region of epicentres, degrees; W > E across 180."
+)
+@click.option("--min-mag", type=float, help="Minimum magnitude.")
+@click.option("--max-distance", type=float, help="Maximum epicentral distance, km.")
 @click.option(
     "--normalise-amplitudes",
     is_flag=True,
-    help="Take counts too: divide every record by its peak, and record it.",
+    help="Accept counts too: divide every record by its peak, which is kept in the metadata.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the data set in --out.")
+@overwrite_option
 @verbosity_options
 def from_seisbench(
     name: str,
@@ -30,7 +38,10 @@ def from_seisbench(
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
-    """Select records of a SeisBench set such as CEED, InstanceGM or ETHZ, as velocity in m/s."""
+    """Select records of a SeisBench data set, as velocity in m/s.
+
+    NAME is that of a benchmark, such as CEED, InstanceGM or ETHZ.
+    """
     from cgmgm_seis.datasets.benchmarks import import_benchmark
     from cgmgm_seis.scenario.geography import Region
 

@@ -4,70 +4,63 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    device_option,
+    out_option,
+    overwrite_option,
+    realizations_option,
+    seed_option,
+    show_messages,
+    skip_bad_option,
+    verbosity_options,
+    weights_option,
+    workers_option,
+)
 
 WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option(
-    "--weights",
-    "names",
-    metavar="NAME|PATH",
-    multiple=True,
-    required=True,
-    help="Weights to evaluate; may be given several times.",
-)
+@weights_option()
 @click.option(
     "--columns",
     metavar="NAME|FILE.json",
-    help="How a flatfile calls its columns: nga_west2, or a JSON object of its names to ours.",
+    help="Column names of a flatfile: nga_west2, or a JSON object of its names to ours.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-@click.option("--split", default="test", help="Split of the data set, unseen in training.")
-@click.option(
-    "-n",
-    "--realizations",
-    "n_realizations",
-    type=click.IntRange(min=2),
-    default=20,
-    help="Realizations of every record.",
-)
+@out_option()
+@click.option("--split", default="test", help="Split of the data set, not used in training.")
+@realizations_option(least=2, default=20)
 @click.option(
     "--max-records",
     type=click.IntRange(min=1),
-    help="Read whole events, drawn with the seed, up to so many records.  [default: all]",
+    help="Read whole events, chosen at random, up to this number of records.  [default: all]",
 )
 @click.option(
     "--picker",
     metavar="NAME|PATH",
     default="original",
-    help="PhaseNet weights of SeisBench; missing ones are left out.",
+    help="PhaseNet weights of SeisBench; picks are left out if these are not available.",
 )
 @click.option(
     "--classifiers",
     "n_classifiers",
     type=click.IntRange(min=0),
     default=5,
-    help="Networks of the discriminative score; 0 leaves it out.",
+    help="Number of networks of the discriminative score; 0 leaves it out.",
 )
 @click.option("--tsne", is_flag=True, help="Draw log spectrograms with t-SNE too (scikit-learn).")
 @click.option(
     "--gmms/--no-gmms",
     default=True,
-    help="Put ground-motion models beside the generators: those fitted to the split train; "
-    "NGA-West2's beside a flatfile.",
+    help="Compare ground-motion models too: those fitted to the training split, or, for a "
+    "flatfile, those of NGA-West2.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes that measure.  [default: one a core, if worth it]",
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of all that is drawn.")
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
-@click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
-@click.option("--overwrite", is_flag=True, help="Replace the evaluation in --out.")
+@workers_option
+@seed_option
+@device_option("auto")
+@skip_bad_option
+@overwrite_option
 @verbosity_options
 @click.pass_context
 def evaluate(
@@ -92,15 +85,16 @@ def evaluate(
 ) -> None:
     """Compare generators with the records of DATASET, a SeisBench folder or a flatfile (CSV).
 
-    Bias, scatter and calibration of Fourier and response spectra, peaks, energy and duration,
-    PhaseNet's picks, how well a network tells generated from recorded, and ground-motion models
-    on the same records, with figures in one page, report.html.  On the package's own simulated
-    data the simulator itself stands beside the generators: none can explain more.  A killed run
-    goes on where it was: finished realizations are kept in a hidden folder beside --out.
+    The report, report.html, has bias, scatter and calibration of Fourier and response spectra,
+    peaks, energy and duration, PhaseNet's picks, how well a network separates generated from
+    recorded waveforms, and ground-motion models for the same records.  For data of this package's
+    simulator, the simulator itself is compared too: no generator can explain more.  Finished
+    realizations are kept in a hidden folder beside --out; the same command continues after an
+    interruption.
 
     A flatfile is a table of recorded amplitudes without waveforms: RotD50 of PGA, PGV and PSA, in
-    columns such as pga_g, pgv_cmps, psa_0.300s_g and ln_pga_g.  The NGA-West2 models stand beside
-    the generators there.
+    columns such as pga_g, pgv_cmps, psa_0.300s_g and ln_pga_g.  There the generators are compared
+    with the NGA-West2 models.
     """
     import shutil
 

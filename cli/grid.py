@@ -5,20 +5,30 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cgmgm_seis_cli.parameters import (
+    DEFAULT_WEIGHTS,
     Numbers,
-    Point,
     Region,
     Shape,
     Shard,
-    Time,
+    SourceChoice,
     Words,
+    device_option,
+    extrapolate_option,
+    out_option,
+    overwrite_option,
+    realizations_option,
+    seed_option,
     show_messages,
+    source_options,
+    stations_option,
     verbosity_options,
+    weights_option,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -41,78 +51,69 @@ Examples:
 
 
 @click.command(context_settings={"show_default": True}, epilog=EXAMPLES)
-@click.option("--mag", type=float, required=True, help="Moment magnitude.")
-@click.option("--src", type=Point(), required=True, help="Epicentre, degrees.")
-@click.option("--depth", type=float, default=8.0, help="Source depth, km.")
-@click.option("--time", type=Time(), default="2020-01-01", help="Origin time, UTC.")
-@click.option("--region", type=Region(), help="Map region, degrees, as GMT has it; W > E at 180.")
+@source_options
+@click.option(
+    "--region", type=Region(), help="Map region, degrees, in GMT's order; W > E across 180."
+)
 @click.option("--shape", type=Shape(), help="Rows and columns of nodes in --region.")
-@click.option(
-    "--stations",
-    type=click.Path(path_type=Path),
-    help="StationXML or CSV (latitude, longitude, ..) of receivers instead of --region.",
-)
-@click.option(
-    "-n",
-    "--realizations",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Earthquakes drawn: event terms, and fields of record terms.",
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of all that is drawn.")
-@click.option("--weights", default="bay_area_evolutionary", metavar="NAME|PATH", help="Weights.")
+@stations_option
+@realizations_option()
+@seed_option
+@weights_option(DEFAULT_WEIGHTS)
 @click.option(
     "--write",
     type=Words(WRITABLE),
-    help=f"Some of {','.join(WRITABLE)}.  [default: all; waveforms of several realizations only "
-    "with --format seisbench]",
+    help=f"What to write, with commas between: {', '.join(WRITABLE)}.  [default: all, but "
+    "waveforms of several realizations only with --format seisbench]",
 )
-@click.option("--measures", type=Words(MEASURES), default=",".join(MEASURES), help="Maps wanted.")
 @click.option(
-    "--frequencies", type=Numbers(), default="2,5,10,15", help="Of the Fourier spectra, Hz."
+    "--measures", type=Words(MEASURES), default=",".join(MEASURES), help="Measures to map."
 )
-@click.option("--periods", type=Numbers(), default="0.1,0.3,1", help="Of the PSA, s.")
-@click.option("--keep-realizations", is_flag=True, help="Keep every realization in maps.h5.")
+@click.option(
+    "--frequencies",
+    type=Numbers(),
+    default="2,5,10,15",
+    help="Frequencies of the Fourier spectra, Hz.",
+)
+@click.option("--periods", type=Numbers(), default="0.1,0.3,1", help="Periods of the PSA, s.")
+@click.option("--keep-realizations", is_flag=True, help="Write every realization to maps.h5.")
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(["mseed", "seisbench"]),
     default="mseed",
-    help="Of the waveforms; seisbench writes a data set whose P and S are labelled.",
+    help="Format of the waveforms; seisbench is a data set with labelled P and S.",
 )
 @click.option(
     "--encoding",
     type=click.Choice(["float32", "steim2"]),
     default="float32",
-    help="Of the MiniSEED; steim2 writes integers, with their gain in the StationXML.",
+    help="Encoding of the MiniSEED; steim2 writes integers, their gain is in the StationXML.",
 )
 @click.option(
     "--movie",
     type=click.Choice(["gif", "png"]),
-    help="Draw the wavefield over time, as one GIF or as PNG pictures.",
+    help="Animate the wavefield, as one GIF or as PNG pictures.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
-@click.option("--ray", is_flag=True, help="Run on Ray, started here (extra distributed).")
-@click.option("--ray-address", metavar="ADDRESS", help="Run on this Ray cluster; auto finds it.")
-@click.option("--shard", type=Shard(), help="Draw the i-th of n parts only, for job arrays.")
+@workers_option
+@click.option("--ray", is_flag=True, help="Run on Ray, started here (extra `distributed`).")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="cgmgm-grid", help="Output folder to make."
+    "--ray-address", metavar="ADDRESS", help="Run on this Ray cluster; auto finds a running one."
 )
-@click.option("--overwrite", is_flag=True, help="Replace an output folder of an earlier run.")
-@click.option("--extrapolate", is_flag=True, help="Warn, not stop, outside the trained ranges.")
-@click.option("--device", default="cpu", help="cpu, cuda, mps or auto.")
+@click.option("--shard", type=Shard(), help="Generate only the i-th of n parts, for job arrays.")
+@out_option("cgmgm-grid")
+@overwrite_option
+@extrapolate_option
+@device_option("cpu")
 @verbosity_options
 @click.pass_context
 def grid(
     ctx: click.Context,
-    mag: float,
-    src: tuple[float, float],
-    depth: float,
-    time: Any,
+    source: SourceChoice,
     region: tuple[float, float, float, float] | None,
     shape: tuple[int, int] | None,
-    stations: Path | None,
-    realizations: int,
+    stations: tuple[str, ...],
+    n_realizations: int,
     seed: int,
     weights: str,
     write: tuple[str, ...] | None,
@@ -133,49 +134,48 @@ def grid(
     device: str,
     verbosity: int | None,
 ) -> None:
-    """Draw shaking maps and wavefields of an earthquake at the nodes of a grid.
+    """Generate shaking maps and wavefields of an earthquake at the nodes of a grid.
 
-    Every realization is one earthquake: an event term, and record terms that resemble each other
-    at neighbouring nodes as the training records' do.  Finished chunks stay in a hidden folder
-    beside --out, so that the same command continues after a kill.
+    Every realization is one earthquake: its nodes share the event term, and the record terms of
+    neighbouring nodes correlate as those of the training records do.  Finished chunks are kept in
+    a hidden folder beside --out; the same command continues after an interruption.
     """
-    if (region is None) == (stations is None) or (region is None) != (shape is None):
+    if (region is None) != (shape is None) or (region is None) == (not stations):
         raise click.UsageError("Give --region with --shape, or --stations FILE.")
 
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
-    from cgmgm_seis.grid.nodes import grid_nodes, read_nodes
+    from cgmgm_seis.grid.nodes import Nodes, grid_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
+    from cgmgm_seis.scenario.stations import receivers
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     if shard is None:
         check_folder(out, overwrite)
-    if stations is not None:
-        nodes = read_nodes(stations)
-    else:
-        assert region is not None and shape is not None
+    if region is not None and shape is not None:
         nodes = grid_nodes(region, shape)
-    source = from_points(mag, src, [src], depth, time)[list(SOURCE_COLUMNS)]
+    else:
+        nodes = Nodes.of(receivers(stations))
+    earthquake = source.table()
     model = load_model(weights, device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
-        messages = model.check_ranges(nodes.extremes(source), extrapolate)
+        messages = model.check_ranges(nodes.extremes(earthquake), extrapolate)
     for message in messages:
         click.echo(f"Warning: {message}", err=True)
-    records = realizations == 1 or file_format == "seisbench"
+    records = n_realizations == 1 or file_format == "seisbench"
     chosen = write or tuple(part for part in WRITABLE if records or part != "waveforms")
     job = GridJob(
         model,
         weights,
-        source,
+        earthquake,
         nodes,
         Measures(model.component_order, model.sampling_rate, measures, frequencies, periods),
-        realizations,
+        n_realizations,
         seed,
         waveforms="waveforms" in chosen,
         format=file_format,
@@ -191,8 +191,8 @@ def grid(
         )
     else:
         logger.info(
-            "%s, weights %s, knows no correlation between receivers: record terms are drawn "
-            "independently, and sums over many nodes scatter too little.",
+            "%s, weights %s, has no correlation between receivers: record terms are independent, "
+            "and sums over many nodes scatter too little.",
             model.name,
             model.weights_name,
         )
@@ -203,7 +203,7 @@ def grid(
     if shard is not None:
         click.echo(
             f"{job.folder}: part {shard[0]} of {shard[1]}, {done['tasks']} of {len(job.tasks)} "
-            "chunks; when all parts are there, the same command without --shard writes --out."
+            "chunks; when all parts are finished, the same command without --shard writes --out."
         )
         return
     settings = {
@@ -233,7 +233,7 @@ def grid(
 
 
 def _engine(workers: int | None, ray: bool, address: str | None) -> "Engine":
-    """Return where the tasks run."""
+    """Return what runs the tasks."""
     from cgmgm_seis.grid.engines import run_ray
     from cgmgm_seis.grid.synthesis import local_engine
 

@@ -9,7 +9,7 @@ import click
 # Name: where the command lives, and its line in the help.
 COMMANDS = {
     "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
-    "grid": ("cgmgm_seis_cli.grid:grid", "Draw shaking maps and wavefields of an earthquake."),
+    "grid": ("cgmgm_seis_cli.grid:grid", "Generate shaking maps and wavefields of an earthquake."),
     "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
     "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),
@@ -84,13 +84,16 @@ class LazyGroup(click.Group):
             raise OneLineError(str(error)) from error
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="cgmgm-seis", message="%(prog)s %(version)s")
 def main() -> None:
-    """Generative ground motion: ask for an earthquake, get seismograms.
+    """Generative ground motion: seismograms of an earthquake that you describe.
 
-    The bundled weights were trained on simulated data; `cgmgm-seis weights info NAME` says
-    which.
+    The bundled weights were trained on simulated data; `cgmgm-seis weights info NAME` describes
+    them.
     """
 
 

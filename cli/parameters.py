@@ -1,15 +1,19 @@
-"""Types of command-line values, and messages on stderr."""
+"""What the commands share: types of values, options, and messages on stderr."""
 
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DEFAULT_WEIGHTS = "bay_area_evolutionary"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,7 +26,7 @@ class Point(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float]:
-        """Parse the text; say so where the two look swapped."""
+        """Parse the text; the error suggests the other order where the two look swapped."""
         if isinstance(value, tuple):
             return value
         try:
@@ -30,17 +34,17 @@ class Point(click.ParamType):
         except ValueError:
             self.fail(f"'{value}' is not a latitude,longitude such as 37.9,-122.1", param, ctx)
         if not (math.isfinite(latitude) and math.isfinite(longitude)):
-            self.fail(f"'{value}' is not finite; degrees such as 37.9,-122.1", param, ctx)
+            self.fail(f"'{value}' is not finite; give degrees such as 37.9,-122.1", param, ctx)
         if abs(latitude) > 90 >= abs(longitude) and abs(latitude) <= 180:
             self.fail(
-                f"'{value}' looks swapped: latitude comes first and lies within -90 to 90; "
+                f"'{value}' looks swapped: latitude comes first and must lie within -90 to 90; "
                 f"perhaps {longitude:g},{latitude:g} is meant",
                 param,
                 ctx,
             )
         if abs(latitude) > 90 or abs(longitude) > 180:
             self.fail(
-                f"'{value}' is no place on Earth; latitude lies within -90 to 90, longitude "
+                f"'{value}' is not on the Earth; latitude must lie within -90 to 90, longitude "
                 "within -180 to 180",
                 param,
                 ctx,
@@ -72,7 +76,7 @@ class Components(click.ParamType):
         """Check the letters."""
         text = str(value)
         if not text or len(set(text)) < len(text) or not set(text) <= set("ZNE"):
-            self.fail(f"'{text}' is not allowed; Z, N and E are, each once", param, ctx)
+            self.fail(f"'{text}' is not allowed; use Z, N and E, each once", param, ctx)
         return text
 
 
@@ -84,7 +88,7 @@ class Region(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
-        """Parse the text; whether it is a region of the Earth is the library's question."""
+        """Parse the text; the library checks that it is a region of the Earth."""
         numbers = Numbers().convert(value, param, ctx)
         if len(numbers) != 4:
             self.fail(f"'{value}' is not west,east,south,north such as -122.5,-121.8,37.3,38.1")
@@ -114,7 +118,7 @@ class Shard(click.ParamType):
         """Parse the text."""
         number, count = _two_integers(self, str(value), "/", "i/n such as 3/10", param, ctx)
         if not 1 <= number <= count:
-            text = f"'{value}' is not allowed; 1/n to n/n are, for n parts"
+            text = f"'{value}' is not allowed; parts of n are 1/n to n/n"
             self.fail(text, param, ctx)
         return number, count
 
@@ -135,7 +139,7 @@ class Numbers(click.ParamType):
         except ValueError:
             self.fail(f"'{value}' is not a list of numbers such as 2,5,10", param, ctx)
         if not all(math.isfinite(number) for number in numbers):
-            self.fail(f"'{value}' is not finite; numbers such as 2,5,10 are", param, ctx)
+            self.fail(f"'{value}' is not finite; all numbers must be", param, ctx)
         return numbers
 
 
@@ -154,7 +158,7 @@ class Words(click.ParamType):
         words = tuple(part.strip() for part in str(value).split(","))
         for word in words:
             if word not in self.known:
-                self.fail(f"'{word}' is unknown; {', '.join(self.known)} are known", param, ctx)
+                self.fail(f"'{word}' is unknown; choose from {', '.join(self.known)}", param, ctx)
         return tuple(dict.fromkeys(words))
 
 
@@ -174,11 +178,159 @@ def _two_integers(
     return first, second
 
 
+# ---- options of several commands -----------------------------------------------------------
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
+skip_bad_option = click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out bad records (NaN, constant traces) instead of stopping.",
+)
+extrapolate_option = click.option(
+    "--extrapolate", is_flag=True, help="Warn instead of stopping outside the trained ranges."
+)
+velocity_model_option = click.option(
+    "--velocity-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE.nd",
+    help="1-D velocity model of the region, for travel times.  [default: the Bay Area's]",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Number of processes; results do not depend on it.  [default: one per core]",
+)
+stations_option = click.option(
+    "--stations",
+    multiple=True,
+    metavar="FILE",
+    help="Receivers of a file: StationXML, FDSN text or CSV, * and ? allowed; repeatable.",
+)
+
+
+def out_option(default: str | None = None) -> Callable[[Command], Command]:
+    """Return --out, which is required where there is no default."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        required=default is None,
+        default=default,
+        show_default=default is not None,
+        help="Output folder.",
+    )
+
+
+def device_option(default: str) -> Callable[[Command], Command]:
+    """Return --device."""
+    return click.option(
+        "--device",
+        default=default,
+        show_default=True,
+        help="Device: cpu, cuda, mps or auto (the fastest available).",
+    )
+
+
+def realizations_option(
+    least: int = 1, most: int | None = None, default: int = 1
+) -> Callable[[Command], Command]:
+    """Return -n, the argument ``n_realizations``."""
+    return click.option(
+        "-n",
+        "--realizations",
+        "n_realizations",
+        type=click.IntRange(least, most),
+        default=default,
+        show_default=True,
+        help="Number of realizations.",
+    )
+
+
+def weights_option(default: str | None = None) -> Callable[[Command], Command]:
+    """Return --weights: one, or several as the argument ``names`` where there is no default."""
+    text = "Name (see `cgmgm-seis weights list`) or path of weights"
+    if default is None:
+        return click.option(
+            "--weights",
+            "names",
+            metavar="NAME|PATH",
+            multiple=True,
+            required=True,
+            help=f"{text}; repeatable.",
+        )
+    return click.option(
+        "--weights", default=default, show_default=True, metavar="NAME|PATH", help=f"{text}."
+    )
+
+
+@dataclass(frozen=True)
+class SourceChoice:
+    """An earthquake as the options of `source_options` describe it."""
+
+    mag: float | None
+    src: tuple[float, float] | None
+    depth: float | None
+    time: Any
+    event: Path | None
+
+    def table(self) -> "pd.DataFrame":
+        """Return the source of a scenario; given values override the event's."""
+        from cgmgm_seis.scenario.obspy_files import read_event
+        from cgmgm_seis.scenario.sources import source
+
+        event = None if self.event is None else read_event(self.event)
+        latitude, longitude = self.src or (None, None)
+        return source(self.mag, latitude, longitude, self.depth, self.time, event=event)
+
+
+def source_options(command: Command) -> Command:
+    """Add --mag, --src, --depth, --time and --event: the argument ``source``, a `SourceChoice`."""
+
+    @wraps(command)
+    def with_source(*args: Any, **given: Any) -> Any:
+        names = ("mag", "src", "depth", "time", "event")
+        chosen = SourceChoice(*(given.pop(name) for name in names))
+        missing = [f"--{name}" for name in ("mag", "src") if getattr(chosen, name) is None]
+        if missing and chosen.event is None:
+            raise click.UsageError(
+                f"Missing {' and '.join(missing)}: give --mag and --src, or --event FILE."
+            )
+        return command(*args, source=chosen, **given)
+
+    for option in reversed(
+        (
+            click.option("--mag", type=float, help="Moment magnitude."),
+            click.option("--src", type=Point(), help="Epicentre, degrees."),
+            click.option(
+                "--depth", type=float, help="Source depth, km.  [default: the event's, else 8]"
+            ),
+            click.option(
+                "--time",
+                type=Time(),
+                help="Origin time, UTC.  [default: the event's, else 2020-01-01]",
+            ),
+            click.option(
+                "--event",
+                type=click.Path(path_type=Path),
+                help="QuakeML file of one earthquake; --mag, --src, --depth and --time override "
+                "its values.",
+            ),
+        )
+    ):
+        with_source = option(with_source)
+    return cast(Command, with_source)
+
+
+# ---- messages ------------------------------------------------------------------------------
+
+
 def verbosity_options(command: Command) -> Command:
     """Add -v and -q, which make ``verbosity`` 1 or -1; it is None without them."""
     for names, value, text in (
-        (("-q", "--quiet"), -1, "Say only what went wrong."),
-        (("-v", "--verbose"), 1, "Say more."),
+        (("-q", "--quiet"), -1, "Print warnings and errors only."),
+        (("-v", "--verbose"), 1, "Print more details."),
     ):
         command = click.option(*names, "verbosity", flag_value=value, type=int, help=text)(command)
     return command

@@ -1,4 +1,4 @@
-"""cgmgm-seis train: teach a generator the records of a SeisBench data set."""
+"""cgmgm-seis train: train a generator on the records of a SeisBench data set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,17 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from cgmgm_seis_cli.parameters import Components, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    Components,
+    device_option,
+    out_option,
+    overwrite_option,
+    seed_option,
+    show_messages,
+    skip_bad_option,
+    velocity_model_option,
+    verbosity_options,
+)
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
 WIDTH = click.IntRange(min=1)
@@ -37,7 +47,7 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 
 @click.command(context_settings={"show_default": True})
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder.")
+@out_option()
 @click.option(
     "--model",
     "model_name",
@@ -47,14 +57,18 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 )
 @click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
 @click.option("--latent", type=WIDTH, help="Number of latents.  [default: the model's]")
-@click.option("--width", type=WIDTH, help="Evolutionary: hidden layers.  [default: 128]")
+@click.option(
+    "--width", type=WIDTH, help="Evolutionary: width of the hidden layers.  [default: 128]"
+)
 @click.option(
     "--condition-set",
     type=click.Choice(CONDITION_SETS),
-    help="Cgmgm: what it hears of a scenario.  [default: coordinates]",
+    help="Cgmgm: what the networks receive of a scenario.  [default: coordinates]",
 )
 @click.option("--prior", type=WIDTH, help="Cgmgm: width of the prior's GRU.  [default: 32]")
-@click.option("--embedding", type=WIDTH, help="Cgmgm: embedded conditions.  [default: 16]")
+@click.option(
+    "--embedding", type=WIDTH, help="Cgmgm: size of the embedded conditions.  [default: 16]"
+)
 @click.option("--alpha", type=float, help="Cgmgm: weight of the waveform error.  [default: 0]")
 @click.option(
     "--beta", type=float, help="Cgmgm: weight of the Kullback-Leibler divergence.  [default: 0.02]"
@@ -62,74 +76,74 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 @click.option(
     "--past-dropout/--no-past-dropout",
     default=None,
-    help="Cgmgm: let the prior hear a random share of the past, or all of it.",
+    help="Cgmgm: give the prior a random share of the past latents, or all of them.",
 )
 @click.option(
-    "--published", is_flag=True, default=None, help="Cgmgm: repeat the published code's choices."
+    "--published", is_flag=True, default=None, help="Cgmgm: follow the published code's choices."
 )
-@click.option(
-    "--velocity-model",
-    type=click.Path(path_type=Path),
-    metavar="FILE.nd",
-    help="1-D Earth of the region, kept with the weights.  [default: the Bay Area's]",
-)
+@velocity_model_option
 @click.option(
     "--init",
     metavar="NAME|PATH",
-    help="Go on from these weights, with their widths, components and scaling.",
+    help="Start from these weights, with their sizes, components and scaling.",
 )
-@click.option("--only", default="", help='Train only parameters named so: "prior".  [default: all]')
+@click.option(
+    "--only",
+    default="",
+    show_default=False,
+    help='Train only parameters whose names start so, such as "prior".  [default: all]',
+)
 @click.option(
     "--epochs", type=int, help="Passes through the training split.  [default: the model's]"
 )
-@click.option("--batch-size", type=int, help="Records in a step.  [default: the model's]")
+@click.option("--batch-size", type=int, help="Records per step.  [default: the model's]")
 @click.option(
-    "--lr", type=float, help="First learning rate, of a half cosine.  [default: the model's]"
+    "--lr",
+    type=float,
+    help="First learning rate, which decays as half a cosine.  [default: the model's]",
 )
 @click.option("--final-lr", default=1e-5, help="Last learning rate.")
-@click.option("--weight-decay", type=float, help="Of AdamW.  [default: the model's]")
+@click.option("--weight-decay", type=float, help="Weight decay of AdamW.  [default: the model's]")
 @click.option(
-    "--gradient-clip", type=float, help="Greatest norm of the gradient.  [default: the model's]"
+    "--gradient-clip", type=float, help="Maximum norm of the gradient.  [default: the model's]"
 )
-@click.option("--patience", default=50, help="Epochs without a better dev loss before it stops.")
-@click.option("--max-minutes", type=float, help="Time for this call.  [default: no limit]")
 @click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Of the first weights, batches, noise and split.",
+    "--patience", default=50, help="Epochs without a lower dev loss before training stops."
 )
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
+@click.option("--max-minutes", type=float, help="Time limit, minutes.  [default: no limit]")
+@seed_option
+@device_option("auto")
 @click.option(
     "--name",
     default="",
     show_default=False,
     help="Name of the weights' two files.  [default: the model's]",
 )
-@click.option(
-    "--docstring", default="", show_default=False, help="Text that says what the weights are."
-)
-@click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
+@click.option("--docstring", default="", show_default=False, help="Description of the weights.")
+@skip_bad_option
 @click.option(
     "--bf16", is_flag=True, help="Compute the networks' products in bfloat16, for accelerators."
 )
 @click.option(
-    "--devices", default=1, help="Processes on this machine that share every batch, one a device."
+    "--devices",
+    default=1,
+    help="Processes on this machine, one per device, that share every batch.",
 )
+# Not the number of the other commands: none is allowed here, and the default.
 @click.option(
     "--workers",
     default=0,
-    help="Do not keep the records in memory: so many processes read them anew in every epoch.",
+    help="Number of processes that read the records in every epoch; 0 keeps them in memory.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
 @click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
-    help="Settings of a file, such as best.json of `tune`; other options go before them.",
+    help="File of settings, such as best.json of `tune`; options on the command line override it.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
-@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@overwrite_option
 @verbosity_options
 @click.pass_context
 def train(
@@ -148,9 +162,9 @@ def train(
 ) -> None:
     """Train a generator on DATASET, a folder in SeisBench format.
 
-    The metadata needs magnitude, source and station columns.  The run folder gets config.json,
-    metrics.csv, checkpoint.pt and the trained weights.  A run that was stopped, by whatever,
-    continues with the same command and --resume.
+    The metadata needs magnitude, source and station columns.  config.json, metrics.csv,
+    checkpoint.pt and the trained weights are written to --out.  An interrupted run continues with
+    the same command and --resume.
     """
     if init is not None and velocity_model is not None:
         raise click.UsageError("--init and --velocity-model exclude each other; weights have one.")

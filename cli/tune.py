@@ -5,51 +5,60 @@ from pathlib import Path
 
 import click
 
-from cgmgm_seis_cli.parameters import Components, show_messages, verbosity_options
+from cgmgm_seis_cli.parameters import (
+    Components,
+    device_option,
+    out_option,
+    overwrite_option,
+    seed_option,
+    show_messages,
+    skip_bad_option,
+    verbosity_options,
+)
 from cgmgm_seis_cli.train import MODELS
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the search.")
+@out_option()
 @click.option(
     "--model",
     "model_name",
     type=click.Choice(list(MODELS), case_sensitive=False),
     default="evolutionary",
-    help="Generator; cgmgm is the published one.",
+    help="Generator to tune; cgmgm is the published one.",
 )
-@click.option("--trials", default=30, help="Number of trials, those before a --resume among them.")
-@click.option("--epochs", type=int, help="Of every trial and of the best.  [default: the model's]")
+@click.option("--trials", default=30, help="Number of trials, those before a --resume included.")
+@click.option(
+    "--epochs", type=int, help="Epochs of every trial and of the best.  [default: the model's]"
+)
 @click.option(
     "--objective",
     type=click.Choice(["dev", "discriminative"]),
     default="dev",
-    help="Score of the dev split, or of classifiers of recorded and generated dev records.",
+    help="Loss of the dev split, or score of classifiers of recorded and generated dev records.",
 )
 @click.option(
-    "--random-trials", default=5, help="Trials with random settings, before TPE learns from them."
+    "--random-trials", default=5, help="Number of trials with random settings before TPE starts."
 )
 @click.option(
     "--early-stopping/--no-early-stopping",
     default=True,
-    help="End trials whose dev score is worse than the median of the others after an epoch.",
+    help="Stop trials whose dev score is worse than the median of the others after an epoch.",
 )
 @click.option(
     "--space",
     "space_file",
     type=click.Path(path_type=Path),
-    help="JSON file of what to search.  [default: the paper's for cgmgm, our own for evolutionary]",
+    help="JSON file of the search space.  [default: the paper's for cgmgm, ours for evolutionary]",
 )
 @click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="Of the search and of every trial."
-)
-@click.option("--device", default="auto", help="cpu, cuda, mps or auto, the fastest at hand.")
+@seed_option
+@device_option("auto")
 @click.option("--ray", is_flag=True, help="Run the trials on the workers of a Ray cluster.")
-@click.option("--skip-bad", is_flag=True, help="Leave out records with NaN or constant traces.")
+@skip_bad_option
 @click.option("--resume", is_flag=True, help="Continue the search in --out, or start it.")
-@click.option("--overwrite", is_flag=True, help="Replace the search in --out.")
+@overwrite_option
 @verbosity_options
 def tune(
     dataset: Path,
@@ -72,9 +81,9 @@ def tune(
 ) -> None:
     """Search for the settings of a generator on DATASET, with hyperopt's TPE.
 
-    The folder gets the trials (trials.json, .csv and .png), best.json for `train --config`, and
-    the run of the best settings with its weights.  A search that was stopped, by whatever,
-    continues with the same command and --resume.
+    The trials (trials.json, .csv and .png), best.json for `train --config`, and the run of the
+    best settings with its weights are written to --out.  An interrupted search continues with the
+    same command and --resume.
     """
     from cgmgm_seis.models.weights import weights_info
     from cgmgm_seis.tuning.objective import Study

@@ -1,4 +1,4 @@
-"""`cgmgm-seis weights`: the trained weights at hand."""
+"""`cgmgm-seis weights`: the trained weights that are available."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def list_command(as_json: bool) -> None:
 @click.argument("name_or_path", metavar="NAME|PATH")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info_command(name_or_path: str, as_json: bool) -> None:
-    """Show card, trained ranges and checksums of weights."""
+    """Show the card, trained ranges and checksums of weights."""
     from cgmgm_seis.models.weights import weights_info
 
     info = weights_info(name_or_path)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from obspy import Stream, UTCDateTime
 from scipy.spatial import Delaunay
 
-from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
+from cgmgm_seis.datasets.records import read_observed
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.residuals import mixed_effects
 from cgmgm_seis.measures.intensity import smoothed_fas
@@ -28,6 +28,7 @@ from cgmgm_seis.measures.picks import load_picker
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
 from cgmgm_seis.output.plots import plot_comparison, plot_record_section
+from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 from cgmgm_seis.scenario.table import from_event_and_inventory, from_points
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.sites import site_table

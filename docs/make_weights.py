@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed
+from cgmgm_seis.datasets.records import read_observed
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.gmm.base import ErgodicFAS
 from cgmgm_seis.measures.intensity import pgv, smoothed_fas
@@ -26,6 +26,7 @@ from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.output.plots import plot_generated_and_observed
 from cgmgm_seis.output.provenance import trained_on
+from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 from cgmgm_seis.scenario.table import from_event_and_inventory
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.seismograms import simulate_records

@@ -11,8 +11,9 @@ import numpy as np
 from obspy import Inventory, Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Network, Response, Station
 
+from cgmgm_seis.scenario.geography import wrapped_longitude
 from cgmgm_seis.scenario.streams import ORIENTATIONS, to_catalog
-from cgmgm_seis.scenario.table import add_paths, wrapped_longitude
+from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
 N_EVENTS = 14

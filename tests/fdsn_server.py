@@ -13,7 +13,7 @@ from obspy import UTCDateTime
 from obspy.core.event import ResourceIdentifier
 from obspy.geodetics import locations2degrees
 
-from cgmgm_seis.datasets.records import read_catalog, read_inventory
+from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 
 EMPTY = b""
 

@@ -19,14 +19,14 @@ from cgmgm_seis.datasets.records import (
     MARGIN_S,
     clipped_peak,
     instrument_preference,
-    read_catalog,
-    read_inventory,
     remove_instrument,
 )
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
-from cgmgm_seis.scenario.table import add_paths, event_source
+from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
+from cgmgm_seis.scenario.sources import event_source
+from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, TIME_FORMAT, restore_codes
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.output.seisbench_writer import new_dataset
-from cgmgm_seis.scenario.geography import Region
-from cgmgm_seis.scenario.table import LIMITS, add_paths, wrapped_longitude
+from cgmgm_seis.scenario.columns import LIMITS
+from cgmgm_seis.scenario.geography import Region, wrapped_longitude
+from cgmgm_seis.scenario.table import add_paths
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from cgmgm_seis.datasets.designsafe_csv import (
 )
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import new_dataset
-from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, event_source
+from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, event_source
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)

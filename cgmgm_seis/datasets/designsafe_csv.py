@@ -16,8 +16,10 @@ from obspy.core import AttribDict
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.scenario.columns import LIMITS
+from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
 from cgmgm_seis.scenario.stations import bay_area_stations
-from cgmgm_seis.scenario.table import DEFAULT_ORIGIN_TIME, LIMITS, add_paths
+from cgmgm_seis.scenario.table import add_paths
 
 logger = logging.getLogger(__name__)
 

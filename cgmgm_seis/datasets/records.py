@@ -1,19 +1,17 @@
-"""Recorded motion: MiniSEED, StationXML and QuakeML to velocity in m/s, ready to compare."""
+"""Recorded motion: waveforms in counts to velocity in m/s, ready to compare."""
 
 import logging
-from collections.abc import Callable, Iterable
-from glob import glob
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import obspy
-from obspy import Catalog, Inventory, Stream, Trace, UTCDateTime
-from obspy.core.event import Event
-from obspy.core.inventory import Channel
+from obspy import Inventory, Stream, Trace, UTCDateTime
 
-from cgmgm_seis.errors import DatasetError, ScenarioError, reason_of
+from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.scenario.obspy_files import (
+    Paths,
+    expand,
+    read_file,
+)
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -26,62 +24,6 @@ CLIPPED_COUNTS = 0.8 * 2**23
 PLATEAU, PLATEAU_COUNTS = 4, 500
 # Recorded time kept around the window while filters ring, seconds.
 MARGIN_S = 60.0
-
-Paths = str | Path | Iterable[str | Path]
-
-
-def read_event(path: str | Path) -> Event:
-    """Read a file that describes one earthquake, QuakeML or another format of ObsPy.
-
-    Raises
-    ------
-    ScenarioError
-        If the file cannot be read or does not hold exactly one event.
-    """
-    events = _read(obspy.read_events, path, "QuakeML", ScenarioError)
-    if len(events) != 1:
-        raise ScenarioError(f"{path} holds {len(events)} events; exactly one is needed.")
-    return events[0]
-
-
-def read_catalog(paths: Paths) -> Catalog:
-    """Read and join catalogues, QuakeML or another format of ObsPy.
-
-    Raises
-    ------
-    ScenarioError
-        If a file is missing or unreadable, or there is no event in them.
-    """
-    joined = Catalog()
-    for path in expand(paths, ScenarioError):
-        joined += _read(obspy.read_events, path, "QuakeML", ScenarioError)
-    if not len(joined):
-        raise ScenarioError(f"The catalogue {paths} holds 0 events; at least one is needed.")
-    return joined
-
-
-def read_inventory(paths: Paths) -> Inventory:
-    """Read and join StationXML files.
-
-    Parameters
-    ----------
-    paths : str, pathlib.Path or iterable of them
-        Files; ``*``, ``?`` and ``[]`` are expanded.
-
-    Raises
-    ------
-    ScenarioError
-        If a file is missing, unreadable or holds no station, or a channel is described twice
-        for the same time.
-    """
-    joined = Inventory()
-    for path in expand(paths, ScenarioError):
-        inventory = _read(obspy.read_inventory, path, "StationXML", ScenarioError)
-        if not any(len(network) for network in inventory):
-            raise ScenarioError(f"{path} holds 0 stations; at least one is needed.")
-        joined += inventory
-    _check_epochs(joined)
-    return joined
 
 
 def read_observed(
@@ -285,42 +227,11 @@ def remove_instrument(
     return velocity.sort(["channel"], reverse=True)
 
 
-def expand(paths: Paths, error: type[Exception]) -> list[Path]:
-    """Return the files of one or more paths or patterns, each once, or raise `error`.
-
-    ``**`` stands for all folders below.
-    """
-    found: dict[Path, None] = {}
-    for path in [paths] if isinstance(paths, str | Path) else paths:
-        # Path.glob takes no absolute patterns.
-        matches = sorted(glob(str(path), recursive=True))  # noqa: PTH207
-        matches = [str(path)] if Path(path).is_file() else matches
-        files = [Path(match) for match in matches if Path(match).is_file()]
-        if not files:
-            raise error(f"There is no file {path}.")
-        found |= dict.fromkeys(files)
-    return list(found)
-
-
-def _read(
-    reader: Callable[[BinaryIO], Any], path: str | Path, kind: str, error_type: type[Exception]
-) -> Any:
-    """Return what one of ObsPy's readers makes of a file, or raise `error_type`."""
-    try:
-        with Path(path).open("rb") as file:
-            if not file.read(1):
-                raise ValueError("it is empty")
-            file.seek(0)
-            return reader(file)
-    except Exception as error:  # ObsPy's readers raise whatever their parsers raise
-        raise error_type(f"{path} is not a readable {kind} file: {reason_of(error)}.") from error
-
-
 def _read_waveforms(paths: Paths) -> Stream:
     """Read and join waveform files."""
     stream = Stream()
     for path in expand(paths, DatasetError):
-        stream += _read(obspy.read, path, "waveform", DatasetError)
+        stream += read_file(obspy.read, path, "waveform", DatasetError)
     try:
         return stream.merge()
     except Exception as error:  # ObsPy raises plain Exception
@@ -344,25 +255,3 @@ def instrument_preference(instrument: str) -> tuple[int, str]:
     """Sort key of an instrument: its place in `INSTRUMENTS`, then its name."""
     code = instrument.rsplit(".", 1)[-1]
     return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)
-
-
-def epoch(channel: Channel) -> tuple[UTCDateTime, UTCDateTime]:
-    """Return from when to when a channel is described; from 1970 and to 9999 where it is open."""
-    return channel.start_date or UTCDateTime(0), channel.end_date or UTCDateTime(9999, 1, 1)
-
-
-def _check_epochs(inventory: Inventory) -> None:
-    """Refuse two descriptions of a channel for the same time: a response must be one."""
-    epochs: dict[str, list[tuple[Any, Any]]] = {}
-    for network in inventory:
-        for station in network:
-            for channel in station:
-                name = f"{network.code}.{station.code}.{channel.location_code}.{channel.code}"
-                epochs.setdefault(name, []).append(epoch(channel))
-    for name, spans in epochs.items():
-        spans.sort()
-        for (_, end), (start, _) in pairwise(spans):
-            if start < end:
-                raise ScenarioError(
-                    f"Channel {name} is described twice for {start}; one description is allowed."
-                )

@@ -12,8 +12,9 @@ from seisbench.data import WaveformDataset
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.seeding import generator
-from cgmgm_seis.scenario.table import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS, check_scenario
+from cgmgm_seis.scenario.table import check_scenario
 
 logger = logging.getLogger(__name__)
 

@@ -17,13 +17,9 @@ from numpy.typing import NDArray
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.evaluation.measures import rotd50_series
 from cgmgm_seis.measures.intensity import GRAVITY
-from cgmgm_seis.scenario.table import (
-    COLUMNS,
-    DEFAULT_ORIGIN_TIME,
-    PATH_COLUMNS,
-    REQUIRED_COLUMNS,
-    check_scenario,
-)
+from cgmgm_seis.scenario.columns import COLUMNS, PATH_COLUMNS, REQUIRED_COLUMNS
+from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
+from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.storage.json_files import read_json
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,11 @@ from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.contents import sections
 from cgmgm_seis.evaluation.tables import Evaluation, said_of_records
-from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.output.provenance import versions
+from cgmgm_seis.storage.folders import (
+    PROVENANCE_FILE,
+    complete_folder,
+)
 from cgmgm_seis.storage.json_files import json_bytes
 
 METRICS_FILE, REPORT_FILE, FIGURES_FOLDER = "metrics.json", "report.html", "figures"

@@ -1,34 +1,20 @@
-"""Nodes of a map: a regular grid, or the receivers of a file."""
+"""Nodes of a map: a regular grid, or receivers."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
-from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.datasets.records import read_inventory
-from cgmgm_seis.errors import ScenarioError, reason_of
+from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.scenario.codes import MOST_NODES, VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.geography import Region, middle_longitude, unwrapped_longitude
-from cgmgm_seis.scenario.table import PATH_COLUMNS, check_scenario, inventory_stations
+from cgmgm_seis.scenario.table import cross
 
 Floats = NDArray[np.float64]
-
-NETWORK = "SY"
-# Codes of virtual receivers count in base 36 from here: five characters, the first a letter.
-FIRST_CODE = 10 * 36**4
-MOST_NODES = 26 * 36**4
-# Other names of the columns of a table of stations, lower case.
-CSV_COLUMNS = {
-    "station_latitude_deg": ("latitude", "lat"),
-    "station_longitude_deg": ("longitude", "lon"),
-    "station_elevation_m": ("elevation", "elevation_m"),
-    "station_network_code": ("network",),
-    "station_code": ("station", "code"),
-}
 
 
 @dataclass(frozen=True)
@@ -60,6 +46,13 @@ class Nodes:
     shape: tuple[int, int] | None = None
     codes: pd.DataFrame | None = None
 
+    @classmethod
+    def of(cls, receivers: pd.DataFrame) -> Self:
+        """Return receivers, see `cgmgm_seis.receivers`, as nodes without a grid."""
+        columns = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m")
+        codes = receivers[["station_network_code", "station_code"]].reset_index(drop=True)
+        return cls(*(receivers[column].to_numpy(float) for column in columns), codes=codes)
+
     def __len__(self) -> int:
         return len(self.latitude)
 
@@ -76,10 +69,8 @@ class Nodes:
         if self.codes is None:
             codes = pd.DataFrame(
                 {
-                    "station_network_code": NETWORK,
-                    "station_code": [
-                        np.base_repr(FIRST_CODE + k, 36) for k in range(first, min(last, len(self)))
-                    ],
+                    "station_network_code": VIRTUAL_NETWORK,
+                    "station_code": node_codes(first, min(last, len(self))),
                 }
             )
         else:
@@ -92,8 +83,7 @@ class Nodes:
 
     def scenario(self, source: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
         """Return the scenario of a source, a table of one row, at some of the nodes."""
-        columns = {str(name): value for name, value in source.iloc[0].items()}
-        return check_scenario(self.table(first, last).assign(**columns))
+        return cross(source, self.table(first, last))
 
     def extremes(self, source: pd.DataFrame) -> pd.DataFrame:
         """Return the scenario of the outermost, the nearest and the farthest nodes."""
@@ -152,73 +142,6 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
     )
     flat = latitude.ravel(), unwrapped_longitude(longitude.ravel(), 0.0)
     return Nodes(*flat, elevation=np.zeros(rows * columns), shape=(rows, columns))
-
-
-def read_nodes(path: Path) -> Nodes:
-    """Read receivers from StationXML, or from CSV with latitudes and longitudes.
-
-    A CSV needs the columns of a scenario table, or ``latitude`` and ``longitude`` (``lat``,
-    ``lon``); ``network``, ``station`` and ``elevation`` (m) are used if they are there.
-
-    Raises
-    ------
-    ScenarioError
-        If the file cannot be read, lacks a column, or names a station twice.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be read: {reason_of(error)}.") from error
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        table = inventory_stations(read_inventory([str(path)]))
-    else:
-        table = _read_csv(path, content)
-    codes = table[["station_network_code", "station_code"]].astype(str).reset_index(drop=True)
-    if codes.duplicated().any():
-        network, code = codes[codes.duplicated()].iloc[0]
-        raise ScenarioError(f"{path} names station {network}.{code} twice; once is allowed.")
-    # Says which place is impossible.
-    source = {f"source_{name}": 0.0 for name in ("latitude_deg", "longitude_deg", "depth_km")}
-    checked = check_scenario(
-        table.assign(**source, source_magnitude=0.0, **dict.fromkeys(PATH_COLUMNS, 0.0))
-    )
-    columns = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m")
-    latitude, longitude, elevation = (checked[column].to_numpy(float) for column in columns)
-    return Nodes(latitude, longitude, elevation, codes=codes)
-
-
-def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            StringIO(content.decode("utf-8-sig")), comment="#", dtype=str, keep_default_na=False
-        )
-    except (UnicodeDecodeError, ValueError) as error:
-        raise ScenarioError(f"{path} is neither StationXML nor a CSV table: {error}") from error
-    table.columns = [str(name).strip() for name in table.columns]
-    lower = {str(name).lower(): name for name in table.columns}
-    found = {}
-    for column, others in CSV_COLUMNS.items():
-        names = [lower[name] for name in (column, *others) if name in lower]
-        if names:
-            found[column] = table[names[0]].str.strip()
-    missing = [
-        name for name in ("station_latitude_deg", "station_longitude_deg") if name not in found
-    ]
-    if missing or table.empty:
-        raise ScenarioError(
-            f"{path} has {len(table)} rows with the columns {', '.join(lower) or '(none)'}; at "
-            "least one row with latitude and longitude is needed."
-        )
-    virtual = [np.base_repr(FIRST_CODE + k, 36) for k in range(len(table))]
-    defaults = {
-        "station_network_code": NETWORK,
-        "station_code": virtual,
-        "station_elevation_m": "0",
-    }
-    stations = pd.DataFrame(found)
-    stations = stations.assign(**{k: v for k, v in defaults.items() if k not in stations})
-    elevation = pd.to_numeric(stations["station_elevation_m"], errors="coerce")
-    return stations.assign(station_elevation_m=elevation.fillna(0.0))
 
 
 def _haversine(

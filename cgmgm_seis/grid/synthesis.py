@@ -20,10 +20,13 @@ from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
-from cgmgm_seis.output.outputs import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.output.provenance import provenance
 from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE
 from cgmgm_seis.scenario.streams import to_catalog
+from cgmgm_seis.storage.folders import (
+    PROVENANCE_FILE,
+    complete_folder,
+)
 from cgmgm_seis.storage.json_files import json_bytes
 from cgmgm_seis.storage.obspy_bytes import to_bytes
 

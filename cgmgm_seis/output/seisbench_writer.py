@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
+from cgmgm_seis.scenario.columns import COLUMNS
 from cgmgm_seis.scenario.streams import channel_code, location_code
-from cgmgm_seis.scenario.table import COLUMNS
 from cgmgm_seis.storage.folders import complete_folder
 
 METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"

@@ -84,6 +84,19 @@ class Region:
         ]
 
 
+def wrapped_longitude(longitude_deg: float) -> float:
+    """Return a longitude within -180 to 180 degrees; those inside stay exactly as they are.
+
+    Examples
+    --------
+    >>> wrapped_longitude(181.5)
+    -178.5
+    """
+    if -180.0 <= longitude_deg <= 180.0:
+        return longitude_deg
+    return (longitude_deg + 180.0) % 360.0 - 180.0
+
+
 def middle_longitude(longitude_deg: ArrayLike) -> float:
     """Return the mean direction of longitudes, degrees: right across the date line too.
 

@@ -1,8 +1,81 @@
-"""The bundled receivers: real seismic stations of the San Francisco Bay Area."""
+"""Receivers: the half of a scenario that is stations."""
 
+from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 
 import pandas as pd
+from obspy import Inventory
+
+from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, point_codes
+from cgmgm_seis.scenario.station_files import complete_stations, inventory_stations, read_stations
+
+Places = (
+    Iterable[tuple[float, float]] | Inventory | pd.DataFrame | str | Path | Iterable[str | Path]
+)
+
+
+def receivers(places: Places | None = None) -> pd.DataFrame:
+    """Return receivers, from whatever describes them.
+
+    Parameters
+    ----------
+    places : optional
+        One of
+
+        - points, a sequence of (latitude, longitude) in degrees: virtual receivers of network SY
+          with codes V0000, V0001, ..;
+        - an obspy.Inventory: every station once, whatever the number of its epochs;
+        - a pandas.DataFrame with latitudes and longitudes, its columns named as in
+          `cgmgm_seis.scenario.station_files`; further ``station_*`` columns are kept;
+        - one or more files of stations, see `read_stations`;
+        - nothing: the bundled Bay Area stations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The ``station_*`` columns of a scenario table, one row per receiver; `cgmgm_seis.cross`
+        combines them with a source.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no receiver, a value is missing or impossible, or two receivers have the same
+        codes.
+
+    Examples
+    --------
+    >>> table = receivers([(37.876, -122.236), (37.77, -122.42)])
+    >>> table[["station_network_code", "station_code", "station_latitude_deg"]]
+      station_network_code station_code  station_latitude_deg
+    0                   SY        V0000                37.876
+    1                   SY        V0001                37.770
+    """
+    if places is None:
+        table = bay_area_stations()
+    elif isinstance(places, Inventory):
+        table = inventory_stations(places)
+    elif isinstance(places, pd.DataFrame):
+        table = complete_stations(places, "The table of receivers")
+    elif isinstance(places, str | Path):
+        table = read_stations(places)
+    else:
+        listed = list(places)
+        paths = [place for place in listed if isinstance(place, str | Path)]
+        points = [place for place in listed if not isinstance(place, str | Path)]
+        table = read_stations(paths) if paths and not points else _virtual_stations(points)
+    check_codes(table)
+    return table
+
+
+def check_codes(table: pd.DataFrame) -> None:
+    """Raise `ScenarioError` unless every receiver has network and station codes of its own."""
+    codes = table["station_network_code"] + "." + table["station_code"]
+    if codes.duplicated().any():
+        raise ScenarioError(
+            f"Station {codes[codes.duplicated()].iloc[0]} occurs twice; codes must be unique."
+        )
 
 
 def bay_area_stations() -> pd.DataFrame:
@@ -20,3 +93,17 @@ def bay_area_stations() -> pd.DataFrame:
             dtype={"station_network_code": str, "station_code": str},
             keep_default_na=False,
         )
+
+
+def _virtual_stations(points: list[tuple[float, float]]) -> pd.DataFrame:
+    """Name bare coordinates."""
+    table = pd.DataFrame(
+        {
+            "station_network_code": VIRTUAL_NETWORK,
+            "station_code": point_codes(len(points)),
+            "station_latitude_deg": [point[0] for point in points],
+            "station_longitude_deg": [point[1] for point in points],
+            "station_elevation_m": 0.0,
+        }
+    )
+    return complete_stations(table, "The list of points")

@@ -18,7 +18,7 @@ from obspy.core.inventory import Channel, Comment, Network, Response, Site, Stat
 from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.errors import OutputError, ScenarioError
-from cgmgm_seis.scenario.table import SOURCE_COLUMNS
+from cgmgm_seis.scenario.columns import SOURCE_COLUMNS
 
 # FDSN band codes of records with a corner period of 10 s or more, by lowest rate in Hz.
 BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}

@@ -18,7 +18,8 @@ from cgmgm_seis.grid.nodes import grid_nodes
 from cgmgm_seis.grid.synthesis import PARTS, draw_tasks, local_engine, write_grid
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.weights import load_model
-from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
+from cgmgm_seis.scenario.sources import source
+from cgmgm_seis.scenario.table import from_points
 
 REGION = (-122.5, -121.8, 37.27, 38.07)
 WEIGHTS = "bay_area_evolutionary"
@@ -28,13 +29,12 @@ PUBLISHED_ITERATIONS, PUBLISHED_RECORDS = 500, 20
 def main(side: int, n: int, workers: int, kinds: tuple[str, ...]) -> None:
     """Run one job and print what it took."""
     model = load_model(WEIGHTS)
-    table = from_points(3.9, (37.861, -122.257), [(37.8, -122.2)], 7.9)
-    source = table[list(SOURCE_COLUMNS)]
+    earthquake = source(3.9, 37.861, -122.257, 7.9)
     with tempfile.TemporaryDirectory() as folder:
         job = GridJob(
             model,
             WEIGHTS,
-            source,
+            earthquake,
             grid_nodes(REGION, (side, side)),
             Measures(model.component_order, model.sampling_rate, kinds),
             n,

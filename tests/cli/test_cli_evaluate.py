@@ -104,5 +104,5 @@ def test_help_says_what_is_compared(run):
     result = run("--help")
     assert result.exit_code == 0
     assert "--max-records" in result.stdout
-    assert "simulator itself stands beside" in " ".join(result.stdout.split())
+    assert "simulator itself is compared too" in " ".join(result.stdout.split())
     assert "--tsne" in result.stdout

@@ -96,7 +96,7 @@ def test_swapped_points_are_recognised(longitude, sign, latitude):
         ("37.9,-122.1,8", "is not a latitude,longitude"),
         ("nan,-122", "is not finite"),
         ("37,inf", "is not finite"),
-        ("95,200", "is no place on Earth"),
+        ("95,200", "is not on the Earth"),
     ],
 )
 @pytest.mark.parametrize("option", ["--src", "--sta"])
@@ -170,6 +170,29 @@ def test_event_and_overrides(run, pleasant_hill):
     assert b.preferred_origin().latitude == 37.938
 
 
+def test_stations_of_a_file_are_the_points_of_the_command_line(run, tmp_path):
+    path = tmp_path / "sites.csv"
+    path.write_text("Latitude;Longitude;Elev (m)\n37.8;-122.2;12\n37.7;-122.1;\n")
+    options = (*SOURCE, "--no-plot", "--seed", 3)
+    assert run(*options, "--stations", path, "--out", "a").exit_code == 0
+    assert (
+        run(*options, "--sta", "37.8,-122.2", "--sta", "37.7,-122.1", "--out", "b").exit_code == 0
+    )
+    a, b = (obspy.read(f"{out}/waveforms.mseed") for out in "ab")
+    assert [trace.stats.station for trace in a[::3]] == ["A0000", "A0001"]
+    for one, two in zip(a, b, strict=True):
+        np.testing.assert_array_equal(one.data, two.data)
+    assert [row["station_elevation_m"] for row in provenance("a")["scenario"]] == [12.0, 0.0]
+
+
+def test_a_file_of_stations_without_a_latitude(run, tmp_path):
+    path = tmp_path / "sites.csv"
+    path.write_text("station,lat,lon\nBKS,37.8,-122.2\nJFP,,-122.1\n")
+    refused(
+        run(*SOURCE, "--stations", path), 1, "sites.csv, line 3", "station_latitude_deg", "missing"
+    )
+
+
 def test_real_case(run, pleasant_hill):
     raw = pleasant_hill / "raw"
     result = run(
@@ -213,6 +236,7 @@ def test_extrapolation_is_a_warning_in_the_provenance(run):
         ((*SOURCE, "--seed", "-1"), ("-1",)),
         ((*SOURCE, "--time", "yesterday"), ("'yesterday'",)),
         ((*SOURCE, "--sta", "37,-122", "--inventory", "a.xml"), ("exclude each other",)),
+        ((*SOURCE, "--sta", "37,-122", "--stations", "a.csv"), ("exclude each other",)),
         ((*SOURCE, "--observed", "a.mseed"), ("--inventory",)),
     ],
 )
@@ -231,6 +255,7 @@ def test_usage_errors(run, args, texts):
         (("--mag", "4", "--src", "10,10"), ("source_latitude_deg = 10",)),
         ((*SOURCE, "--event", "none.xml"), ("none.xml",)),
         ((*SOURCE, "--inventory", "none*.xml"), ("none*.xml",)),
+        ((*SOURCE, "--stations", "none.csv"), ("none.csv",)),
         ((*SOURCE, "--device", "abacus"), ("abacus",)),
     ],
 )

@@ -2,8 +2,12 @@
 
 import json
 
+import h5py
+import numpy as np
+import obspy
 import pytest
 from click.testing import CliRunner
+from obspy.core.event import Catalog, Event, Magnitude, Origin
 
 from cgmgm_seis_cli.main import main
 
@@ -30,7 +34,7 @@ def test_shards_then_the_whole(quick, tmp_path):
     assert "part 1 of 1, 1 of 1 chunks" in part.output and not (tmp_path / "out").exists()
     whole = run(*quick)
     assert whole.exit_code == 0, whole.output
-    assert "CGMGM, weights tiny, knows no correlation between receivers" in whole.output
+    assert "CGMGM, weights tiny, has no correlation between receivers" in whole.output
     assert "1 of 1 chunks are finished and whole" in whole.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
@@ -45,9 +49,33 @@ def test_shards_then_the_whole(quick, tmp_path):
     assert again.exit_code == 1 and "exists already" in again.output
 
 
+def test_event_and_overrides(quick, tmp_path):
+    """A catalogued event gives what no option gives, and needs none."""
+    origin = Origin(
+        time=obspy.UTCDateTime(2019, 10, 15), latitude=37.861, longitude=-122.257, depth=7900.0
+    )
+    event = Event(origins=[origin], magnitudes=[Magnitude(mag=3.9)])
+    Catalog([event]).write(tmp_path / "event.xml", "QUAKEML")
+    options = quick[len(SOURCE) : -1]
+    catalogued = ["--event", tmp_path / "event.xml"]
+    changed = [*catalogued, "--mag", 3.3, "--time", "2020-02-02"]
+    for out, source in (("a", catalogued), ("b", changed), ("c", SOURCE[1:])):
+        result = run("grid", *options, tmp_path / out, "--write", "maps,quakeml", *source)
+        assert result.exit_code == 0, result.output
+    maps = [h5py.File(tmp_path / out / "maps.h5")["ln_pgv_median"][:] for out in "abc"]
+    np.testing.assert_array_equal(maps[0], maps[2])
+    assert (maps[1] != maps[0]).any()
+    a, b = (obspy.read_events(tmp_path / out / "events.xml")[0] for out in "ab")
+    assert a.preferred_origin().time == origin.time
+    assert (a.preferred_magnitude().mag, b.preferred_magnitude().mag) == (3.9, 3.3)
+    assert b.preferred_origin().time == obspy.UTCDateTime(2020, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
+        (["grid", *GRID, "--mag", "4"], "Missing --src: give --mag and --src, or --event FILE", 2),
+        (["grid", *GRID, "--event", "none.xml"], "none.xml is not a readable QuakeML file", 1),
         ([*SOURCE], "--region with --shape, or --stations", 2),
         ([*SOURCE, "--region", "-122.5,-121.8,37.27,38.07"], "--region with --shape", 2),
         ([*SOURCE, *GRID, "--stations", "x.csv"], "--region with --shape", 2),
@@ -58,7 +86,7 @@ def test_shards_then_the_whole(quick, tmp_path):
         ([*SOURCE, *GRID, "--periods", "0.3,inf"], "not finite", 2),
         ([*SOURCE, "--region", "-119,-122,37,38", "--shape", "2x2"], "trained range", 1),
         ([*SOURCE, "--region", "-122,-121,38,37", "--shape", "2x2"], "south below north", 1),
-        ([*SOURCE, "--stations", "missing.csv"], "missing.csv cannot be read", 1),
+        ([*SOURCE, "--stations", "missing.csv"], "There is no file missing.csv", 1),
         ([*SOURCE, "--region", "-125,-121.8,37.27,38.07", "--shape", "2x2"], "trained range", 1),
         ([*SOURCE, *GRID, "--frequencies", "80"], "80 Hz is not in the records", 1),
         ([*SOURCE, *GRID, "--weights", "nothing"], "no weights 'nothing'", 1),

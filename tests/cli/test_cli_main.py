@@ -20,6 +20,14 @@ def run(*args):
     return CliRunner().invoke(main, args, prog_name="cgmgm-seis")
 
 
+def commands():
+    """Yield every command that does some work."""
+    context = click.Context(main)
+    for name in set(main.list_commands(context)) - {"weights"}:
+        command = main.get_command(context, name)
+        yield from getattr(command, "commands", {name: command}).values()
+
+
 def test_help_names_every_command_and_imports_nothing_heavy():
     code = (
         "import sys\n"
@@ -43,12 +51,38 @@ def test_help_of_commands(command, option):
 
 
 def test_every_command_that_works_can_be_quiet_or_say_more():
-    context = click.Context(main)
-    for name in set(main.list_commands(context)) - {"weights"}:
-        command = main.get_command(context, name)
-        for one in getattr(command, "commands", {name: command}).values():
-            options = {option for parameter in one.params for option in parameter.opts}
-            assert {"-q", "--quiet", "-v", "--verbose"} <= options, one.name
+    for command in commands():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose"} <= options, command.name
+
+
+SHARED = (
+    "--seed", "--device", "--out", "--overwrite", "-n", "--extrapolate", "--skip-bad", "--mag",
+    "--src", "--depth", "--time", "--event", "--stations", "--velocity-model",
+)  # fmt: skip
+
+
+def test_options_of_several_commands_have_one_help_text():
+    texts = {}
+    for command in commands():
+        for parameter in command.params:
+            for name in set(SHARED) & set(parameter.opts) if command.name != "info" else ():
+                texts.setdefault(name, set()).add(parameter.help)
+    assert texts.keys() == set(SHARED)
+    assert {name: found for name, found in texts.items() if len(found) > 1} == {}
+    assert texts["--seed"] == {"Random seed."}
+
+
+def test_python_runs_the_package_as_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "cgmgm_seis", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == run("--version").stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "cgmgm_seis", "genrate"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "Try 'cgmgm-seis -h'" in done.stderr
 
 
 def test_version():

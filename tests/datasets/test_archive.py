@@ -12,9 +12,9 @@ from scipy.signal import butter, sosfiltfilt
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.archive import Processing, import_records, near_stations
-from cgmgm_seis.datasets.records import read_catalog, read_event, read_inventory
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
+from cgmgm_seis.scenario.obspy_files import read_catalog, read_event, read_inventory
 
 ALL_FILES = "**/*.mseed"
 # Three stations (CE) stopped 40 to 45 s after the origin.

@@ -9,9 +9,9 @@ from fdsn_server import FDSNServer, recordings, two_earthquakes
 from cgmgm_seis.datasets.archive import import_records
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, _around, download
 from cgmgm_seis.datasets.download.raw_archive import Request
-from cgmgm_seis.datasets.records import read_catalog, read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region
+from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 STATIONS = ("CTA", "CRH", "1691")

@@ -15,8 +15,8 @@ from cgmgm_seis.datasets.download.data_centres import data_centres
 from cgmgm_seis.datasets.download.fdsn import PoliteClient
 from cgmgm_seis.datasets.download.mass_download import mass_download
 from cgmgm_seis.datasets.download.raw_archive import Request
-from cgmgm_seis.datasets.records import read_inventory
 from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.scenario.obspy_files import read_inventory
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 REQUEST = Request("2019-10-14", "2019-10-17", "-123,-121,37,39", 2.0)

@@ -9,8 +9,9 @@ import pytest
 from obspy import Stream, UTCDateTime
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.records import read_event, read_inventory, read_observed, to_velocity
+from cgmgm_seis.datasets.records import read_observed, to_velocity
 from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 
 EMPTY_STATIONXML = """<?xml version="1.0" encoding="UTF-8"?>
 <FDSNStationXML xmlns="http://www.fdsn.org/xml/station/1" schemaVersion="1.1">

@@ -9,9 +9,9 @@ from obspy import UTCDateTime
 from obspy.clients.filesystem.sds import SDS_FMTSTR
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.records import read_catalog
 from cgmgm_seis.datasets.waveform_index import WaveformIndex, is_sds
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.obspy_files import read_catalog
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 MIDNIGHT = UTCDateTime("2019-10-16")

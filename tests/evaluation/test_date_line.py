@@ -9,7 +9,7 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.gmm_table import NON_ERGODIC
 from cgmgm_seis.evaluation.maps import plot_maps
-from cgmgm_seis.scenario.table import wrapped_longitude
+from cgmgm_seis.scenario.geography import wrapped_longitude
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 

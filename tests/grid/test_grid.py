@@ -13,22 +13,22 @@ import pandas as pd
 import pytest
 from obspy.io.stationxml.core import validate_stationxml
 
-from cgmgm_seis import EvolutionaryCGM
+from cgmgm_seis import EvolutionaryCGM, receivers, source
 from cgmgm_seis.errors import CgmgmError, OutputError, ScenarioError
 from cgmgm_seis.grid.engines import run_local, run_ray
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.measures import Measures
-from cgmgm_seis.grid.nodes import grid_nodes, read_nodes
+from cgmgm_seis.grid.nodes import Nodes, grid_nodes
 from cgmgm_seis.grid.openquake import LN_G
 from cgmgm_seis.grid.synthesis import draw_tasks, local_engine, write_grid
 from cgmgm_seis.measures.intensity import eas, fas
 from cgmgm_seis.measures.response_spectra import rotd50_psa
-from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
+from cgmgm_seis.scenario.table import from_points
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unarranged")
 
 REGION = (-122.5, -121.8, 37.27, 38.07)
-SOURCE = from_points(3.9, (37.861, -122.257), [(37.8, -122.2)], 7.9)[list(SOURCE_COLUMNS)]
+SOURCE = source(3.9, 37.861, -122.257, 7.9)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_stations_of_a_file_have_maps_too(job, tmp_path, few_pictures):
     (tmp_path / "a.csv").write_text(
         "lon,lat,network,station\n-122.2,37.8,BK,BKS\n-122,37.9,NC,JFP\n"
     )
-    job = replace(job, nodes=read_nodes(tmp_path / "a.csv"), waveforms=False, movie=True)
+    job = replace(job, nodes=Nodes.of(receivers(tmp_path / "a.csv")), waveforms=False, movie=True)
     draw_tasks(job)
     write_grid(tmp_path / "out", job, movie="gif")
     with xarray.open_dataset(tmp_path / "out/maps.h5") as maps:

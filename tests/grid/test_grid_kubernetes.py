@@ -42,4 +42,4 @@ def test_entrypoint_of_the_ray_job_is_a_command():
     yaml = pytest.importorskip("yaml")
     _, job = yaml.safe_load_all((DOCS / "grid_kuberay.yaml").read_text())
     settings = grid.make_context("grid", arguments(job["spec"]["entrypoint"])).params
-    assert settings["ray_address"] == "auto" and settings["realizations"] == 100
+    assert settings["ray_address"] == "auto" and settings["n_realizations"] == 100

@@ -5,18 +5,18 @@ import obspy
 import pandas as pd
 import pytest
 
+from cgmgm_seis import receivers, source
 from cgmgm_seis.errors import CgmgmError, ScenarioError
 from cgmgm_seis.grid.measures import Measures
-from cgmgm_seis.grid.nodes import grid_nodes, read_nodes
+from cgmgm_seis.grid.nodes import Nodes, grid_nodes
 from cgmgm_seis.grid.statistics import EventTerms, statistics
 from cgmgm_seis.measures.intensity import eas
 from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
 from cgmgm_seis.models.evolutionary.correlation import gaussian_fields
 from cgmgm_seis.scenario.geography import local_km
-from cgmgm_seis.scenario.table import SOURCE_COLUMNS, from_points
 
 REGION = (-122.5, -121.8, 37.27, 38.07)
-SOURCE = from_points(3.9, (37.861, -122.257), [(37.8, -122.2)], 7.9)[list(SOURCE_COLUMNS)]
+SOURCE = source(3.9, 37.861, -122.257, 7.9)
 
 
 # ---- nodes and measures ------------------------------------------------------------------------
@@ -45,11 +45,11 @@ def test_stations_come_from_csv_and_stationxml(tmp_path):
     (tmp_path / "a.csv").write_text(
         "Lon,Lat,Network,Station\n-122.2,37.8,BK,BKS\n-122,37.9,NC,JFP\n"
     )
-    nodes = read_nodes(tmp_path / "a.csv")
+    nodes = Nodes.of(receivers(tmp_path / "a.csv"))
     assert nodes.shape is None and nodes.latitude.tolist() == [37.8, 37.9]
     assert nodes.table(0, 2)["station_code"].tolist() == ["BKS", "JFP"]
     obspy.read_inventory().write(str(tmp_path / "a.xml"), "STATIONXML")
-    assert len(read_nodes(tmp_path / "a.xml")) == 3
+    assert len(Nodes.of(receivers(tmp_path / "a.xml"))) == 3
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_stations_come_from_csv_and_stationxml(tmp_path):
         ("lat,lon\n", "0 rows"),
         ("lat,lon\n99,2\n", "station_latitude_deg = 99"),
         ("lat,lon\nnorth,2\n", "north"),
-        ("lat,lon,network,station\n1,2,A,B\n3,4,A,B\n", "A.B twice"),
+        ("lat,lon,network,station\n1,2,A,B\n3,4,A,B\n", r"line 3: station A\.B occurs twice"),
     ],
 )
 def test_bad_tables_of_stations(tmp_path, text, words):
     (tmp_path / "bad.csv").write_text(text)
     with pytest.raises(ScenarioError, match=words):
-        read_nodes(tmp_path / "bad.csv")
+        Nodes.of(receivers(tmp_path / "bad.csv"))
 
 
 def test_a_grid_across_the_date_line_is_one_grid():

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cgmgm_seis import receivers
 from cgmgm_seis.grid.measures import Measures
-from cgmgm_seis.grid.nodes import read_nodes
+from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.openquake import OpenQuakeFiles
 
 # Two kinds of building lose as much of their value as the ground's acceleration is of g.
@@ -32,7 +33,7 @@ def test_losses_are_those_of_the_fields(tmp_path):
     """Sites in no order, three events, PGA and SA(0.3) of five columns: to 5 digits of the CSV."""
     pytest.importorskip("openquake.engine", reason="OpenQuake's engine is not installed")
     (tmp_path / "stations.csv").write_text("lon,lat\n-122,38\n-122.4,37.7\n-122.3,37.9\n")
-    nodes = read_nodes(tmp_path / "stations.csv")
+    nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
     measures = Measures("ZNE", 100.0, ("pga", "pgv", "psa"), periods=(0.1, 0.3, 1.0))
     shape = (3, 3, measures.n_series)
     values = np.random.default_rng(0).uniform(-4.0, 1.0, shape).astype(np.float32)

@@ -7,6 +7,7 @@ from obspy import Catalog, Inventory, UTCDateTime, read_inventory
 from obspy.core.event import Event, Magnitude, Origin, ResourceIdentifier
 from obspy.geodetics import gps2dist_azimuth
 
+from cgmgm_seis import cross, receivers, source
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.stations import bay_area_stations
 from cgmgm_seis.scenario.table import (
@@ -152,3 +153,62 @@ def test_paths_do_not_depend_on_the_order_of_rows():
     table = from_points(4.5, SOURCE)
     shuffled = add_paths(table.sample(frac=1, random_state=1))
     pd.testing.assert_frame_equal(shuffled.sort_index(), table)
+
+
+def test_a_scenario_is_a_source_at_receivers(pleasant_hill):
+    points = [(37.8, -122.2), (37.7, -122.1)]
+    pair = source(4.5, *SOURCE, 12.5, "2021-02-03", "a"), receivers(points)
+    expected = from_points(4.5, SOURCE, points, 12.5, "2021-02-03", "a")
+    pd.testing.assert_frame_equal(cross(*pair), expected)
+    inventory = read_inventory(pleasant_hill / "raw" / "NC.C010.xml")
+    pd.testing.assert_frame_equal(
+        cross(source(depth_km=8, event=make_event()), receivers(inventory)),
+        from_event_and_inventory(make_event(), inventory, source_depth_km=8),
+    )
+
+
+def test_sources_have_defaults_and_given_values_override_an_event():
+    assert source(4.5, *SOURCE).iloc[0].to_dict() == {
+        "source_id": "scenario",
+        "source_origin_time": "2020-01-01T00:00:00.000000Z",
+        "source_latitude_deg": 37.938,
+        "source_longitude_deg": -122.057,
+        "source_depth_km": 8.0,
+        "source_magnitude": 4.5,
+    }
+    changed = source(3.0, origin_time="2020-02-02", event=make_event()).iloc[0]
+    assert (changed["source_id"], changed["source_magnitude"]) == ("ev1", 3.0)
+    assert (changed["source_depth_km"], changed["source_origin_time"][:10]) == (13.97, "2020-02-02")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((4.5,), "has no source_latitude_deg, source_longitude_deg"),
+        ((None, *SOURCE), "has no source_magnitude"),
+        ((4.5, 137.9, -122.0), "source_latitude_deg = 137.9 is not allowed"),
+        ((4.5, *SOURCE, 900.0), "source_depth_km = 900"),
+    ],
+)
+def test_impossible_sources_are_refused(values, words):
+    with pytest.raises(ScenarioError, match=words):
+        source(*values)
+
+
+def test_several_sources_at_the_same_receivers():
+    sources = pd.concat([source(m, *SOURCE, source_id=f"m{m}") for m in (3, 4)])
+    # A scenario's receivers: the distances are those of the new sources.
+    stations = from_points(4.5, (37.0, -121.0), [(37.8, -122.2), (37.7, -122.1)])
+    table = cross(sources, stations)
+    assert table["source_id"].tolist() == ["m3", "m3", "m4", "m4"]
+    expected = from_points(4, SOURCE, [(37.8, -122.2), (37.7, -122.1)], source_id="m4")
+    pd.testing.assert_frame_equal(table.iloc[2:].reset_index(drop=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [([], "0 virtual receivers"), ([(0, 0)] * 10_001, "10001"), ([(95.0, 1.0)], "row 0: .* = 95")],
+)
+def test_impossible_points_are_refused(points, words):
+    with pytest.raises(ScenarioError, match=words):
+        receivers(points)
