@@ -18,8 +18,8 @@ from cgmgm_seis.datasets.windows import (
     say_left_out,
 )
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -66,22 +66,14 @@ def read_split(
         If the data set cannot be used, has other splits only, or the first event drawn has more
         records than are wanted.
     """
-    view = open_dataset(dataset, window.sampling_rate, window.component_order)
+    view = open_dataset(dataset, window)
     metadata = view.metadata
     wanted = _in_split(metadata, split)
     if max_records is not None:
         events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
         wanted &= some_events(events, counted, max_records, seed)
     view.filter(wanted)
-    return read_records(
-        view,
-        window.sampling_rate,
-        window.component_order,
-        window.start_offset_s,
-        window.n_samples,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
+    return read_records(view, window, skip_bad, progress)
 
 
 def missing_columns(dataset: WaveformDataset | str | Path) -> list[str]:

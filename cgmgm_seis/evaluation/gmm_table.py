@@ -11,11 +11,11 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.datasets.windows import open_dataset, read_records
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import calibrated
-from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19
 from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.window import Window
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ def _training_spectra(
 ) -> tuple[pd.DataFrame, Floats]:
     """Return scenario and ln FAS of the training split, read a few records at a time."""
     component = window.component_order.index(compared_component(window.component_order) or "Z")
-    view = open_dataset(dataset, window.sampling_rate, window.component_order)
+    view = open_dataset(dataset, window)
     empty = view.metadata.iloc[:0], np.empty((0, len(frequencies)))
     if "split" not in view.metadata:
         return empty
@@ -161,14 +161,7 @@ def _training_spectra(
         mask[rows[first : first + BLOCK_RECORDS]] = True
         part.filter(mask)
         try:
-            waveforms, scenario = read_records(
-                part,
-                window.sampling_rate,
-                window.component_order,
-                window.start_offset_s,
-                window.n_samples,
-                skip_bad=True,
-            )
+            waveforms, scenario = read_records(part, window, skip_bad=True)
         except CgmgmError:  # none of these covers the window
             continue
         trusted = calibrated(scenario)

@@ -21,7 +21,7 @@ from cgmgm_seis.evaluation.distributions import (
     principal_components,
     t_sne,
 )
-from cgmgm_seis.evaluation.draws import Window, gathered, measure
+from cgmgm_seis.evaluation.draws import gathered, measure
 from cgmgm_seis.evaluation.gmm_table import (
     CALIFORNIA,
     compared_component,
@@ -57,6 +57,7 @@ from cgmgm_seis.evaluation.tables import (
 )
 from cgmgm_seis.gmm.base import FASModel
 from cgmgm_seis.measures.picks import load_picker, pick
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,6 @@ from cgmgm_seis.evaluation.data import (
 from cgmgm_seis.evaluation.discriminator import discriminative_score
 from cgmgm_seis.evaluation.draws import (
     Draw,
-    Window,
     is_simulated,
     measuring_pool,
     model_draw,
@@ -45,6 +44,7 @@ from cgmgm_seis.gmm.pygmm_models import NGA_WEST2
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)
@@ -287,7 +287,7 @@ def common_window(models: Mapping[str, GroundMotionModel], n_realizations: int) 
         raise CgmgmError(f"{n_realizations} realization(s) have no scatter; 2 or more have.")
     if reserved := {RECORDED, SIMULATOR, *NGA_WEST2} & set(models):
         raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
-    windows = {Window.of(model) for model in models.values()}
+    windows = {model.window for model in models.values()}
     if len(windows) != 1:
         raise CgmgmError(
             f"{len(models)} models have {len(windows)} windows ({'; '.join(map(str, windows))}); "

@@ -11,7 +11,7 @@ from parrot import WINDOW
 
 from cgmgm_seis.evaluation import evaluate, judging
 from cgmgm_seis.evaluation.data import read_split
-from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation.draws import simulator_draw
 from cgmgm_seis.evaluation.report import render
 from cgmgm_seis.models.cgmgm.model import CGMGM
 
@@ -83,7 +83,7 @@ class Redraw(CGMGM):
     """Draws as the simulator does, a factor louder."""
 
     def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
-        return 1.5 * simulator_draw(Window.of(self))(scenario, n_realizations, seed + 1)
+        return 1.5 * simulator_draw(self.window)(scenario, n_realizations, seed + 1)
 
 
 def random_picks(picker, waveforms, *args, **kwargs):

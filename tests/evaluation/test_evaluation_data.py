@@ -8,9 +8,9 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.data import calibrated, missing_columns, read_split, read_windows
-from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.scenario.window import Window
 
-WINDOW = Window("ZNE", 100.0, -5.0, 6000)
+WINDOW = Window("ZNE", sampling_rate=100.0, start_offset_s=-5.0, n_samples=6000)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def records(catalogue):
 
 def test_only_the_split_is_read(catalogue, records):
     waveforms, scenario = records
-    everything, table = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    everything, table = read_records(catalogue, WINDOW)
     test = (table["split"] == "test").to_numpy()
     np.testing.assert_array_equal(waveforms, everything[test])
     assert scenario["trace_name"].tolist() == table["trace_name"][test].tolist()

@@ -9,7 +9,6 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation import gmm_table
-from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.gmm_table import (
     CALIFORNIA,
     NON_ERGODIC,
@@ -22,8 +21,9 @@ from cgmgm_seis.evaluation.gmm_table import (
 )
 from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM
 from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.window import Window
 
-WINDOW = Window("ZNE", 100.0, -5.0, 6000)
+WINDOW = Window("ZNE", sampling_rate=100.0, start_offset_s=-5.0, n_samples=6000)
 FREQUENCIES = (2.0, 10.0)
 
 

@@ -11,7 +11,7 @@ from parrot import QUICK, Parrot
 
 from cgmgm_seis.errors import CgmgmError, OutputError
 from cgmgm_seis.evaluation import draws, evaluate, load_generators, write_evaluation
-from cgmgm_seis.evaluation.draws import Window, model_draw, reduce_draws
+from cgmgm_seis.evaluation.draws import model_draw, reduce_draws
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm.model import CGMGM
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 def test_chunks_do_not_change_what_is_drawn(records, monkeypatch):
     _, scenario = records
-    window = Window.of(CGMGM())
+    window = CGMGM().window
     whole = reduce_draws(model_draw(Parrot(records), window), scenario, window, 4)
     record_bytes = 3 * 6000 * 4
     monkeypatch.setattr(draws, "CHUNK_BYTES", 2 * 4 * record_bytes)

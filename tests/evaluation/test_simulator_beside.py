@@ -8,9 +8,10 @@ from small_datasets import CATALOGUE_SEED
 
 from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.data import read_split
-from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation.draws import simulator_draw
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import simulate_records
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
