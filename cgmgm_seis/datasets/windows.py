@@ -245,6 +245,19 @@ def check_fractions(fractions: Sequence[float]) -> None:
 
 def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
     """Return a view of the data set with the window's rate and components, columns checked."""
+    dataset = open_unchecked(dataset, window)
+    _check_units(dataset)
+    missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
+    if missing:
+        raise DatasetError(
+            f"The data set lacks the metadata columns {', '.join(missing)}; "
+            f"it needs {', '.join(NEEDED_COLUMNS)}."
+        )
+    return dataset
+
+
+def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
+    """Return a view of the data set with the window's rate and components, whatever it lacks."""
     try:
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
@@ -265,13 +278,6 @@ def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> Wavef
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
         raise DatasetError(f"{dataset} is not a readable SeisBench data set: {reason}.") from error
-    _check_units(dataset)
-    missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
-    if missing:
-        raise DatasetError(
-            f"The data set lacks the metadata columns {', '.join(missing)}; "
-            f"it needs {', '.join(NEEDED_COLUMNS)}."
-        )
     return dataset
 
 
