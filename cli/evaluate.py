@@ -107,36 +107,26 @@ def evaluate(
     chunk_folder = chunk_folder_of(out)
     if dataset.is_file() or dataset.suffix == ".csv":
         refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, and a flatfile has none")
-        evaluation = library.evaluate_flatfile(
-            library.load_generators(names, device),
-            dataset,
-            columns,
-            n_realizations=n_realizations,
-            seed=seed,
-            max_records=max_records,
-            gmms=gmms,
-            workers=workers,
-            chunk_folder=chunk_folder,
-            progress=verbosity != -1,
-        )
+        run = library.evaluate_flatfile
     else:
         refuse_options(ctx, ("columns",), "is for a flatfile, a CSV file, and DATASET is none")
-        evaluation = library.evaluate(
-            library.load_generators(names, device),
-            dataset,
-            split=split,
-            n_realizations=n_realizations,
-            seed=seed,
-            picker=picker,
-            n_classifiers=n_classifiers,
-            max_records=max_records,
-            skip_bad=skip_bad,
-            tsne=tsne,
-            gmms=gmms,
-            workers=workers,
-            chunk_folder=chunk_folder,
-            progress=verbosity != -1,
-        )
+        run = library.evaluate
+    config = library.EvaluationConfig(
+        split=split,
+        n_realizations=n_realizations,
+        seed=seed,
+        max_records=max_records,
+        picker=picker,
+        n_classifiers=n_classifiers,
+        skip_bad=skip_bad,
+        tsne=tsne,
+        gmms=gmms,
+        columns=columns,
+        workers=workers,
+        chunk_folder=chunk_folder,
+        progress=verbosity != -1,
+    )
+    evaluation = run(dataset, library.load_generators(names, device), config)
     command = ctx.meta.get("command", [])
     written = library.write_evaluation(out, evaluation, command=command, overwrite=overwrite)
     shutil.rmtree(chunk_folder, ignore_errors=True)

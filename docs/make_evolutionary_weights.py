@@ -30,6 +30,7 @@ from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
 from cgmgm_seis.output.plots import plot_comparison, plot_record_section
 from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 from cgmgm_seis.scenario.table import from_event_and_inventory, from_points
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.sites import site_table
 from cgmgm_seis.simulator.spectra import ln_spectrum
@@ -114,7 +115,7 @@ def read_part(
     catalogue: Path, split: str, n_records: int | None = None
 ) -> tuple[NDArray[np.float64], pd.DataFrame]:
     """Return ln FAS (record, component, frequency) and scenario of the first records of a split."""
-    waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    waveforms, scenario = read_records(catalogue, Window("ZNE", 100.0, -5.0, 6000))
     rows = np.flatnonzero(scenario["split"] == split)[:n_records]
     return ln_fas_at(waveforms[rows]), scenario.iloc[rows].reset_index(drop=True)
 

@@ -28,6 +28,7 @@ from cgmgm_seis.output.plots import plot_generated_and_observed
 from cgmgm_seis.output.provenance import trained_on
 from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 from cgmgm_seis.scenario.table import from_event_and_inventory
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.simulator.seismograms import simulate_records
 from cgmgm_seis.training.config import TrainingConfig
@@ -91,7 +92,7 @@ def label(model: GroundMotionModel, card: dict[str, Any], name: str) -> str:
 
 def simulated_metrics(model: GroundMotionModel, catalogue: Path, phasenet: Any) -> dict[str, Any]:
     """Compare one realization of every record of the test split with the record itself."""
-    waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    waveforms, scenario = read_records(catalogue, Window("ZNE", 100.0, -5.0, 6000))
     test = (scenario["split"] == "test").to_numpy()
     waveforms, scenario = waveforms[test], scenario[test].reset_index(drop=True)
     generated = model.sample(scenario, seed=SEED, extrapolate=True, progress=True)[:, 0]

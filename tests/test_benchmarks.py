@@ -11,6 +11,7 @@ from cgmgm_seis.datasets.benchmarks import import_benchmark, integrated, unit_fa
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.scenario.geography import Region
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 RATE, N = 100.0, 6500
@@ -87,7 +88,7 @@ def test_velocity_is_scaled_and_read_for_training(tmp_path):
     write(tmp_path / "set", rows, measurement="velocity")
     metadata = import_benchmark(tmp_path / "set", tmp_path / "out")
     assert metadata["trace_units_original"].unique().tolist() == ["1e-6m/s"]
-    waveforms, scenario = read_records(tmp_path / "out", RATE, "ZNE", -5.0, 6000)
+    waveforms, scenario = read_records(tmp_path / "out", Window("ZNE", RATE, -5.0, 6000))
     np.testing.assert_allclose(waveforms[0], 1e-6 * motion(0)[:, 100:6100], rtol=1e-5)
     assert scenario["station_location_code"].tolist() == ["00"] * 3
     assert scenario["station_elevation_m"].tolist() == [-10.0] * 3
@@ -121,11 +122,11 @@ def test_counts_are_refused_or_normalised(tmp_path, caplog):
         import_benchmark(tmp_path / "set", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.raises(DatasetError, match="holds counts"):
-        read_records(tmp_path / "set", RATE, "ZNE", -5.0, 6000)
+        read_records(tmp_path / "set", Window("ZNE", RATE, -5.0, 6000))
     metadata = import_benchmark(tmp_path / "set", tmp_path / "out", normalise_amplitudes=True)
     assert metadata["trace_units"].tolist() == ["normalised"] * 2
     assert metadata["trace_units_original"].tolist() == ["counts"] * 2
-    waveforms, _ = read_records(tmp_path / "out", RATE, "ZNE", -5.0, 6000)
+    waveforms, _ = read_records(tmp_path / "out", Window("ZNE", RATE, -5.0, 6000))
     assert np.abs(waveforms).max() <= 1.0
     assert "amplitudes are normalised" in caplog.text
 

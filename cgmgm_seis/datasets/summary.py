@@ -22,7 +22,9 @@ from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.window import Window
 
+DEFAULT_WINDOW = Window()
 # Records that are read for the spectra.
 SAMPLED_RECORDS = 200
 FREQUENCIES_HZ = np.geomspace(0.5, 40.0, 60)
@@ -82,10 +84,7 @@ class Summary:
 
 def summarise(
     folder: str | Path,
-    sampling_rate: float = 100.0,
-    component_order: str = "ZNE",
-    start_offset_s: float = -5.0,
-    n_samples: int = 6000,
+    window: Window = DEFAULT_WINDOW,
     seed: int = 0,
 ) -> Summary:
     """Summarise a data set as training with these settings sees it.
@@ -94,8 +93,8 @@ def summarise(
     ----------
     folder : str or pathlib.Path
         Data set in SeisBench format.
-    sampling_rate, component_order, start_offset_s, n_samples
-        The window of the model that is to be trained, as in `read_records`.
+    window : Window
+        Of the model that is to be trained.
     seed : int
         Of the split, and of the records whose spectra are computed.
 
@@ -104,11 +103,11 @@ def summarise(
     DatasetError
         If it cannot be read or lacks columns that training needs.
     """
-    dataset = open_dataset(folder, sampling_rate, component_order)
+    dataset = open_dataset(folder, window)
     metadata = dataset.metadata
     with _Messages() as said:
-        rows, _ = usable_rows(metadata, component_order)
-        covered = rows[_covers(metadata, sampling_rate, start_offset_s, n_samples)[rows]]
+        rows, _ = usable_rows(metadata, window.component_order)
+        covered = rows[_covers(metadata, window)[rows]]
     table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
     lines = [
         ("data set", str(Path(folder).resolve())),
@@ -135,10 +134,8 @@ def summarise(
         some = dataset.filter(np.isin(np.arange(len(metadata)), chosen), inplace=False)
         try:
             with _Messages() as bad:
-                waveforms, scenario = read_records(
-                    some, sampling_rate, component_order, start_offset_s, n_samples, skip_bad=True
-                )
-            smooth = smoothed_fas(waveforms, sampling_rate, FREQUENCIES_HZ)
+                waveforms, scenario = read_records(some, window, skip_bad=True)
+            smooth = smoothed_fas(waveforms, window.sampling_rate, FREQUENCIES_HZ)
             with np.errstate(divide="ignore"):
                 spectra = np.exp(np.log(smooth).mean(axis=1))
             magnitudes = scenario["source_magnitude"].to_numpy(float)
@@ -149,16 +146,15 @@ def summarise(
     return Summary(Path(folder).resolve().name, table, lines, FREQUENCIES_HZ, spectra, magnitudes)
 
 
-def _covers(
-    metadata: pd.DataFrame, sampling_rate: float, start_offset_s: float, n_samples: int
-) -> NDArray[np.bool_]:
+def _covers(metadata: pd.DataFrame, window: Window) -> NDArray[np.bool_]:
     """Tell which traces cover the window, as far as their metadata tell."""
-    first = first_samples(metadata, sampling_rate, start_offset_s)
+    first = first_samples(metadata, window)
     if "trace_npts" not in metadata:
         return np.asarray(first >= 0)
     npts = pd.to_numeric(metadata["trace_npts"], errors="coerce").to_numpy(float)
     duration_s = npts / metadata["trace_sampling_rate_hz"].to_numpy(float)
-    return np.asarray((first >= 0) & (first + n_samples <= duration_s * sampling_rate + 1.5))
+    last = first + window.n_samples
+    return np.asarray((first >= 0) & (last <= duration_s * window.sampling_rate + 1.5))
 
 
 def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.seeding import generator
 from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +77,7 @@ class LazyWaveforms:
 
 def read_records(
     dataset: WaveformDataset | str | Path,
-    sampling_rate: float,
-    component_order: str,
-    start_offset_s: float,
-    n_samples: int,
+    window: Window,
     skip_bad: bool = False,
     progress: bool = False,
 ) -> tuple[NDArray[np.float32], pd.DataFrame]:
@@ -95,14 +93,8 @@ def read_records(
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s, or the folder with its metadata.csv and waveforms.hdf5.
-    sampling_rate : float
-        Samples per second to return, Hz.
-    component_order : str
-        Components to return, for example "ZNE".
-    start_offset_s : float
-        Start of the window relative to the origin time, seconds.
-    n_samples : int
-        Length of the window, samples.
+    window : Window
+        What to return of every record.
     skip_bad : bool
         Leave out records with NaN or constant components instead of raising.
     progress : bool
@@ -123,18 +115,14 @@ def read_records(
         If the data set cannot be read, lacks columns, or no record is left; or if records are
         NaN or constant, unless `skip_bad` is set.
     """
-    window = (sampling_rate, component_order, start_offset_s, n_samples)
-    lazy, waveforms, scenario = _read(dataset, *window, skip_bad, progress, keep=True)
+    lazy, waveforms, scenario = _read(dataset, window, skip_bad, progress, keep=True)
     assert waveforms is not None
     return waveforms[: len(lazy)], scenario
 
 
 def scan_records(
     dataset: WaveformDataset | str | Path,
-    sampling_rate: float,
-    component_order: str,
-    start_offset_s: float,
-    n_samples: int,
+    window: Window,
     skip_bad: bool = False,
     progress: bool = False,
 ) -> tuple[LazyWaveforms, pd.DataFrame]:
@@ -143,29 +131,26 @@ def scan_records(
     Parameters, errors and scenario table are those of `read_records`; the waveforms are read
     again, chunk by chunk of the data set, whenever they are indexed.
     """
-    window = (sampling_rate, component_order, start_offset_s, n_samples)
-    lazy, _, scenario = _read(dataset, *window, skip_bad, progress, keep=False)
+    lazy, _, scenario = _read(dataset, window, skip_bad, progress, keep=False)
     return lazy, scenario
 
 
 def _read(
     dataset: WaveformDataset | str | Path,
-    sampling_rate: float,
-    component_order: str,
-    start_offset_s: float,
-    n_samples: int,
+    window: Window,
     skip_bad: bool,
     progress: bool,
     keep: bool,
 ) -> tuple[LazyWaveforms, NDArray[np.float32] | None, pd.DataFrame]:
     """Read and check every record; return where they are, themselves, and their scenario."""
-    dataset = open_dataset(dataset, sampling_rate, component_order)
+    dataset = open_dataset(dataset, window)
     metadata = dataset.metadata
-    rows, left_out = usable_rows(metadata, component_order)
-    firsts = first_samples(metadata, sampling_rate, start_offset_s)
-    _say_resampled(metadata.iloc[rows], sampling_rate)
+    rows, left_out = usable_rows(metadata, window.component_order)
+    firsts = first_samples(metadata, window)
+    _say_resampled(metadata.iloc[rows], window.sampling_rate)
 
-    shape = (len(rows), len(component_order), n_samples)
+    n_samples = window.n_samples
+    shape = (len(rows), len(window.component_order), n_samples)
     waveforms = np.empty(shape, dtype=np.float32) if keep else None
     kept: list[dict[str, Any]] = []
     kept_rows: list[int] = []
@@ -175,16 +160,16 @@ def _read(
     for row in tqdm(rows, desc="Reading", unit="rec", disable=None if progress else True):
         record, values = dataset.get_sample(int(row))
         first = int(firsts[row])
-        window = record[:, max(first, 0) : first + n_samples]
-        if first < 0 or window.shape[-1] < n_samples:
+        cut = record[:, max(first, 0) : first + n_samples]
+        if first < 0 or cut.shape[-1] < n_samples:
             uncovered += 1
-        elif not np.isfinite(window).all() or (np.ptp(window, axis=-1) == 0.0).any():
+        elif not np.isfinite(cut).all() or (np.ptp(cut, axis=-1) == 0.0).any():
             bad.append(str(values["trace_name"]))
-        elif _has_gap(window, sampling_rate):
+        elif _has_gap(cut, window.sampling_rate):
             uncovered += 1
         else:
             if waveforms is not None:
-                waveforms[len(kept)] = window
+                waveforms[len(kept)] = cut
             kept.append(values)
             kept_rows.append(int(row))
             starts.append(first)
@@ -200,12 +185,12 @@ def _read(
     )
     if not kept:
         raise DatasetError(
-            f"0 of {len(metadata)} records cover {start_offset_s:g} s to "
-            f"{start_offset_s + n_samples / sampling_rate:g} s after the origin time with "
-            f"motion on the components {component_order}; at least one must."
+            f"0 of {len(metadata)} records cover {window.start_offset_s:g} s to "
+            f"{window.end_offset_s:g} s after the origin time with "
+            f"motion on the components {window.component_order}; at least one must."
         )
-    scenario = _scenario(kept, np.array(starts), sampling_rate)
-    scenario = scenario.assign(trace_component_order=component_order, trace_npts=n_samples)
+    scenario = _scenario(kept, np.array(starts), window.sampling_rate)
+    scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
         logger.warning(
@@ -259,21 +244,34 @@ def check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def open_dataset(
-    dataset: WaveformDataset | str | Path, sampling_rate: float, component_order: str
-) -> WaveformDataset:
-    """Return a view of the data set with the wanted rate and components, columns checked."""
+def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
+    """Return a view of the data set with the window's rate and components, columns checked."""
+    dataset = open_unchecked(dataset, window)
+    _check_units(dataset)
+    missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
+    if missing:
+        raise DatasetError(
+            f"The data set lacks the metadata columns {', '.join(missing)}; "
+            f"it needs {', '.join(NEEDED_COLUMNS)}."
+        )
+    return dataset
+
+
+def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
+    """Return a view of the data set with the window's rate and components, whatever it lacks."""
     try:
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
         else:
             dataset = WaveformDataset(
-                Path(dataset), component_order=component_order, sampling_rate=sampling_rate
+                Path(dataset),
+                component_order=window.component_order,
+                sampling_rate=window.sampling_rate,
             )
             restore_codes(dataset)
-        dataset.sampling_rate = sampling_rate
+        dataset.sampling_rate = window.sampling_rate
         dataset.dimension_order = "NCW"
-        dataset.component_order = component_order
+        dataset.component_order = window.component_order
     except KeyError as error:
         raise DatasetError(
             f"{dataset} is not a readable SeisBench data set: it lacks {error}."
@@ -282,13 +280,6 @@ def open_dataset(
         raise DatasetError(
             f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
         ) from error
-    _check_units(dataset)
-    missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
-    if missing:
-        raise DatasetError(
-            f"The data set lacks the metadata columns {', '.join(missing)}; "
-            f"it needs {', '.join(NEEDED_COLUMNS)}."
-        )
     return dataset
 
 
@@ -371,21 +362,19 @@ def flagged(metadata: pd.DataFrame, column: str, flag: bool = True) -> NDArray[n
     return np.asarray(known.eq(flag).fillna(False), bool)
 
 
-def first_samples(
-    metadata: pd.DataFrame, sampling_rate: float, start_offset_s: float
-) -> NDArray[np.float64]:
+def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]:
     """Return the sample of every trace at which the window starts."""
     times = [
         pd.to_datetime(metadata[column], utc=True, format="ISO8601")
         for column in ("source_origin_time", "trace_start_time")
     ]
     before_s = (times[0] - times[1]).dt.total_seconds().to_numpy()
-    return np.round((before_s + start_offset_s) * sampling_rate)
+    return np.round((before_s + window.start_offset_s) * window.sampling_rate)
 
 
-def _has_gap(window: NDArray[Any], sampling_rate: float) -> bool:
+def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:
     """Tell whether a component stands still for long, at an end or within: filling."""
-    still = np.diff(window, axis=-1, prepend=np.nan, append=np.nan) == 0.0
+    still = np.diff(record, axis=-1, prepend=np.nan, append=np.nan) == 0.0
     for component in still:
         # Samples that differ from the one before; what lies between two of them is constant.
         moves = np.flatnonzero(~component)

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.amplitude_plots import plot_amplitude_residuals, plot_amplitudes
 from cgmgm_seis.evaluation.distribution_plots import plot_pit, plot_projections
-from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.highlights import section_rows
 from cgmgm_seis.evaluation.maps import plot_maps
 from cgmgm_seis.evaluation.measures import BOTH, main_amplitudes, main_series
@@ -22,6 +21,7 @@ from cgmgm_seis.evaluation.residual_plots import (
 from cgmgm_seis.evaluation.residuals import FEWEST
 from cgmgm_seis.evaluation.tables import Evaluation
 from cgmgm_seis.evaluation.waveform_plots import plot_envelopes, plot_panels, plot_sections
+from cgmgm_seis.scenario.window import Window
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""The records an evaluation judges by: one split, or some of its events; picks need less."""
+"""The data set of an evaluation, opened once: its components, its split, its training split."""
 
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,163 +14,179 @@ from cgmgm_seis.datasets.windows import (
     NEEDED_COLUMNS,
     NOT_PRIMARY,
     flagged,
-    open_dataset,
+    open_unchecked,
     primary_records,
     read_records,
     say_left_out,
 )
-from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.errors import CgmgmError, DatasetError
+from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.window import (
+    Window,
+)
 
 logger = logging.getLogger(__name__)
 
 # Velocities whose gain is only about right, see the column of the same name.
 APPROXIMATE = "trace_units_approximate"
+TRAINING_SPLIT = "train"
+# Records of the training split that are read at once.
+BLOCK_RECORDS = 500
 
 
-def read_split(
-    dataset: WaveformDataset | str | Path,
-    window: Window,
-    split: str = "test",
-    seed: int = 0,
-    max_records: int | None = None,
-    skip_bad: bool = False,
-    progress: bool = False,
-) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Read one split of a data set, or some of its events.
+class EvaluationData:
+    """A data set as an evaluation reads it.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s.
     window : Window
-        What to read of every record.
-    split : str
-        Split to read; without a column ``split`` all is read, which is logged.
-    seed : int
-        Of the choice of events.
-    max_records : int, optional
-        Draw whole events until the next one would exceed this number of records.
-    skip_bad, progress : bool
-        See `cgmgm_seis.datasets.windows.read_records`.
+        Of the generators.
+    config : EvaluationConfig, optional
+        Says which records to read.
 
-    Returns
-    -------
-    waveforms : numpy.ndarray
-        Velocity in m/s, float32, shape (record, component, sample).
-    scenario : pandas.DataFrame
-        Scenario table, see `cgmgm_seis.datasets.windows.read_records`.
+    Attributes
+    ----------
+    name : str
+        The folder's name.
+    missing_columns : list of str
+        Columns of a scenario that the data set lacks; where there are any, only `read_picked`
+        reads it.
+    window : Window
+        What is read of every record: the components that the most complete records have.
+    left_out : dict
+        Components that the data set lacks, and why they are left out.
 
     Raises
     ------
     DatasetError
-        If the data set cannot be used, has other splits only, or the first event drawn has more
-        records than are wanted.
+        If the data set cannot be read.
     """
-    view = open_dataset(dataset, window.sampling_rate, window.component_order)
-    metadata = view.metadata
-    wanted = _in_split(metadata, split)
-    if max_records is not None:
-        events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
-        wanted &= some_events(events, counted, max_records, seed)
-    view.filter(wanted)
-    return read_records(
-        view,
-        window.sampling_rate,
-        window.component_order,
-        window.start_offset_s,
-        window.n_samples,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
+
+    def __init__(
+        self,
+        dataset: WaveformDataset | str | Path,
+        window: Window,
+        config: EvaluationConfig | None = None,
+    ) -> None:
+        self.config = config or EvaluationConfig()
+        self.name = dataset_name(dataset)
+        self.view = open_unchecked(dataset, window)
+        metadata = self.view.metadata
+        self.missing_columns = [column for column in NEEDED_COLUMNS if column not in metadata]
+        self.window, self.left_out = window, dict[str, str]()
+        if not self.missing_columns:
+            self._leave_out_components()
+
+    def _leave_out_components(self) -> None:
+        """Keep the components of the window that the most complete records have."""
+        order = self.window.component_order
+        known = _known_components(self.view.metadata, order)
+        if lacking := ", ".join(c for c in order if c not in known):
+            reason = f"the data set has {', '.join(known)} only"
+            logger.warning("Components %s are not compared: %s.", lacking, reason)
+            self.window = replace(self.window, component_order=known)
+            self.left_out = {f"components {lacking}": reason}
+
+    def read_split(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        """Read the records to judge by: one split, or some of its events.
+
+        Without a column ``split`` all is read, which is logged.
+
+        Returns
+        -------
+        waveforms : numpy.ndarray
+            Velocity in m/s, float32, shape (record, component, sample).
+        scenario : pandas.DataFrame
+            Scenario table, see `cgmgm_seis.datasets.windows.read_records`.
+
+        Raises
+        ------
+        DatasetError
+            If the data set cannot be used, has other splits only, or the first event drawn has
+            more records than are wanted.
+        """
+        config, metadata = self.config, self.view.metadata
+        wanted = _in_split(metadata, config.split)
+        if config.max_records is not None:
+            events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
+            wanted &= some_events(events, counted, config.max_records, config.seed)
+        part = self.view.filter(wanted, inplace=False)
+        return read_records(part, self.window, config.skip_bad, config.progress)
+
+    def read_training(self) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
+        """Read the usable records of the training split, some at a time.
+
+        Yields
+        ------
+        waveforms : numpy.ndarray
+            Velocity in m/s, float32, shape (record, component, sample).
+        scenario : pandas.DataFrame
+            Their scenario table.
+        """
+        metadata = self.view.metadata
+        if "split" not in metadata:
+            return
+        rows = np.flatnonzero(metadata["split"] == TRAINING_SPLIT)
+        for first in range(0, len(rows), BLOCK_RECORDS):
+            block = np.isin(np.arange(len(metadata)), rows[first : first + BLOCK_RECORDS])
+            part = self.view.filter(block, inplace=False)
+            try:
+                found = read_records(part, self.window, skip_bad=True)
+            except CgmgmError:  # none of these covers the window
+                continue
+            yield found
+
+    def read_picked(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        """Read records that have no scenario, for their picks: all as long as the shortest.
+
+        Returns
+        -------
+        waveforms : numpy.ndarray
+            Float32, shape (record, component, sample), cut to the shortest record; missing
+            components are zero.
+        metadata : pandas.DataFrame
+            One row a record; ``attrs["left_out"]`` as of
+            `cgmgm_seis.datasets.windows.read_records`.
+
+        Raises
+        ------
+        DatasetError
+            If no record is left; those of a second instrument, or with samples that are not
+            finite, are left out.
+        """
+        metadata = self.view.metadata
+        wanted, primary = _in_split(metadata, self.config.split), primary_records(metadata)
+        part = self.view.filter(wanted & primary, inplace=False)
+        part.missing_components = "pad"
+        n_records = min(len(part), self.config.max_records or len(part))
+        records, kept = [], []
+        for row in range(n_records):
+            waveforms, _ = part.get_sample(row)
+            if waveforms.size and np.isfinite(waveforms).all():
+                records.append(waveforms.astype(np.float32))
+                kept.append(row)
+        left_out = say_left_out(
+            {
+                NOT_PRIMARY: int((wanted & ~primary).sum()),
+                "empty or not finite": n_records - len(kept),
+            }
+        )
+        if not kept:
+            raise DatasetError(f"0 of {n_records} records have finite samples; at least one must.")
+        n_samples = min(record.shape[1] for record in records)
+        metadata = part.metadata.iloc[kept].reset_index(drop=True)
+        metadata.attrs["left_out"] = left_out
+        return np.stack([record[:, :n_samples] for record in records]), metadata
 
 
-def missing_columns(dataset: WaveformDataset | str | Path) -> list[str]:
-    """Return the columns of a scenario that a data set has not; none where it can be judged by."""
-    metadata = _opened(dataset, "ZNE").metadata
-    return [column for column in NEEDED_COLUMNS if column not in metadata]
-
-
-def known_components(dataset: WaveformDataset | str | Path, component_order: str) -> str:
-    """Return those of a model's components that the most complete records have.
-
-    Parameters
-    ----------
-    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set.
-    component_order : str
-        The model's components.
-
-    Returns
-    -------
-    str
-        In the model's order; all of them if one record has all.
-    """
-    orders = _opened(dataset, component_order).metadata["trace_component_order"].astype(str)
-    known = orders.map(lambda own: "".join(c for c in component_order if c in own)).value_counts()
-    return max(known.index, key=lambda own: (len(own), known[own])) or component_order
-
-
-def read_windows(
-    dataset: WaveformDataset | str | Path,
-    component_order: str,
-    sampling_rate: float,
-    split: str = "test",
-    max_records: int | None = None,
-) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Read records that have no scenario, for their picks: all that are as long as the shortest.
-
-    Parameters
-    ----------
-    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set with waveforms of any length; missing components are zero.
-    component_order : str
-        Components to return.
-    sampling_rate : float
-        Hz.
-    split : str
-        Split to read; without a column ``split`` all is read.
-    max_records : int, optional
-        Read the first so many.
-
-    Returns
-    -------
-    waveforms : numpy.ndarray
-        Float32, shape (record, component, sample), cut to the shortest record.
-    metadata : pandas.DataFrame
-        One row a record; ``attrs["left_out"]`` as of `cgmgm_seis.datasets.windows.read_records`.
-
-    Raises
-    ------
-    DatasetError
-        If no record is left; those of a second instrument, or with samples that are not finite,
-        are left out.
-    """
-    view = _opened(dataset, component_order)
-    view.sampling_rate, view.dimension_order = sampling_rate, "NCW"
-    view.missing_components = "pad"
-    wanted, primary = _in_split(view.metadata, split), primary_records(view.metadata)
-    view.filter(wanted & primary)
-    n_records = min(len(view), max_records or len(view))
-    records, kept = [], []
-    for row in range(n_records):
-        waveforms, _ = view.get_sample(row)
-        if waveforms.size and np.isfinite(waveforms).all():
-            records.append(waveforms.astype(np.float32))
-            kept.append(row)
-    left_out = say_left_out(
-        {
-            NOT_PRIMARY: int((wanted & ~primary).sum()),
-            "empty or not finite": n_records - len(kept),
-        }
-    )
-    if not kept:
-        raise DatasetError(f"0 of {n_records} records have finite samples; at least one must.")
-    n_samples = min(record.shape[1] for record in records)
-    metadata = view.metadata.iloc[kept].reset_index(drop=True)
-    metadata.attrs["left_out"] = left_out
-    return np.stack([record[:, :n_samples] for record in records]), metadata
+def dataset_name(dataset: WaveformDataset | str | Path) -> str:
+    """Return the name of a data set, which is that of its folder or file."""
+    if isinstance(dataset, (str, Path)):
+        return Path(dataset).absolute().name
+    return str(dataset.name)
 
 
 def calibrated(scenario: pd.DataFrame) -> NDArray[np.bool_]:
@@ -209,19 +227,6 @@ def some_events(
     return chosen
 
 
-def _opened(dataset: WaveformDataset | str | Path, component_order: str) -> WaveformDataset:
-    if isinstance(dataset, WaveformDataset):
-        view = dataset.copy()
-        view.component_order = component_order
-        return view
-    try:
-        return WaveformDataset(Path(dataset), component_order=component_order)
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
-        ) from error
-
-
 def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
     if "split" not in metadata:
         logger.warning(
@@ -235,3 +240,13 @@ def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
         known = ", ".join(sorted(map(str, metadata["split"].unique())))
         raise DatasetError(f"The data set has no split '{split}'; it has {known}.")
     return np.asarray(wanted, bool)
+
+
+def _known_components(metadata: pd.DataFrame, component_order: str) -> str:
+    """Return those of some components that the most complete records have, in the same order.
+
+    All of them if one record has all, or none has any.
+    """
+    orders = metadata["trace_component_order"].astype(str)
+    known = orders.map(lambda own: "".join(c for c in component_order if c in own)).value_counts()
+    return max(known.index, key=lambda own: (len(own), known[own]), default="") or component_order

@@ -16,6 +16,7 @@ from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
     SAMPLING_RATE,
@@ -37,23 +38,6 @@ CHUNK_BYTES = 2**26
 BLOCK_BYTES = 2**22
 # So many waveforms make it worth to start another process.
 WORTH_A_PROCESS = 1000
-
-
-@dataclass(frozen=True)
-class Window:
-    """What the records of a model are: components, rate (Hz), start (s after origin), length."""
-
-    component_order: str
-    sampling_rate: float
-    start_offset_s: float
-    n_samples: int
-
-    @classmethod
-    def of(cls, model: GroundMotionModel) -> "Window":
-        """Return the window of a model."""
-        return cls(
-            model.component_order, model.sampling_rate, model.start_offset_s, model.n_samples
-        )
 
 
 @dataclass(frozen=True)

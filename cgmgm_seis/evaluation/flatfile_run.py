@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, DatasetError
 from cgmgm_seis.evaluation.amplitude_tables import (
     Predicted,
@@ -20,42 +19,34 @@ from cgmgm_seis.evaluation.amplitude_tables import (
     of_prediction,
     of_realizations,
 )
-from cgmgm_seis.evaluation.data import some_events
+from cgmgm_seis.evaluation.config import EvaluationConfig
+from cgmgm_seis.evaluation.data import dataset_name, some_events
 from cgmgm_seis.evaluation.draws import measuring_pool, model_draw, reduce_draws
 from cgmgm_seis.evaluation.flatfile import Flatfile, read_flatfile
-from cgmgm_seis.evaluation.identity import model_state, records_sha256
+from cgmgm_seis.evaluation.generators import common_window, say_extrapolation
+from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_rotd50,
     resolved_periods,
     rotd50_series,
 )
-from cgmgm_seis.evaluation.metrics import evaluation_of
-from cgmgm_seis.evaluation.run import common_window, say_extrapolation
+from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.tables import Evaluation, nested, places_table, plain
 from cgmgm_seis.gmm.pygmm_models import DEFAULT_VS30, NGA_WEST2, NGAWest2
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import inside_range
-from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
-
 
 def evaluate_flatfile(
-    models: Mapping[str, GroundMotionModel],
-    path: str | Path,
-    columns: str | Path | Mapping[str, str] | None = None,
-    n_realizations: int = 20,
-    seed: int = 0,
-    max_records: int | None = None,
-    gmms: bool = True,
-    workers: int | None = None,
-    chunk_folder: Path | None = None,
-    progress: bool = False,
+    table: str | Path,
+    generators: Mapping[str, GroundMotionModel],
+    config: EvaluationConfig | None = None,
 ) -> Evaluation:
-    """Compare realizations of models with recorded amplitudes, beside the NGA-West2 models.
+    """Compare realizations of generators with recorded amplitudes, beside the NGA-West2 models.
 
     Residuals are generated - recorded, as in `cgmgm_seis.evaluation.evaluate`: the median of the
     realizations, or of the ground-motion model, minus the record, in natural logarithms.  Records
@@ -63,22 +54,12 @@ def evaluate_flatfile(
 
     Parameters
     ----------
-    models : mapping
-        Name to model; all of one window (components, rate, start, length) with two horizontals.
-    path : str or pathlib.Path
+    table : str or pathlib.Path
         CSV file, see `cgmgm_seis.evaluation.flatfile`.
-    columns : str, pathlib.Path or mapping, optional
-        See `cgmgm_seis.evaluation.flatfile.read_flatfile`.
-    n_realizations : int
-        Realizations of every record, 2 or more; coverage means little below about 20.
-    seed : int
-        Of the realizations and the choice of events.
-    max_records : int, optional
-        Draw whole events until the next one would exceed this number of records.
-    gmms : bool
-        Put the NGA-West2 models beside the generators.
-    workers, chunk_folder, progress
-        See `cgmgm_seis.evaluation.evaluate`.
+    generators : mapping
+        Name to model; all of one window (components, rate, start, length) with two horizontals.
+    config : EvaluationConfig, optional
+        Settings; those that need waveforms or a split do nothing here.
 
     Returns
     -------
@@ -91,78 +72,36 @@ def evaluate_flatfile(
     DatasetError
         If the flatfile cannot be used.
     CgmgmError
-        If the models' windows differ or have no two horizontals, a model draws silence or NaN, has
-        a reserved name, or there are fewer than two realizations.
+        If the models' windows differ or have no two horizontals, a model draws silence or NaN, or
+        has a reserved name.
     """
-    window = common_window(models, n_realizations)
-    if not horizontals(window.component_order):
-        raise CgmgmError(
-            f"Models of components {window.component_order} have no RotD50; two horizontals have."
-        )
-    order = "".join(window.component_order[k] for k in horizontals(window.component_order))
-    window = replace(window, component_order=order)
-    flatfile = _chosen(read_flatfile(path, columns), window.sampling_rate, max_records, seed)
-    scenario, recorded, names = flatfile.scenario, flatfile.values, flatfile.names
-    notes, events = dict(flatfile.notes), scenario["source_id"].astype(str)
-    series = rotd50_series(flatfile.periods)
-    places = series.get_indexer(names)
-    settings = {"window": asdict(window), "n_realizations": n_realizations, "seed": seed}
-    measures = partial(ln_rotd50, periods=flatfile.periods)
-    identity = {
-        **settings,
-        "version": __version__,
-        "records": records_sha256(recorded, scenario),
-        "periods": flatfile.periods,
+    config = config or EvaluationConfig()
+    window = _horizontal(common_window(generators))
+    flatfile = _chosen(read_flatfile(table, config.columns), window.sampling_rate, config)
+    outside = {
+        name: say_extrapolation(name, model, flatfile.scenario)
+        for name, model in generators.items()
     }
-    predicted: dict[str, Predicted] = {}
-    outside: dict[str, list[str]] = {}
-    with measuring_pool(len(scenario) * n_realizations, workers) as pool:
-        for name, model in models.items():
-            outside[name] = say_extrapolation(name, model, scenario)
-            made_by = {"kind": "amplitudes", "generator": name, "model": model_state(model)}
-            drawn = reduce_draws(
-                model_draw(model, window),
-                scenario,
-                window,
-                n_realizations,
-                seed,
-                name,
-                progress,
-                pool,
-                Chunks(chunk_folder, {**identity, **made_by}),
-                measures,
-                keep_first=False,
-            )
-            generated = drawn.measures[:, :, places]
-            predicted[name] = of_realizations(
-                generated, recorded, events, _outside(model, scenario)
-            )
-    if gmms:
+    predicted = _of_generators(generators, flatfile, window, config)
+    notes = dict(flatfile.notes)
+    if config.gmms:
         try:
-            for name in NGA_WEST2:
-                told = NGAWest2(name, flatfile.periods).predict(scenario).of(places)
-                predicted[name] = of_prediction(told, recorded)
-            notes |= _said_of_sites(scenario)
+            predicted |= _of_ground_motion_models(flatfile)
+            notes |= _said_of_sites(flatfile.scenario)
         except CgmgmError as error:
             logger.warning("No ground-motion models: %s", error)
             notes["ground-motion models"] = str(error)
-    tables = {
-        "amplitudes": amplitudes_table(predicted, recorded, scenario, names),
-        "amplitude_groups": amplitude_groups_table(predicted, recorded, scenario, names),
-        "amplitude_places": places_table(
-            {name: said.median for name, said in predicted.items()},
-            recorded,
-            scenario,
-            names,
-            names.tolist(),
-        ),
-        "amplitude_records": amplitude_records_table(predicted, recorded, scenario, names),
-    }
+    tables = _tables(predicted, flatfile)
     found = evaluation_of(
-        models, list(models), path, "all records", scenario, settings, tables, None, notes
+        generators,
+        dataset_name(table),
+        "all records",
+        flatfile.scenario,
+        settings_of(config, window),
+        Findings(tables, notes, dict.fromkeys(generators)),
     )
-    by = {"amplitudes": ["component", "measure"]}
-    by["amplitude_groups"] = [*by["amplitudes"], "group"]
+    series = ["component", "measure"]
+    by = {"amplitudes": series, "amplitude_groups": [*series, "group"]}
     metrics = {
         key: {name: nested(tables[key], name, keys) for name in predicted}
         for key, keys in by.items()
@@ -171,9 +110,74 @@ def evaluate_flatfile(
     return replace(found, metrics={**found.metrics, "dataset": dataset, **plain(metrics)})
 
 
-def _chosen(
-    flatfile: Flatfile, sampling_rate: float, max_records: int | None, seed: int
-) -> Flatfile:
+def _horizontal(window: Window) -> Window:
+    """Return the horizontals of a window, of which RotD50 is."""
+    places = horizontals(window.component_order)
+    if not places:
+        raise CgmgmError(
+            f"Models of components {window.component_order} have no RotD50; two horizontals have."
+        )
+    return window.part(places, slice(None))
+
+
+def _of_generators(
+    generators: Mapping[str, GroundMotionModel],
+    flatfile: Flatfile,
+    window: Window,
+    config: EvaluationConfig,
+) -> dict[str, Predicted]:
+    """Draw realizations of every generator, and measure them as the records were."""
+    scenario, events = flatfile.scenario, flatfile.scenario["source_id"].astype(str)
+    places = rotd50_series(flatfile.periods).get_indexer(flatfile.names)
+    settings = {**settings_of(config, window), "periods": flatfile.periods}
+    chunks = ChunkFolder(config.chunk_folder, settings, flatfile.values, scenario, generators)
+    predicted = {}
+    with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
+        for name, model in generators.items():
+            drawn = reduce_draws(
+                model_draw(model, window),
+                scenario,
+                window,
+                config.n_realizations,
+                config.seed,
+                name,
+                config.progress,
+                pool,
+                chunks.of("amplitudes", name),
+                partial(ln_rotd50, periods=flatfile.periods),
+                keep_first=False,
+            )
+            predicted[name] = of_realizations(
+                drawn.measures[:, :, places], flatfile.values, events, _outside(model, scenario)
+            )
+    return predicted
+
+
+def _of_ground_motion_models(flatfile: Flatfile) -> dict[str, Predicted]:
+    """Return what the NGA-West2 models predict."""
+    places = rotd50_series(flatfile.periods).get_indexer(flatfile.names)
+    return {
+        name: of_prediction(
+            NGAWest2(name, flatfile.periods).predict(flatfile.scenario).of(places),
+            flatfile.values,
+        )
+        for name in NGA_WEST2
+    }
+
+
+def _tables(predicted: Mapping[str, Predicted], flatfile: Flatfile) -> dict[str, pd.DataFrame]:
+    """Return all tables by name."""
+    known = (flatfile.values, flatfile.scenario, flatfile.names)
+    medians = {name: own.median for name, own in predicted.items()}
+    return {
+        "amplitudes": amplitudes_table(predicted, *known),
+        "amplitude_groups": amplitude_groups_table(predicted, *known),
+        "amplitude_places": places_table(medians, *known, flatfile.names.tolist()),
+        "amplitude_records": amplitude_records_table(predicted, *known),
+    }
+
+
+def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) -> Flatfile:
     """Leave out periods that the models do not resolve, and events if there are too many."""
     periods = tuple(resolved_periods(flatfile.periods, sampling_rate))
     kept = flatfile.names.isin(rotd50_series(periods))
@@ -191,9 +195,9 @@ def _chosen(
             f"0 of {len(rows)} rows have PGA, PGV or PSA at {5.0 / sampling_rate:g} s or more; "
             "1 must."
         )
-    if max_records is not None:
+    if config.max_records is not None:
         events = flatfile.scenario["source_id"].astype(str)
-        rows &= some_events(events, rows, max_records, seed)
+        rows &= some_events(events, rows, config.max_records, config.seed)
     # A measure may be of other events only.
     kept &= np.isfinite(flatfile.values[rows]).any(axis=0)
     scenario = flatfile.scenario.loc[rows].reset_index(drop=True)

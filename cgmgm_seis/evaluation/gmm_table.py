@@ -1,31 +1,32 @@
 """Which model is better on the same unseen records: generators beside ground-motion models."""
 
-from collections.abc import Mapping
-from pathlib import Path
+import logging
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.windows import open_dataset, read_records
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation.data import calibrated
-from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation.data import TRAINING_SPLIT, calibrated
+from cgmgm_seis.evaluation.measures import BOTH, horizontals
+from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19
 from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.window import Window
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
+# Waveforms (record, component, sample) and scenario of some records at a time.
+Blocks = Iterable[tuple[NDArray[np.float32], pd.DataFrame]]
 
-TRAINING_SPLIT = "train"
 PUBLISHED = "ergodic, published"
 REFITTED = "ergodic, fitted to the training split"
 NON_ERGODIC = "non-ergodic, fitted to the training split"
 CALIFORNIA = "BA19, published for California"
-# Records read at once.
-BLOCK_RECORDS = 500
 
 
 def compared_component(component_order: str) -> str | None:
@@ -34,17 +35,80 @@ def compared_component(component_order: str) -> str | None:
     return horizontals[-1] if horizontals else None
 
 
+def ground_motion_models_beside(
+    records: Records, medians: Mapping[str, Floats], training: Blocks
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Put ground-motion models beside generators, on one horizontal and on both.
+
+    Parameters
+    ----------
+    records : Records
+        The records that both are compared with.
+    medians : mapping
+        Generator to the median over its realizations, shape (calibrated record, series).
+    training : iterable
+        See `fitted_models`.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        See `ground_motion_models_table`; empty without generators or horizontals.
+    missing : dict
+        Models that could not be made, and why.
+    """
+    component = compared_component(records.window.component_order)
+    if not medians:
+        return pd.DataFrame(), {}
+    if component is None:
+        return pd.DataFrame(), {"ground-motion models": "the records have no horizontals"}
+    missing: dict[str, str] = {}
+    fitted: dict[str, FASModel] = {}
+
+    def leave_out(what: str, error: CgmgmError) -> None:
+        logger.warning("No %s: %s", what, error)
+        missing[what] = str(error)
+
+    def beside(component: str, spectrum: str, fitted: Mapping[str, FASModel]) -> pd.DataFrame:
+        frequencies, scenario = records.frequencies, records.calibrated_scenario
+        wanted = [(component, f"{spectrum} {f:g} Hz") for f in frequencies]
+        places = records.series.get_indexer(pd.MultiIndex.from_tuples(wanted))
+        return ground_motion_models_table(
+            {name: median[:, places] for name, median in medians.items()},
+            {**published_models(scenario, spectrum, frequencies), **fitted},
+            records.ln_measures[:, places],
+            scenario,
+            component,
+            spectrum,
+            frequencies,
+        )
+
+    try:
+        fitted = fitted_models(training, records.window, records.frequencies)
+    except CgmgmError as error:
+        leave_out("fitted ground-motion models", error)
+    tables = [beside(component, "FAS", fitted)]
+    if horizontals(records.window.component_order):
+        try:
+            tables.append(beside(BOTH, "EAS", {}))
+        except CgmgmError as error:
+            leave_out(CALIFORNIA, error)
+    else:
+        missing[CALIFORNIA] = "it is of both horizontals together"
+    return pd.concat(tables, ignore_index=True), missing
+
+
 def fitted_models(
-    dataset: WaveformDataset | str | Path, window: Window, frequencies: tuple[float, ...]
+    training: Blocks, window: Window, frequencies: tuple[float, ...]
 ) -> dict[str, FASModel]:
     """Fit ground-motion models to the training split of a data set: ergodic and non-ergodic.
 
     Parameters
     ----------
-    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s.
+    training : iterable of (numpy.ndarray, pandas.DataFrame)
+        Waveforms (record, component, sample), m/s, and scenario tables of the training split, see
+        `cgmgm_seis.evaluation.data.EvaluationData.read_training`.
     window : Window
-        What to read of every record; the spectra are of `compared_component`.
+        Of the waveforms; the spectra are of `compared_component`.
     frequencies : tuple of float
         Hz.
 
@@ -58,9 +122,16 @@ def fitted_models(
     CgmgmError
         If there is no training split, or too small a one to fit to.
     """
-    scenario, ln_fas = _training_spectra(dataset, window, frequencies)
-    if not len(scenario):
+    component = window.component_order.index(compared_component(window.component_order) or "Z")
+    scenarios, spectra = [], []
+    for waveforms, scenario in training:
+        trusted = calibrated(scenario)
+        own = smoothed_fas(waveforms[trusted, component], window.sampling_rate, frequencies)
+        scenarios.append(scenario[trusted])
+        spectra.append(np.log(own))
+    if not sum(map(len, scenarios)):
         raise CgmgmError(f"There is no usable record of split {TRAINING_SPLIT} to fit to.")
+    scenario, ln_fas = pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
     return {
         REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
         NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
@@ -142,39 +213,3 @@ def ground_motion_models_table(
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _training_spectra(
-    dataset: WaveformDataset | str | Path, window: Window, frequencies: tuple[float, ...]
-) -> tuple[pd.DataFrame, Floats]:
-    """Return scenario and ln FAS of the training split, read a few records at a time."""
-    component = window.component_order.index(compared_component(window.component_order) or "Z")
-    view = open_dataset(dataset, window.sampling_rate, window.component_order)
-    empty = view.metadata.iloc[:0], np.empty((0, len(frequencies)))
-    if "split" not in view.metadata:
-        return empty
-    rows = np.flatnonzero(view.metadata["split"] == TRAINING_SPLIT)
-    scenarios, spectra = [], []
-    for first in range(0, len(rows), BLOCK_RECORDS):
-        part = view.copy()
-        mask = np.zeros(len(view), bool)
-        mask[rows[first : first + BLOCK_RECORDS]] = True
-        part.filter(mask)
-        try:
-            waveforms, scenario = read_records(
-                part,
-                window.sampling_rate,
-                window.component_order,
-                window.start_offset_s,
-                window.n_samples,
-                skip_bad=True,
-            )
-        except CgmgmError:  # none of these covers the window
-            continue
-        trusted = calibrated(scenario)
-        own = smoothed_fas(waveforms[trusted, component], window.sampling_rate, frequencies)
-        scenarios.append(scenario[trusted])
-        spectra.append(np.log(own))
-    if not scenarios:
-        return empty
-    return pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)

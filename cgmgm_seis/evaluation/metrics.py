@@ -1,33 +1,53 @@
 """Everything that an evaluation found, as nested numbers beside its tables."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
-from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.windows import repeated_records
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.draws import is_simulated
-from cgmgm_seis.evaluation.judging import Judged
+from cgmgm_seis.evaluation.highlights import Highlights
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.provenance import trained_on
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was measured.
+
+    Parameters
+    ----------
+    tables : mapping
+        Name to table, perhaps empty.
+    missing : mapping
+        What could not be measured, and why.
+    scores : mapping
+        Every generator that was compared, the simulator among them, to its discriminative score.
+    variance_shares : list of float, optional
+        Of the principal components of log spectrograms.
+    highlights : dict
+        Waveforms and envelopes of the records and of every generator.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    missing: Mapping[str, str]
+    scores: Mapping[str, DiscriminativeScore | None] = field(default_factory=dict)
+    variance_shares: list[float] | None = None
+    highlights: dict[str, Highlights] = field(default_factory=dict)
+
+
 def evaluation_of(
     models: Mapping[str, GroundMotionModel],
-    generators: list[str],
-    dataset: WaveformDataset | str | Path,
+    dataset: str,
     split: str,
     scenario: pd.DataFrame,
     settings: Mapping[str, Any],
-    tables: dict[str, pd.DataFrame],
-    judged: Judged | None,
-    missing: Mapping[str, str],
+    findings: Findings,
 ) -> Evaluation:
     """Gather what was measured; empty tables are left out.
 
@@ -35,24 +55,18 @@ def evaluation_of(
     ----------
     models : mapping
         Name to model.
-    generators : list of str
-        The models that were compared, and the simulator where it was.
-    dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        The data set, for its name.
+    dataset : str
+        Name of the data set.
     split : str
         The split that was asked for.
     scenario : pandas.DataFrame
         The records that were used.
     settings : mapping
         What was asked for: window, realizations, seed and picker.
-    tables : dict
-        Name to table.
-    judged : Judged, optional
-        Everything but picks; None where only picks were measured.
-    missing : mapping
-        What could not be measured, and why.
+    findings : Findings
+        What was measured.
     """
-    tables = {name: table for name, table in tables.items() if len(table)}
+    tables = {name: table for name, table in findings.tables.items() if len(table)}
     empty = pd.DataFrame()
     keys = {
         "measures": ["component", "measure"],
@@ -61,7 +75,7 @@ def evaluation_of(
     }
     metrics = {
         "dataset": {
-            "name": _name(dataset),
+            "name": dataset,
             "split": split if "split" in scenario else "all records",
             "records": len(scenario),
             "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
@@ -71,17 +85,17 @@ def evaluation_of(
         },
         **settings,
         "models": {name: _identity(model) for name, model in models.items()},
-        "not_available": {**(judged.missing if judged else {}), **missing},
+        "not_available": dict(findings.missing),
         RECORDED: {"picks": nested(tables.get("picks", empty), RECORDED, ["phase"])},
-        "variance_shares": getattr(judged, "variance_shares", None),
+        "variance_shares": findings.variance_shares,
         "generators": {
             name: {
                 "model": _identity(models.get(name)),
                 **{key: nested(tables.get(key, empty), name, by) for key, by in keys.items()},
-                "discriminator": _score(judged.scores.get(name)) if judged else None,
+                "discriminator": _score(score),
                 "frechet_distance": _frechet(tables.get("distributions", empty), name),
             }
-            for name in generators
+            for name, score in findings.scores.items()
         },
     }
     if "ground_motion_models" in tables:
@@ -89,7 +103,7 @@ def evaluation_of(
         metrics["ground_motion_models"] = {
             name: nested(table, name, by) for name in table["generator"].unique()
         }
-    return Evaluation(plain(metrics), tables, scenario, judged.highlights if judged else {})
+    return Evaluation(plain(metrics), tables, scenario, findings.highlights)
 
 
 def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
@@ -116,9 +130,3 @@ def _score(score: DiscriminativeScore | None) -> dict[str, Any] | None:
 def _frechet(table: pd.DataFrame, name: str) -> float | None:
     own = table[table["generator"] == name] if len(table) else table
     return float(own["frechet_distance"].iloc[0]) if len(own) else None
-
-
-def _name(dataset: WaveformDataset | str | Path) -> str:
-    if isinstance(dataset, (str, Path)):
-        return Path(dataset).absolute().name
-    return str(dataset.name)

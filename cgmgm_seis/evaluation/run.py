@@ -6,303 +6,180 @@ simulator is judged like a model: what it leaves unexplained, no generator can e
 """
 
 import logging
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis import __version__
-from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation.data import (
-    known_components,
-    missing_columns,
-    read_split,
-    read_windows,
+from cgmgm_seis.evaluation.comparisons import (
+    Compared,
+    all_highlights,
+    compare_draws,
+    comparison_tables,
+    medians,
 )
+from cgmgm_seis.evaluation.config import EvaluationConfig
+from cgmgm_seis.evaluation.data import EvaluationData
 from cgmgm_seis.evaluation.discriminator import discriminative_score
+from cgmgm_seis.evaluation.distribution_tables import distribution_tables
 from cgmgm_seis.evaluation.draws import (
     Draw,
-    Window,
     is_simulated,
     measuring_pool,
     model_draw,
     reduce_draws,
     simulator_draw,
 )
-from cgmgm_seis.evaluation.identity import model_state, records_sha256
-from cgmgm_seis.evaluation.judging import GeneratorPicks, Judged
-from cgmgm_seis.evaluation.metrics import evaluation_of
+from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
+from cgmgm_seis.evaluation.generators import common_window, say_extrapolation
+from cgmgm_seis.evaluation.gmm_table import ground_motion_models_beside
+from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
+from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.pick_tables import RECORDED
-from cgmgm_seis.evaluation.tables import (
-    SIMULATOR,
-    Evaluation,
-)
-from cgmgm_seis.gmm.pygmm_models import NGA_WEST2
+from cgmgm_seis.evaluation.records import Records
+from cgmgm_seis.evaluation.tables import SIMULATOR, Evaluation, discriminator_table
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.models.conditions import ExtrapolationWarning
-from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
 
 logger = logging.getLogger(__name__)
 
+Generators = Mapping[str, GroundMotionModel]
+
 
 def evaluate(
-    models: Mapping[str, GroundMotionModel],
     dataset: WaveformDataset | str | Path,
-    split: str = "test",
-    n_realizations: int = 20,
-    seed: int = 0,
-    picker: str | Path = "original",
-    n_classifiers: int = 5,
-    max_records: int | None = None,
-    skip_bad: bool = False,
-    tsne: bool = False,
-    gmms: bool = True,
-    workers: int | None = None,
-    chunk_folder: Path | None = None,
-    progress: bool = False,
+    generators: Generators,
+    config: EvaluationConfig | None = None,
 ) -> Evaluation:
-    """Compare realizations of models with the records of a data set.
+    """Compare realizations of generators with the records of a data set.
 
     What the data set cannot give is left out, and said in the result's "not_available".
 
     Parameters
     ----------
-    models : mapping
-        Name to model; all of one window (components, rate, start, length).
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s; without magnitudes or places only its picks are measured.
-    split : str
-        Split to read, with events unseen in training; without a ``split`` column all is read.
-    n_realizations : int
-        Realizations of every record, 2 or more; coverage means little below about 20.
-    seed : int
-        Of the realizations, the discriminator and the choice of events.
-    picker : str or pathlib.Path
-        See `cgmgm_seis.measures.picks.load_picker`; where it is missing the picks are left out.
-    n_classifiers : int
-        Networks of the discriminative score; 0 leaves it out.
-    max_records : int, optional
-        Draw whole events until the next one would exceed this number of records.
-    skip_bad : bool
-        Leave out records with NaN or constant components.
-    tsne : bool
-        Project the log spectrograms with t-SNE too.
-    gmms : bool
-        Fit ground-motion models to the training split and put them beside the generators.
-    workers : int, optional
-        Processes that measure realizations; by default as many as cores, if there is much to do.
-    chunk_folder : pathlib.Path, optional
-        Keep finished chunks of realizations, picks and classifiers here, and use those of an
-        interrupted run with the same weights, records, seed and number of realizations.  The
-        caller removes it.
-    progress : bool
-        Show progress bars where stderr is a terminal.
+    generators : mapping
+        Name to model; all of one window (components, rate, start, length).
+    config : EvaluationConfig, optional
+        Settings; `EvaluationConfig.columns` does nothing here.
+
+    Returns
+    -------
+    Evaluation
+        Numbers, tables and waveforms for figures.
 
     Raises
     ------
     DatasetError
         If the data set cannot be used or the split is empty.
     CgmgmError
-        If the models' windows differ, a model draws silence or NaN, has a reserved name, or
-        there are fewer than two realizations.
+        If the models' windows differ, a model draws silence or NaN, or has a reserved name.
     """
-    window = common_window(models, n_realizations)
-    if missing := missing_columns(dataset):
-        settings = _settings(window, n_realizations, seed, picker)
-        picks = GeneratorPicks(picker, window, progress)
-        return _picks_alone(models, dataset, split, max_records, missing, settings, picks)
-    window, left_out = _known_window(window, dataset)
-    settings = _settings(window, n_realizations, seed, picker)
-    picks = GeneratorPicks(picker, window, progress)
-    waveforms, scenario = read_split(
-        dataset, window, split, seed, max_records, skip_bad=skip_bad, progress=progress
-    )
-    draws: dict[str, Draw] = {name: model_draw(model, window) for name, model in models.items()}
-    for name, model in models.items():
-        say_extrapolation(name, model, scenario)
-    if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
-        draws[SIMULATOR] = simulator
+    config = config or EvaluationConfig()
+    data = EvaluationData(dataset, common_window(generators), config)
+    picks = GeneratorPicks(config.picker, data.window, config.progress)
+    if data.missing_columns:
+        scenario, findings = _only_picks(data, picks)
+    else:
+        scenario, findings = _everything(data, generators, picks)
+    settings = {**settings_of(config, data.window), "picker": str(config.picker)}
+    return evaluation_of(generators, data.name, config.split, scenario, settings, findings)
 
-    identity = {
-        **{key: value for key, value in settings.items() if key != "picker"},
-        "version": __version__,
-        "records": records_sha256(waveforms, scenario),
+
+def _only_picks(data: EvaluationData, picks: GeneratorPicks) -> tuple[pd.DataFrame, Findings]:
+    """Pick records of which too little is known to generate them."""
+    waveforms, metadata = data.read_picked()
+    picks.add(RECORDED, waveforms, Chunks(None, {}))
+    lacking = ", ".join(data.missing_columns)
+    logger.warning("Only the records' own picks are measured: no %s.", lacking)
+    missing = {"everything but the picks of the records": f"no {lacking}", **picks.missing}
+    return metadata, Findings(picks.tables(metadata), missing)
+
+
+def _everything(
+    data: EvaluationData, generators: Generators, picks: GeneratorPicks
+) -> tuple[pd.DataFrame, Findings]:
+    """Measure all that can be measured of the split."""
+    config = data.config
+    records, compared = _compare(data, generators, picks)
+    missing = records.left_out | data.left_out
+    scores = {name: own.score for name, own in compared.items() if own.score}
+    if config.n_classifiers and not scores:
+        missing["discriminator"] = "1 event has no halves"
+        logger.warning("No discriminative score: 1 event has no halves.")
+    distributions = distribution_tables(records, compared, config.seed, config.tsne)
+    tables = {
+        **comparison_tables(records, compared),
+        **distributions.tables,
+        "discriminator": discriminator_table(scores),
+        **picks.tables(records.scenario),
     }
-    states = {name: model_state(model) for name, model in models.items()}
+    missing |= distributions.missing
+    if config.gmms:
+        tables["ground_motion_models"], left_out = ground_motion_models_beside(
+            records, medians(compared), data.read_training()
+        )
+        missing |= left_out
+    return records.scenario, Findings(
+        tables,
+        missing | picks.missing,
+        {name: own.score for name, own in compared.items()},
+        distributions.variance_shares,
+        all_highlights(records, compared),
+    )
 
-    def chunks(kind: str, name: str) -> Chunks:
-        """Return where finished chunks of a generator, or of the records, are kept."""
-        made_by = {"kind": kind, "generator": name, "model": states.get(name)}
-        if kind == "picks":
-            made_by["picker"] = picks.sha256
-        return Chunks(chunk_folder, {**identity, **made_by})
 
-    judged = Judged(waveforms, scenario, window, seed, tsne)
-    judged.missing |= left_out
-    picks.add(RECORDED, waveforms, chunks("picks", RECORDED))
-    n_classifiers = judged.classifiers(n_classifiers)
-    with measuring_pool(len(scenario) * n_realizations, workers) as pool:
-        judged.measure_records(pool)
+def _compare(
+    data: EvaluationData, generators: Generators, picks: GeneratorPicks
+) -> tuple[Records, dict[str, Compared]]:
+    """Read the records, draw realizations of every generator, and measure and pick both."""
+    config, window = data.config, data.window
+    waveforms, scenario = data.read_split()
+    draws = _draws(generators, scenario, window)
+    chunks = ChunkFolder(
+        config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
+    )
+    picks.add(RECORDED, waveforms, chunks.of("picks", RECORDED, picker=picks.sha256))
+    compared: dict[str, Compared] = {}
+    with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
+        records = Records.measured(waveforms, scenario, window, pool)
+        n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
         for name, draw in draws.items():
             drawn = reduce_draws(
                 draw,
                 scenario,
                 window,
-                n_realizations,
-                seed,
+                config.n_realizations,
+                config.seed,
                 name,
-                progress,
+                config.progress,
                 pool,
-                chunks("realizations", name),
+                chunks.of("realizations", name),
             )
-            judged.add(name, drawn.measures, drawn.first)
-            picks.add(name, drawn.first, chunks("picks", name))
+            picks.add(name, drawn.first, chunks.of("picks", name, picker=picks.sha256))
+            score = None
             if n_classifiers:
-                judged.scores[name] = discriminative_score(
+                score = discriminative_score(
                     waveforms,
                     drawn.first,
-                    judged.events,
-                    seed,
+                    records.events,
+                    config.seed,
                     n_classifiers,
-                    progress,
-                    chunks("classifiers", name),
+                    config.progress,
+                    chunks.of("classifiers", name),
                 )
-    tables = {**judged.tables(), **picks.tables(scenario)}
-    if gmms:
-        tables["ground_motion_models"] = judged.beside_gmms(dataset)
-    return evaluation_of(
-        models,
-        list(draws),
-        dataset,
-        split,
-        scenario,
-        settings,
-        tables,
-        judged,
-        picks.missing,
-    )
+            compared[name] = compare_draws(records, drawn, config.seed, score)
+    return records, compared
 
 
-def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, GroundMotionModel]:
-    """Load models by the names or paths of their weights, each under a name of its own.
-
-    Parameters
-    ----------
-    names : sequence of str
-        As for `cgmgm_seis.models.weights.load_model`.
-    device : str
-        As there.
-
-    Returns
-    -------
-    dict
-        Name of the weights to model; where two have one name, what was given.
-
-    Raises
-    ------
-    CgmgmError
-        If weights are given twice.
-    WeightsError
-        If weights cannot be loaded.
-
-    Examples
-    --------
-    >>> list(load_generators(["bay_area"], "cpu"))
-    ['bay_area']
-    """
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CgmgmError(f"The weights {twice} are given twice; once is enough.")
-    models = [load_model(name, device) for name in names]
-    short = [model.weights_name for model in models]
-    return {
-        own if short.count(own) == 1 else given: model
-        for given, own, model in zip(names, short, models, strict=True)
-    }
-
-
-# ---- records without a scenario --------------------------------------------------------------
-
-
-def _picks_alone(
-    models: Mapping[str, GroundMotionModel],
-    dataset: WaveformDataset | str | Path,
-    split: str,
-    max_records: int | None,
-    missing: list[str],
-    settings: dict[str, Any],
-    picks: GeneratorPicks,
-) -> Evaluation:
-    """Pick records of which too little is known to generate them."""
-    window = picks.window
-    waveforms, metadata = read_windows(
-        dataset, window.component_order, window.sampling_rate, split, max_records
-    )
-    picks.add(RECORDED, waveforms, Chunks(None, {}))
-    without = {"everything but the picks of the records": f"no {', '.join(missing)}"}
-    logger.warning("Only the records' own picks are measured: no %s.", ", ".join(missing))
-    tables = picks.tables(metadata)
-    return evaluation_of(
-        models, [], dataset, split, metadata, settings, tables, None, {**without, **picks.missing}
-    )
-
-
-def _settings(window: Window, n_realizations: int, seed: int, picker: str | Path) -> dict[str, Any]:
-    return {
-        "window": asdict(window),
-        "n_realizations": n_realizations,
-        "seed": seed,
-        "picker": str(picker),
-    }
-
-
-def _known_window(
-    window: Window, dataset: WaveformDataset | str | Path
-) -> tuple[Window, dict[str, str]]:
-    """Return the window with the components that the data set has, and what is missing."""
-    known = known_components(dataset, window.component_order)
-    lacking = ", ".join(c for c in window.component_order if c not in known)
-    if not lacking:
-        return window, {}
-    reason = f"the data set has {', '.join(known)} only"
-    logger.warning("Components %s are not compared: %s.", lacking, reason)
-    return replace(window, component_order=known), {f"components {lacking}": reason}
-
-
-def common_window(models: Mapping[str, GroundMotionModel], n_realizations: int) -> Window:
-    """Return the window that the models share, if they can be compared at all.
-
-    Raises
-    ------
-    CgmgmError
-        If the windows differ, a model has a reserved name, or there are fewer than two
-        realizations.
-    """
-    if n_realizations < 2:
-        raise CgmgmError(f"{n_realizations} realization(s) have no scatter; 2 or more have.")
-    if reserved := {RECORDED, SIMULATOR, *NGA_WEST2} & set(models):
-        raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
-    windows = {Window.of(model) for model in models.values()}
-    if len(windows) != 1:
-        raise CgmgmError(
-            f"{len(models)} models have {len(windows)} windows ({'; '.join(map(str, windows))}); "
-            "one comparison needs one."
-        )
-    return windows.pop()
-
-
-def say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFrame) -> list[str]:
-    """Log where records leave the trained ranges of a model, and return the sentences."""
-    if not model.ranges:
-        return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        messages = model.check_ranges(scenario, extrapolate=True)
-    for message in messages:
-        logger.warning("%s: %s", name, message)
-    return messages
+def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:
+    """Return the draws of the generators, and of the simulator on its own data."""
+    draws = {name: model_draw(model, window) for name, model in generators.items()}
+    for name, model in generators.items():
+        say_extrapolation(name, model, scenario)
+    if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
+        draws[SIMULATOR] = simulator
+    return draws

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from cgmgm_seis.evaluation.draws import Window
 from cgmgm_seis.evaluation.figures import colours, legend, new_panels, short, title
 from cgmgm_seis.evaluation.highlights import (
     ENVELOPE_BANDS,
@@ -21,6 +20,7 @@ from cgmgm_seis.evaluation.highlights import (
 )
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.output.plots import COMPONENT_NAMES
+from cgmgm_seis.scenario.window import Window
 
 # Seconds shown before the origin time, and after the S wave of the 1-D Earth (distance / speed).
 BEFORE_S = 2.0
@@ -205,12 +205,11 @@ def _draw(
     scale: float,
     colour: str,
 ) -> None:
-    times = window.start_offset_s + np.arange(len(waveform)) / window.sampling_rate
+    times = window.times
     shown = (times >= -BEFORE_S) & (times <= end)
     axes.plot(times[shown], base + scale * waveform[shown], color=colour, linewidth=0.5)
 
 
 def _end(distance_km: float, window: Window) -> float:
     """Return when to end the time axis: in the S coda, within the window."""
-    last = window.start_offset_s + window.n_samples / window.sampling_rate
-    return min(distance_km / S_KM_PER_S + AFTER_S_S, last)
+    return min(distance_km / S_KM_PER_S + AFTER_S_S, window.end_offset_s)

@@ -39,13 +39,7 @@ def _inventories(job: GridJob, comment: str) -> Iterator[Inventory]:
         scenario = job.nodes.scenario(job.source, first, last)
         # Traces share this: only their headers are read.
         silence = np.broadcast_to(np.float32(0.0), (len(scenario), *shape))
-        stream = to_stream(
-            silence,
-            scenario,
-            sampling_rate=job.model.sampling_rate,
-            start_offset_s=job.model.start_offset_s,
-            component_order=job.model.component_order,
-        )
+        stream = to_stream(silence, scenario, job.model.window)
         inventory = to_inventory(stream, comment)
         stations = [station for network in inventory for station in network]
         scales = found["scales"].reshape(n, len(stations), -1)

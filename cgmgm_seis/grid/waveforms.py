@@ -95,13 +95,7 @@ class WaveformFiles:
         self, model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], k: int
     ) -> Stream:
         """Return the records (node, component, sample) of one realization."""
-        stream = to_stream(
-            records[:, None],
-            scenario,
-            sampling_rate=model.sampling_rate,
-            start_offset_s=model.start_offset_s,
-            component_order=model.component_order,
-        )
+        stream = to_stream(records[:, None], scenario, model.window)
         for trace in stream:
             trace.stats.location = location_code(k)
             trace.stats.counts = 1.0

@@ -28,6 +28,7 @@ from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_r
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
+from cgmgm_seis.scenario.window import Window
 
 Batch = Mapping[str, Tensor]
 
@@ -218,6 +219,11 @@ class GroundMotionModel(SeisBenchModel):
     # ---- what every generator can do -------------------------------------------------------
 
     @property
+    def window(self) -> Window:
+        """Components, sampling rate, start and length of the records."""
+        return Window(self.component_order, self.sampling_rate, self.start_offset_s, self.n_samples)
+
+    @property
     def correlation_length_km(self) -> float:
         """Length over which records of an event correlate between receivers, km; 0: none."""
         return 0.0
@@ -266,9 +272,7 @@ class GroundMotionModel(SeisBenchModel):
         return to_stream(
             waveforms[:, :, rows, samples],
             scenario,
-            sampling_rate=self.sampling_rate,
-            start_offset_s=self.start_offset_s + samples.start / self.sampling_rate,
-            component_order="".join(self.component_order[row] for row in rows),
+            self.window.part(rows, samples),
         )
 
     def _window(

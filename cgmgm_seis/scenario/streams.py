@@ -19,6 +19,7 @@ from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.scenario.columns import SOURCE_COLUMNS
+from cgmgm_seis.scenario.window import Window
 
 # FDSN band codes of records with a corner period of 10 s or more, by lowest rate in Hz.
 BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
@@ -55,10 +56,7 @@ def location_code(realization: int) -> str:
 def to_stream(
     waveforms: NDArray[np.floating],
     scenario: pd.DataFrame,
-    *,
-    sampling_rate: float,
-    start_offset_s: float,
-    component_order: str,
+    window: Window,
 ) -> Stream:
     """Turn an array of records into an ObsPy Stream.
 
@@ -68,12 +66,8 @@ def to_stream(
         Velocity in m/s, shape (record, realization, component, sample).
     scenario : pandas.DataFrame
         Scenario table with one row per record.
-    sampling_rate : float
-        Samples per second, Hz.
-    start_offset_s : float
-        Time of the first sample after the origin time, seconds.
-    component_order : str
-        Components along the third axis, e.g. "ZNE".
+    window : Window
+        Of the records.
 
     Returns
     -------
@@ -93,33 +87,31 @@ def to_stream(
     >>> from cgmgm_seis.scenario.table import from_points
     >>> table = from_points(4.5, (37.938, -122.057), [(37.876, -122.236)])
     >>> zeros = np.zeros((1, 2, 3, 6000), np.float32)
-    >>> stream = to_stream(
-    ...     zeros, table, sampling_rate=100, start_offset_s=-5, component_order="ZNE"
-    ... )
+    >>> stream = to_stream(zeros, table, Window("ZNE", 100.0, -5.0, 6000))
     >>> print(stream[-1].id, stream[-1].stats.starttime)
     SY.V0000.01.HXE 2019-12-31T23:59:55.000000Z
     """
-    n_records, n_realizations, n_components, n_samples = waveforms.shape
-    if (n_records, n_components) != (len(scenario), len(component_order)):
+    n_records, n_realizations, *shape = waveforms.shape
+    if [n_records, *shape] != [len(scenario), len(window.component_order), window.n_samples]:
         raise OutputError(
-            f"waveforms of shape {waveforms.shape} do not fit {len(scenario)} scenario rows and "
-            f"the components {component_order}; the axes are record, realization, component, "
-            "sample."
+            f"waveforms of shape {waveforms.shape} do not fit {len(scenario)} scenario rows, the "
+            f"components {window.component_order} and {window.n_samples} samples; the axes are "
+            "record, realization, component, sample."
         )
     if n_realizations > MAX_REALIZATIONS:
         raise OutputError(
             f"{n_realizations} realizations are too many; the location codes 00 to ZZ number "
             f"{MAX_REALIZATIONS}."
         )
-    _check_codes(scenario, duration_s=n_samples / sampling_rate)
+    _check_codes(scenario, window.duration_s)
     samples = np.asarray(waveforms, dtype=np.float32)
     traces = []
     for row, record in zip(scenario.to_dict(orient="records"), samples, strict=True):
         header = {
             "network": row["station_network_code"],
             "station": row["station_code"],
-            "sampling_rate": sampling_rate,
-            "starttime": UTCDateTime(row["source_origin_time"]) + start_offset_s,
+            "sampling_rate": window.sampling_rate,
+            "starttime": UTCDateTime(row["source_origin_time"]) + window.start_offset_s,
             "distance": row["path_ep_distance_km"] * 1000.0,
             "back_azimuth": gps2dist_azimuth(
                 row["source_latitude_deg"],
@@ -134,10 +126,10 @@ def to_stream(
             "elevation": row["station_elevation_m"],
         }
         for realization, components in enumerate(record):
-            for component, data in zip(component_order, components, strict=True):
+            for component, data in zip(window.component_order, components, strict=True):
                 trace = Trace(np.ascontiguousarray(data), header)
                 trace.stats.location = location_code(realization)
-                trace.stats.channel = channel_code(component, sampling_rate)
+                trace.stats.channel = channel_code(component, window.sampling_rate)
                 trace.stats.coordinates = AttribDict(coordinates)
                 traces.append(trace)
     return Stream(traces)
@@ -164,9 +156,7 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
     >>> from cgmgm_seis.scenario.table import from_points
     >>> table = from_points(4.5, (37.938, -122.057), [(37.876, -122.236)])
     >>> zeros = np.zeros((1, 1, 3, 6000), np.float32)
-    >>> stream = to_stream(
-    ...     zeros, table, sampling_rate=100, start_offset_s=-5, component_order="ZNE"
-    ... )
+    >>> stream = to_stream(zeros, table, Window("ZNE", 100.0, -5.0, 6000))
     >>> to_inventory(stream, "CGMGM, seed 1").get_contents()["channels"]
     ['SY.V0000.00.HXE', 'SY.V0000.00.HXN', 'SY.V0000.00.HXZ']
     """

@@ -78,17 +78,12 @@ class TrainingData:
         workers: int = 0,
     ) -> None:
         self.workers = workers
-        window = (
-            model.sampling_rate,
-            model.component_order,
-            model.start_offset_s,
-            model.n_samples,
-        )
         self.waveforms: Waveforms
+        arguments = (dataset, model.window, skip_bad, progress)
         if workers:
-            self.waveforms, self.scenario = scan_records(dataset, *window, skip_bad, progress)
+            self.waveforms, self.scenario = scan_records(*arguments)
         else:
-            self.waveforms, self.scenario = read_records(dataset, *window, skip_bad, progress)
+            self.waveforms, self.scenario = read_records(*arguments)
         scenario = self.scenario
         given = "split" in scenario
         split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
@@ -300,7 +295,7 @@ def regional_travel_times(
     ScenarioError
         If the velocity model cannot.
     """
-    metadata = open_dataset(dataset, model.sampling_rate, model.component_order).metadata
+    metadata = open_dataset(dataset, model.window).metadata
     rows, _ = usable_rows(metadata, model.component_order)
     table = add_paths(metadata.iloc[rows])
     # A tenth more, so that a scenario a little outside does not extrapolate.

@@ -18,22 +18,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cgmgm_seis.evaluation import draws, evaluate, judging, run, write_evaluation
+from cgmgm_seis.evaluation import (
+    EvaluationConfig,
+    data,
+    draws,
+    evaluate,
+    generator_picks,
+    gmm_table,
+    run,
+    write_evaluation,
+)
 from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.simulator.catalogue import simulate
 
 # Records of a simulated event, about, and the share of the events in the test split.
 RECORDS_AN_EVENT, TEST_SHARE = 10, 0.1
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (run, "read_split", "read"),
+    (data.EvaluationData, "read_split", "read"),
     (draws, "_check", "check"),
     (draws, "gathered", "wait for measures"),
-    (judging, "pick", "pick"),
+    (generator_picks, "pick", "pick"),
     (run, "discriminative_score", "classifiers"),
-    (judging.Judged, "add", "statistics"),
-    (judging.Judged, "tables", "tables, Frechet test"),
-    (judging, "fitted_models", "fit ground-motion models"),
-    (judging, "published_models", "published ground-motion models"),
+    (run, "compare_draws", "statistics"),
+    (run, "comparison_tables", "tables"),
+    (run, "distribution_tables", "Frechet test"),
+    (gmm_table, "fitted_models", "fit ground-motion models"),
+    (gmm_table, "published_models", "published ground-motion models"),
 )
 
 
@@ -91,17 +101,16 @@ def main() -> None:
         if arguments.no_simulator:
             run.simulator_draw = lambda window: None
         began = time.perf_counter()
-        found = evaluate(
-            {arguments.weights: model},
-            dataset,
-            arguments.split,
-            arguments.realizations,
+        config = EvaluationConfig(
+            split=arguments.split,
+            n_realizations=arguments.realizations,
             picker=arguments.picker,
             n_classifiers=arguments.classifiers,
             max_records=arguments.records,
             gmms=not arguments.no_gmms,
             progress=True,
         )
+        found = evaluate(dataset, {arguments.weights: model}, config)
         evaluated = time.perf_counter()
         write_evaluation(Path(folder) / "report", found)
         stages.seconds["figures and report"] = time.perf_counter() - evaluated

@@ -15,6 +15,7 @@ from cgmgm_seis.datasets.archive import Processing, import_records, near_station
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_event, read_inventory
+from cgmgm_seis.scenario.window import Window
 
 ALL_FILES = "**/*.mseed"
 # Three stations (CE) stopped 40 to 45 s after the origin.
@@ -113,7 +114,7 @@ def test_one_instrument_a_station_and_why(made):
 
 def test_the_result_is_read_for_training(made):
     out, metadata = made
-    waveforms, scenario = read_records(out, 100.0, "ZNE", -5.0, 4400)
+    waveforms, scenario = read_records(out, Window("ZNE", 100.0, -5.0, 4400))
     assert waveforms.shape == (11, 3, 4400)
     assert scenario["station_location_code"].tolist() == metadata["station_location_code"].tolist()
     assert scenario["source_magnitude"].unique().tolist() == [4.46]

@@ -15,6 +15,7 @@ from cgmgm_seis.datasets.summary_plots import plot_summary
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region, local_km, middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
@@ -40,7 +41,7 @@ def change(folder, **columns):
 
 def test_numbers_are_those_of_the_reader(catalogue):
     summary = summarise(catalogue)
-    waveforms, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    waveforms, scenario = read_records(catalogue, Window("ZNE", 100.0, -5.0, 6000))
     said = dict(summary.lines)
     assert said["records"] == f"{len(scenario)} of 12 events; {len(scenario)} usable"
     train = scenario[scenario["split"] == "train"]
@@ -124,7 +125,7 @@ def test_nothing_is_on_two_sides(catalogue, by):
         "region": pd.Series([f"{east} {north}" for east, north in squares]),
     }
     assert (table["split"].groupby(groups[by].to_numpy()).nunique() == 1).all()
-    _, scenario = read_records(catalogue, 100.0, "ZNE", -5.0, 6000)
+    _, scenario = read_records(catalogue, Window("ZNE", 100.0, -5.0, 6000))
     assert scenario["split"].tolist() == table["split"].tolist()
     # Nothing else has changed: codes such as 00 are text.
     first = (catalogue / "metadata.csv").read_text().splitlines()[1]

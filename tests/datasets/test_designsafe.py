@@ -18,6 +18,7 @@ from cgmgm_seis.datasets.designsafe_csv import COLUMNS, component_of, is_designs
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.scenario.streams import to_catalog
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.catalogue import simulate_catalogue
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
@@ -88,7 +89,7 @@ def test_three_components_come_back(simulated, files, tmp_path):
     waveforms, table = simulated
     metadata = import_designsafe(files, tmp_path / "set", start_offset_s=-15.0)
     assert len(metadata) == len(table)
-    read, scenario = read_records(tmp_path / "set", 100.0, "ZNE", -5.0, 6000)
+    read, scenario = read_records(tmp_path / "set", Window("ZNE", 100.0, -5.0, 6000))
     peaks = np.abs(waveforms).max(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(read / peaks, waveforms[..., LEAD:] / peaks, atol=1e-6)
     for column in ("source_magnitude", "source_depth_km", "station_latitude_deg"):

@@ -1,6 +1,7 @@
 """Reading SeisBench data sets as windows around the origin time, and splitting by event."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ from seisbench.data import WaveformDataset, WaveformDataWriter
 
 from cgmgm_seis.datasets.windows import event_split, read_records
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.window import Window
 
 RATE, N = 100.0, 800
-LIKE = {"sampling_rate": RATE, "component_order": "ZNE", "start_offset_s": -2.0, "n_samples": N}
+LIKE = Window("ZNE", RATE, start_offset_s=-2.0, n_samples=N)
 ORIGIN = pd.Timestamp("2020-01-01T00:00:10.123Z")
 
 
@@ -57,7 +59,7 @@ def dataset(tmp_path, capfd):
 
 def test_a_record_that_fits_comes_back_as_it_is(dataset):
     motion = noise()
-    waveforms, scenario = read_records(dataset((a_row(), motion)), **LIKE)
+    waveforms, scenario = read_records(dataset((a_row(), motion)), LIKE)
     assert waveforms.dtype == np.float32
     np.testing.assert_array_equal(waveforms[0], motion)
     assert scenario.trace_p_arrival_sample.tolist() == [350.0]
@@ -67,7 +69,7 @@ def test_a_record_that_fits_comes_back_as_it_is(dataset):
 def test_records_are_cut_at_the_origin_and_their_samples_shifted(dataset):
     motion = noise(2000)
     folder = dataset((a_row(start_s=-5.0, trace_quality="A"), motion))
-    waveforms, scenario = read_records(folder, **LIKE)
+    waveforms, scenario = read_records(folder, LIKE)
     np.testing.assert_array_equal(waveforms[0], motion[:, 300 : 300 + N])
     row = scenario.iloc[0]
     assert row.trace_p_arrival_sample == 50.0
@@ -79,7 +81,7 @@ def test_records_are_cut_at_the_origin_and_their_samples_shifted(dataset):
 
 def test_the_window_starts_at_the_nearest_sample(dataset):
     motion = noise(N + 2)
-    waveforms, _ = read_records(dataset((a_row(start_s=-2.014), motion)), **LIKE)
+    waveforms, _ = read_records(dataset((a_row(start_s=-2.014), motion)), LIKE)
     np.testing.assert_array_equal(waveforms[0], motion[:, 1 : N + 1])
 
 
@@ -90,7 +92,7 @@ def test_records_that_do_not_cover_the_window_are_left_out(dataset, caplog):
         (a_row(2), noise(N - 1)),
         (a_row(3), np.pad(noise(N - 150), ((0, 0), (0, 150)))),
     )
-    waveforms, scenario = read_records(folder, **LIKE)
+    waveforms, scenario = read_records(folder, LIKE)
     assert len(waveforms) == 1
     assert scenario.station_code.tolist() == ["S0"]
     assert "3 records left out: not covering the window, or with a gap" in caplog.text
@@ -101,7 +103,7 @@ def test_records_that_do_not_cover_the_window_are_left_out(dataset, caplog):
 def test_gaps_within_are_filling_and_left_out(dataset, seconds, kept, filling):
     broken = noise(seed=1)
     broken[1, 400 : 400 + round(seconds * RATE)] = filling
-    waveforms, _ = read_records(dataset((a_row(0), noise()), (a_row(1), broken)), **LIKE)
+    waveforms, _ = read_records(dataset((a_row(0), noise()), (a_row(1), broken)), LIKE)
     assert len(waveforms) == kept
 
 
@@ -110,7 +112,7 @@ def test_other_sampling_rates_are_resampled_and_said(dataset, caplog):
     wave = np.sin(2 * np.pi * times) * np.exp(-(((times - 6) / 2) ** 2))
     slow = np.stack([wave, 2 * wave, 3 * wave]).astype(np.float32)
     folder = dataset((a_row(start_s=-2, trace_sampling_rate_hz=50.0), slow))
-    waveforms, scenario = read_records(folder, **LIKE)
+    waveforms, scenario = read_records(folder, LIKE)
     assert "1 records of 50 Hz are resampled to 100 Hz by SeisBench" in caplog.text
     np.testing.assert_allclose(waveforms[0][:, 50:750:2], slow[:, 25:375], atol=1e-3)
     assert scenario.trace_p_arrival_sample.tolist() == [700.0]
@@ -123,19 +125,19 @@ def test_components_are_ordered_and_incomplete_records_left_out(dataset, caplog)
         (a_row(0, trace_component_order="ENZ"), motion),
         (a_row(1, trace_component_order="Z"), noise(components=1)),
     )
-    waveforms, _ = read_records(folder, **LIKE)
+    waveforms, _ = read_records(folder, LIKE)
     np.testing.assert_array_equal(waveforms, motion[None, ::-1])
     assert "1 records left out: without all of the components ZNE" in caplog.text
-    waveforms, _ = read_records(folder, **{**LIKE, "component_order": "Z"})
+    waveforms, _ = read_records(folder, replace(LIKE, component_order="Z"))
     assert waveforms.shape == (2, 1, N)
     with pytest.raises(DatasetError, match="with motion on the components R; at least"):
-        read_records(folder, **{**LIKE, "component_order": "R"})
+        read_records(folder, replace(LIKE, component_order="R"))
 
 
 @pytest.mark.parametrize("column", ["source_magnitude", "source_depth_km", "trace_start_time"])
 def test_rows_without_a_value_are_left_out(dataset, caplog, column):
     folder = dataset((a_row(0), noise()), (a_row(1, **{column: np.nan}), noise()))
-    waveforms, _ = read_records(folder, **LIKE)
+    waveforms, _ = read_records(folder, LIKE)
     assert len(waveforms) == 1
     assert "1 records left out: without a magnitude, time" in caplog.text
 
@@ -152,7 +154,7 @@ def two_instruments(**flags):
 @pytest.mark.parametrize("no", [False, "False", 0])
 def test_the_primary_instrument_counts(dataset, caplog, no):
     records = two_instruments(trace_is_primary=[no, True, True])
-    waveforms, scenario = read_records(dataset(*records), **LIKE)
+    waveforms, scenario = read_records(dataset(*records), LIKE)
     np.testing.assert_array_equal(waveforms, [records[1][1], records[2][1]])
     (reason,) = scenario.attrs["left_out"]
     assert scenario.attrs["left_out"] == {reason: 1}
@@ -163,7 +165,7 @@ def test_the_primary_instrument_counts(dataset, caplog, no):
 
 @pytest.mark.parametrize("flags", [{}, {"trace_is_primary": [np.nan, True, True]}])
 def test_without_a_flag_every_instrument_counts_and_it_is_said(dataset, caplog, flags):
-    waveforms, scenario = read_records(dataset(*two_instruments(**flags)), **LIKE)
+    waveforms, scenario = read_records(dataset(*two_instruments(**flags)), LIKE)
     assert len(waveforms) == 3
     assert scenario.attrs["left_out"] == {}
     assert "2 records share event and station with another one; all of them count" in caplog.text
@@ -171,7 +173,7 @@ def test_without_a_flag_every_instrument_counts_and_it_is_said(dataset, caplog, 
 
 def test_stations_without_a_code_are_not_taken_for_one(dataset, caplog):
     rows = [a_row(i, source_id="event0", station_code="") for i in range(2)]
-    assert len(read_records(dataset(*((row, noise()) for row in rows)), **LIKE)[0]) == 2
+    assert len(read_records(dataset(*((row, noise()) for row in rows)), LIKE)[0]) == 2
     assert "share event and station" not in caplog.text
 
 
@@ -182,10 +184,10 @@ def test_nan_and_constant_traces_are_named(dataset, caplog, value):
     folder = dataset((a_row(0), noise()), (a_row(1), broken))
     name = WaveformDataset(folder, component_order="ZNE").metadata.trace_name[1]
     with pytest.raises(DatasetError) as error:
-        read_records(folder, **LIKE)
+        read_records(folder, LIKE)
     assert "1 of 2 records are NaN or constant" in str(error.value)
     assert name in str(error.value)
-    waveforms, _ = read_records(folder, **LIKE, skip_bad=True)
+    waveforms, _ = read_records(folder, LIKE, skip_bad=True)
     assert len(waveforms) == 1
     assert "1 records left out: NaN or constant" in caplog.text
 
@@ -195,7 +197,7 @@ def test_a_record_is_judged_by_its_window_and_components_only(dataset):
     motion[:, N + 10 :] = np.nan
     motion[2] = 0.0
     folder = dataset((a_row(), motion))
-    waveforms, _ = read_records(folder, **{**LIKE, "component_order": "ZN"})
+    waveforms, _ = read_records(folder, replace(LIKE, component_order="ZN"))
     assert waveforms.shape == (1, 2, N)
 
 
@@ -203,12 +205,12 @@ def test_missing_columns_are_named(dataset):
     row = a_row()
     del row["source_magnitude"], row["station_latitude_deg"]
     with pytest.raises(DatasetError, match=r"lacks .* source_magnitude, station_latitude_deg;"):
-        read_records(dataset((row, noise())), **LIKE)
+        read_records(dataset((row, noise())), LIKE)
 
 
 def test_a_sampling_rate_of_zero_counts_as_none(dataset, caplog):
     folder = dataset((a_row(0), noise()), (a_row(1, trace_sampling_rate_hz=0.0), noise()))
-    waveforms, _ = read_records(folder, **LIKE)
+    waveforms, _ = read_records(folder, LIKE)
     assert len(waveforms) == 1
     assert "1 records left out: without a magnitude, time, rate" in caplog.text
 
@@ -219,31 +221,32 @@ def test_a_missing_trace_name_is_named(dataset):
         folder / "metadata.csv", index=False
     )
     with pytest.raises(DatasetError, match="it lacks 'trace_name'"):
-        read_records(folder, **LIKE)
+        read_records(folder, LIKE)
 
 
 def test_unreadable_data_sets_are_named(tmp_path):
     with pytest.raises(DatasetError, match="nowhere is not a readable SeisBench data set"):
-        read_records(tmp_path / "nowhere", **LIKE)
+        read_records(tmp_path / "nowhere", LIKE)
     (tmp_path / "metadata.csv").write_text("source_id\n1\n")
     (tmp_path / "waveforms.hdf5").write_bytes(b"not HDF5")
     with pytest.raises(DatasetError, match="is not a readable SeisBench data set"):
-        read_records(tmp_path, **LIKE)
+        read_records(tmp_path, LIKE)
 
 
 def test_an_open_data_set_is_read_and_not_changed(dataset):
     motion = noise()
     opened = WaveformDataset(dataset((a_row(), motion)), component_order="EZ", sampling_rate=20)
-    waveforms, _ = read_records(opened, **LIKE)
+    waveforms, _ = read_records(opened, LIKE)
     np.testing.assert_array_equal(waveforms[0], motion)
     assert (opened.component_order, opened.sampling_rate) == ("EZ", 20)
 
 
 def test_recorded_motion(bay_area_records, caplog):
     caplog.set_level(logging.WARNING)
+    window = Window("ZNE", RATE, -5.0, 6000)
     with pytest.raises(DatasetError, match="2 of 31 records are NaN or constant"):
-        read_records(bay_area_records, RATE, "ZNE", -5.0, 6000)
-    waveforms, scenario = read_records(bay_area_records, RATE, "ZNE", -5.0, 6000, skip_bad=True)
+        read_records(bay_area_records, window)
+    waveforms, scenario = read_records(bay_area_records, window, skip_bad=True)
     assert waveforms.shape == (24, 3, 6000)
     assert "2 records left out: not of the primary instrument" in caplog.text
     assert "3 records left out: not covering the window, or with a gap" in caplog.text

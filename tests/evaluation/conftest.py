@@ -9,9 +9,9 @@ import torch
 from obspy import Stream, Trace
 from parrot import WINDOW
 
-from cgmgm_seis.evaluation import evaluate, judging
-from cgmgm_seis.evaluation.data import read_split
-from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation import EvaluationConfig, evaluate, generator_picks
+from cgmgm_seis.evaluation.data import EvaluationData
+from cgmgm_seis.evaluation.draws import simulator_draw
 from cgmgm_seis.evaluation.report import render
 from cgmgm_seis.models.cgmgm.model import CGMGM
 
@@ -43,7 +43,7 @@ def catalogue(whole_catalogue, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def records(catalogue):
-    return read_split(catalogue, WINDOW)
+    return EvaluationData(catalogue, WINDOW).read_split()
 
 
 class LoudPicker(torch.nn.Module):
@@ -75,7 +75,7 @@ class LoudPicker(torch.nn.Module):
 @pytest.fixture
 def stub_picker(monkeypatch):
     picker = LoudPicker()
-    monkeypatch.setattr(judging, "load_picker", lambda name: picker)
+    monkeypatch.setattr(generator_picks, "load_picker", lambda name: picker)
     return picker
 
 
@@ -83,7 +83,7 @@ class Redraw(CGMGM):
     """Draws as the simulator does, a factor louder."""
 
     def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
-        return 1.5 * simulator_draw(Window.of(self))(scenario, n_realizations, seed + 1)
+        return 1.5 * simulator_draw(self.window)(scenario, n_realizations, seed + 1)
 
 
 def random_picks(picker, waveforms, *args, **kwargs):
@@ -98,10 +98,10 @@ def found(whole_catalogue):
         patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
         patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
         patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
-        patch.setattr("cgmgm_seis.evaluation.judging.load_picker", lambda name: torch.nn.Identity())
-        patch.setattr("cgmgm_seis.evaluation.judging.pick", random_picks)
-        settings = {"n_realizations": 3, "n_classifiers": 1, "gmms": False}
-        return evaluate({"<loud>": Redraw()}, whole_catalogue, **settings)
+        patch.setattr(generator_picks, "load_picker", lambda name: torch.nn.Identity())
+        patch.setattr(generator_picks, "pick", random_picks)
+        config = EvaluationConfig(n_realizations=3, n_classifiers=1, gmms=False)
+        return evaluate(whole_catalogue, {"<loud>": Redraw()}, config)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,13 @@
 import numpy as np
 import torch
 
-from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation import EvaluationConfig
 from cgmgm_seis.models.cgmgm.model import CGMGM
+from cgmgm_seis.scenario.window import Window
 
-WINDOW = Window("ZNE", 100.0, -5.0, 6000)
+WINDOW = Window("ZNE", sampling_rate=100.0, start_offset_s=-5.0, n_samples=6000)
 RESIDUALS = ["sigma", "tau_recorded", "phi_recorded", "tau_generated", "phi_generated"]
-QUICK = {"n_realizations": 3, "n_classifiers": 0, "picker": "/nowhere/picker", "gmms": False}
+QUICK = EvaluationConfig(n_realizations=3, n_classifiers=0, picker="/nowhere/picker", gmms=False)
 
 
 class Parrot(CGMGM):

@@ -1,5 +1,7 @@
 """An evaluation does not hear where on the Earth the longitudes begin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,7 @@ def here_and_there(catalogue, records):
                 moved = (longitude + shift).map(wrapped_longitude)
                 dataset.metadata[f"{end}_longitude_deg"] = moved
             models = {"loud": Parrot(records, 2.0)}
-            found.append(evaluate(models, dataset, **QUICK | {"gmms": True}))
+            found.append(evaluate(dataset, models, replace(QUICK, gmms=True)))
     return found
 
 

@@ -1,5 +1,7 @@
 """Exact cases: the records themselves, and times a factor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from parrot import QUICK, RESIDUALS, Parrot, rows
@@ -13,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 
 def test_the_records_themselves_leave_nothing(catalogue, records, stub_picker):
-    settings = QUICK | {"n_classifiers": 1}
-    found = evaluate({"parrot": Parrot(records)}, catalogue, **settings)
+    config = replace(QUICK, n_classifiers=1)
+    found = evaluate(catalogue, {"parrot": Parrot(records)}, config)
     table = rows(found, "parrot")
     assert list(table.index) == list(series("ZNE", 100.0))
     assert np.abs(table[["bias", "median_bias", "crps", *RESIDUALS]].to_numpy()).max() < 1e-9
@@ -31,7 +33,7 @@ def test_the_records_themselves_leave_nothing(catalogue, records, stub_picker):
 
 
 def test_a_factor_is_a_bias_of_levels_and_not_of_duration(catalogue, records):
-    found = evaluate({"loud": Parrot(records, factor=np.exp(0.3))}, catalogue, **QUICK)
+    found = evaluate(catalogue, {"loud": Parrot(records, factor=np.exp(0.3))}, QUICK)
     table = rows(found, "loud")
     powers = {"Arias": 2.0, "D5-75": 0.0, "D5-95": 0.0}
     expected = 0.3 * np.array([powers.get(measure, 1.0) for _, measure in table.index])
@@ -52,7 +54,7 @@ def test_a_factor_is_a_bias_of_levels_and_not_of_duration(catalogue, records):
 
 def test_several_models_stand_in_one_table(catalogue, records):
     models = {"a": Parrot(records), "b": Parrot(records, factor=2.0)}
-    found = evaluate(models, catalogue, **QUICK)
+    found = evaluate(catalogue, models, QUICK)
     assert list(found.tables["measures"]["generator"].unique()) == ["a", "b", SIMULATOR]
     bias = rows(found, "b").loc[("N", "PGV"), "bias"]
     assert bias == pytest.approx(np.log(2.0))
@@ -68,7 +70,7 @@ def test_several_models_stand_in_one_table(catalogue, records):
 
 def test_records_keep_their_names(catalogue, records):
     waveforms, scenario = records
-    table = evaluate({"a": Parrot(records)}, catalogue, **QUICK).tables["records"]
+    table = evaluate(catalogue, {"a": Parrot(records)}, QUICK).tables["records"]
     last = table[table["generator"] == "a"].iloc[-1]
     assert last["source_id"] == scenario["source_id"].iloc[-1]
     assert last["station_code"] == scenario["station_code"].iloc[-1]

@@ -1,6 +1,7 @@
 """Flatfiles of recorded amplitudes: units, what is left out, known statistics, the command."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation import evaluate_flatfile
+from cgmgm_seis.evaluation import EvaluationConfig, evaluate_flatfile
 from cgmgm_seis.evaluation.amplitude_tables import (
     INSIDE,
     OUTSIDE,
@@ -349,7 +350,9 @@ def amplitudes_of(model, table, seed=0, periods=(0.2,)):
 def test_a_generators_own_draws_are_right(written):
     model = Scaled()
     table = amplitudes_of(model, pairs(40, 5), seed=1)
-    found = evaluate_flatfile({"own": model}, written(table), None, 24, gmms=False, workers=1)
+    found = evaluate_flatfile(
+        written(table), {"own": model}, EvaluationConfig(n_realizations=24, gmms=False, workers=1)
+    )
     own = found.tables["amplitudes"].set_index("measure")
     assert own.index.tolist() == ["RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.2 s"]
     assert (own["bias"].abs() < 0.2).all()
@@ -362,7 +365,9 @@ def test_without_scatter_nothing_is_left(written):
     model = Scaled(0.0, 0.0)
     # Shorter than five samples: no generator of 100 Hz resolves it.
     table = amplitudes_of(model, pairs()).assign(**{"psa_0.020s_g": 1.0})
-    found = evaluate_flatfile({"own": model}, written(table), None, 3, gmms=False)
+    found = evaluate_flatfile(
+        written(table), {"own": model}, EvaluationConfig(n_realizations=3, gmms=False)
+    )
     own = found.tables["amplitudes"]
     assert own["measure"].tolist() == ["RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.2 s"]
     assert (own["coverage"] == 1.0).all()
@@ -377,7 +382,7 @@ def test_ground_motion_models_stand_beside_and_their_sites_are_said(written, cap
     pytest.importorskip("pygmm", reason="the extra gmm is not installed")
     model = Scaled()
     table = amplitudes_of(model, pairs()).assign(station_vs30_mps=[400.0] * 10 + [np.nan] * 2)
-    found = evaluate_flatfile({"own": model}, written(table), n_realizations=2)
+    found = evaluate_flatfile(written(table), {"own": model}, EvaluationConfig(n_realizations=2))
     names = list(dict.fromkeys(found.tables["amplitudes"]["generator"]))
     assert names == ["own", "ASK14", "BSSA14", "CB14", "CY14"]
     assert list(found.metrics["amplitudes"]) == names
@@ -393,7 +398,9 @@ def test_records_outside_of_the_trained_ranges_count_and_are_counted(written, ti
     model = Scaled(0.0, 0.0)
     model.ranges = {**tiny_ranges, "source_magnitude": [1.0, 3.65]}
     table = amplitudes_of(model, pairs())
-    found = evaluate_flatfile({"own": model}, written(table), n_realizations=2, gmms=False)
+    found = evaluate_flatfile(
+        written(table), {"own": model}, EvaluationConfig(n_realizations=2, gmms=False)
+    )
     own = found.tables["amplitudes"]
     assert (own["records"] == 12).all()
     assert (own["extrapolated"] == 0.5).all()
@@ -409,8 +416,9 @@ def test_some_events_are_drawn_whole(written):
     model = Scaled()
     table = amplitudes_of(model, pairs(5, 3))
     table["psa_0.200s_mps2"] = table["psa_0.200s_mps2"].where(table["source_id"] == "e0")
+    few = EvaluationConfig(n_realizations=2, max_records=4, gmms=False)
     found = [
-        evaluate_flatfile({"own": model}, written(table), None, 2, seed, 4, gmms=False)
+        evaluate_flatfile(written(table), {"own": model}, replace(few, seed=seed))
         for seed in range(5)
     ]
     events = [own.scenario["source_id"].unique().tolist() for own in found]
@@ -419,24 +427,25 @@ def test_some_events_are_drawn_whole(written):
     for drawn, own in zip(events, found, strict=True):
         assert len(own.tables["amplitudes"]) == (3 if drawn == ["e0"] else 2)
     with pytest.raises(CgmgmError, match="the first event drawn has 3"):
-        evaluate_flatfile({"own": model}, written(table), max_records=2)
+        evaluate_flatfile(written(table), {"own": model}, replace(few, max_records=2))
 
 
 def test_models_without_two_horizontals_are_refused(written):
     model = Scaled()
     model.component_order = "ZE"
     with pytest.raises(CgmgmError, match="components ZE have no RotD50"):
-        evaluate_flatfile({"own": model}, written(GOOD))
+        evaluate_flatfile(written(GOOD), {"own": model})
     model.component_order = "ZNE"
     with pytest.raises(CgmgmError, match="cannot be named CB14"):
-        evaluate_flatfile({"CB14": model}, written(GOOD))
+        evaluate_flatfile(written(GOOD), {"CB14": model})
 
 
 def test_a_table_of_recorded_motion(nga_west2, written):
     pytest.importorskip("pygmm", reason="the extra gmm is not installed")
     table = pd.read_csv(nga_west2 / "bay_r80_measures.csv", dtype={"net": str, "sta": str})
     table = table[table["M"] < 5.0].iloc[::32]
-    found = evaluate_flatfile({"own": Scaled()}, written(table), "nga_west2", 2, workers=1)
+    config = EvaluationConfig(n_realizations=2, columns="nga_west2", workers=1)
+    found = evaluate_flatfile(written(table), {"own": Scaled()}, config)
     own = found.tables["amplitudes"].set_index(["generator", "measure"])
     assert len(table) > 40
     for measure, column, theirs in (

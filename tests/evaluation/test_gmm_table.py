@@ -8,8 +8,8 @@ import pytest
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation import gmm_table
-from cgmgm_seis.evaluation.draws import Window
+from cgmgm_seis.evaluation import data, gmm_table
+from cgmgm_seis.evaluation.data import EvaluationData
 from cgmgm_seis.evaluation.gmm_table import (
     CALIFORNIA,
     NON_ERGODIC,
@@ -22,8 +22,9 @@ from cgmgm_seis.evaluation.gmm_table import (
 )
 from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM
 from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.window import Window
 
-WINDOW = Window("ZNE", 100.0, -5.0, 6000)
+WINDOW = Window("ZNE", sampling_rate=100.0, start_offset_s=-5.0, n_samples=6000)
 FREQUENCIES = (2.0, 10.0)
 
 
@@ -73,6 +74,10 @@ def catalogue(whole_catalogue):
     return whole_catalogue
 
 
+def training(dataset):
+    return EvaluationData(dataset, WINDOW).read_training()
+
+
 class Recording:
     """A model that keeps what it was fitted to."""
 
@@ -88,9 +93,9 @@ class Recording:
 
 def test_models_are_fitted_to_the_training_split(catalogue, monkeypatch):
     monkeypatch.setattr(gmm_table, "NonErgodicFAS", Recording)
-    monkeypatch.setattr(gmm_table, "BLOCK_RECORDS", 100)  # in several blocks
+    monkeypatch.setattr(data, "BLOCK_RECORDS", 100)  # in several blocks
     Recording.fitted = []
-    models = fitted_models(catalogue, WINDOW, FREQUENCIES)
+    models = fitted_models(training(catalogue), WINDOW, FREQUENCIES)
     assert list(models) == [REFITTED, NON_ERGODIC]
     (scenario, ln_fas, ergodic), (_, _, spatial) = Recording.fitted
     assert (ergodic, spatial) == ((), ("source",))
@@ -106,10 +111,10 @@ def test_without_a_training_split_nothing_is_fitted(catalogue):
     dataset = WaveformDataset(catalogue, component_order="ZNE")
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
     with pytest.raises(CgmgmError, match="no usable record of split train"):
-        fitted_models(dataset, WINDOW, FREQUENCIES)
+        fitted_models(training(dataset), WINDOW, FREQUENCIES)
     del dataset.metadata["split"]
     with pytest.raises(CgmgmError, match="no usable record of split train"):
-        fitted_models(dataset, WINDOW, FREQUENCIES)
+        fitted_models(training(dataset), WINDOW, FREQUENCIES)
 
 
 def test_published_models_are_of_one_horizontal_or_both(scenario):

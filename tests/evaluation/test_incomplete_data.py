@@ -1,6 +1,7 @@
 """Data that lack something give what they can, and a reason for the rest."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_approximate_amplitudes_are_left_out_counted_and_named(catalogue, record
     flagged = dataset.metadata["source_id"].astype(str) == first
     dataset.metadata["trace_units_approximate"] = flagged
     n_flagged = (scenario["source_id"] == first).sum()
-    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    found = evaluate(dataset, {"a": Parrot(records)}, QUICK)
     reason = found.metrics["not_available"]["amplitudes of some records"]
     assert reason.startswith(f"{n_flagged} of {len(scenario)} records are flagged")
     assert f"{first} {scenario['station_code'].iloc[0]}" in reason
@@ -40,11 +41,11 @@ def test_second_instruments_do_not_count_twice(catalogue, records, tmp_path, stu
     first, other = np.flatnonzero(metadata["source_id"].astype(str) == event)[:2]
     for column in ("station_network_code", "station_code"):
         metadata.loc[other, column] = metadata.loc[first, column]
-    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    found = evaluate(dataset, {"a": Parrot(records)}, QUICK)
     assert found.metrics["dataset"]["sharing_event_and_station"] == 2
     assert "2 records share event and station; all of them count." in str(found)
     metadata["trace_is_primary"] = np.arange(len(metadata)) != other
-    found = evaluate({"a": Parrot(records)}, dataset, **QUICK)
+    found = evaluate(dataset, {"a": Parrot(records)}, QUICK)
     n_records = len(records[1]) - 1
     assert found.metrics["dataset"]["records"] == n_records
     assert found.metrics["dataset"]["sharing_event_and_station"] == 0
@@ -61,8 +62,8 @@ def test_second_instruments_do_not_count_twice(catalogue, records, tmp_path, stu
 def test_without_amplitudes_only_picks_and_shapes_are_left(catalogue, records, stub_picker):
     dataset = WaveformDataset(catalogue)
     dataset.metadata["trace_units_approximate"] = True
-    settings = QUICK | {"n_classifiers": 1}
-    found = evaluate({"a": Parrot(records)}, dataset, **settings)
+    config = replace(QUICK, n_classifiers=1)
+    found = evaluate(dataset, {"a": Parrot(records)}, config)
     assert set(found.tables) == {"picks", "picks_by_bin", "pick_records", "discriminator"}
     assert "amplitudes" in found.metrics["not_available"]
 
@@ -75,8 +76,8 @@ def test_one_event_and_one_record_are_enough_for_something(
     event = records[1]["source_id"].value_counts().idxmax()
     chosen = np.flatnonzero(dataset.metadata["source_id"].astype(str) == event)[:n_records]
     dataset.filter(np.isin(np.arange(len(dataset)), chosen))  # no training split is left
-    settings = QUICK | {"n_classifiers": 1, "gmms": True}
-    found = evaluate({"a": Parrot(records)}, dataset, **settings)
+    config = replace(QUICK, n_classifiers=1, gmms=True)
+    found = evaluate(dataset, {"a": Parrot(records)}, config)
     assert found.metrics["dataset"]["records"] == n_records
     assert found.metrics["not_available"]["discriminator"] == "1 event has no halves"
     assert "ground_motion_models" in found.tables
@@ -90,7 +91,7 @@ def test_one_component_has_no_picks_and_no_pair(catalogue, records):
     waveforms, scenario = records
     model = Parrot((waveforms[:, 2:], scenario))
     model.component_order = "E"
-    found = evaluate({"east": model}, catalogue, **QUICK | {"picker": "original"})
+    found = evaluate(catalogue, {"east": model}, replace(QUICK, picker="original"))
     assert set(found.tables["measures"]["component"]) == {"E"}
     assert np.abs(found.tables["measures"].query("generator == 'east'")["bias"]).max() < 1e-9
     assert "picks" in found.metrics["not_available"]
@@ -109,7 +110,7 @@ def test_of_one_recorded_component_a_model_of_three_is_compared_on_it(records, t
     parrot.sample = lambda table, *args, **kwargs: sample(
         table.assign(trace_name=table["original_name"]), *args, **kwargs
     )
-    found = evaluate({"a": parrot}, tmp_path, **QUICK | {"picker": "original"})
+    found = evaluate(tmp_path, {"a": parrot}, replace(QUICK, picker="original"))
     assert found.scenario["original_name"].tolist() == names
     assert found.metrics["not_available"]["components Z, N"] == "the data set has E only"
     assert found.metrics["window"]["component_order"] == "E"
@@ -125,7 +126,7 @@ def test_without_pygmm_its_model_is_left_out_with_a_reason(
     monkeypatch.setitem(sys.modules, "pygmm", None)
     dataset = WaveformDataset(catalogue)
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
-    found = evaluate({"a": Parrot(records)}, dataset, **QUICK | {"gmms": True})
+    found = evaluate(dataset, {"a": Parrot(records)}, replace(QUICK, gmms=True))
     reason = found.metrics["not_available"][CALIFORNIA]
     assert reason.endswith("pip install 'cgmgm-seis[gmm]' brings it.")
     assert set(found.tables["ground_motion_models"]["generator"]) == {"a", SIMULATOR, PUBLISHED}
@@ -135,7 +136,7 @@ def test_published_models_of_both_horizontals_stand_beside(catalogue, records):
     pytest.importorskip("pygmm", reason="the extra gmm is not installed")
     dataset = WaveformDataset(catalogue)
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
-    found = evaluate({"a": Parrot(records, 2.0)}, dataset, **QUICK | {"gmms": True})
+    found = evaluate(dataset, {"a": Parrot(records, 2.0)}, replace(QUICK, gmms=True))
     numbers = found.metrics["ground_motion_models"]
     outside = (records[1]["source_magnitude"] < 3.0).mean()
     assert numbers[CALIFORNIA]["H"]["EAS 5 Hz"]["extrapolated"] == pytest.approx(outside)
@@ -148,7 +149,7 @@ def test_published_models_of_both_horizontals_stand_beside(catalogue, records):
 
 
 def test_windows_without_magnitudes_are_picked_only(norcal_windows, phasenet, tmp_path):
-    found = evaluate({"any": CGMGM()}, norcal_windows, **QUICK | {"picker": "original"})
+    found = evaluate(norcal_windows, {"any": CGMGM()}, replace(QUICK, picker="original"))
     (reason,) = found.metrics["not_available"].values()
     assert "source_magnitude" in reason
     assert set(found.tables) == {"picks", "pick_records"}
@@ -163,8 +164,8 @@ def test_windows_without_magnitudes_are_picked_only(norcal_windows, phasenet, tm
 def test_real_records_give_every_table_but_those_they_cannot(
     bay_area_records, phasenet, tiny_model
 ):
-    settings = QUICK | {"picker": "original", "gmms": True}
-    found = evaluate({"tiny": tiny_model}, bay_area_records, skip_bad=True, **settings)
+    config = replace(QUICK, picker="original", gmms=True, skip_bad=True)
+    found = evaluate(bay_area_records, {"tiny": tiny_model}, config)
     assert {"measures", "picks", "places", "ground_motion_models"} <= set(found.tables)
     assert "amplitudes of some records" in found.metrics["not_available"]
     assert list(found.metrics["dataset"]["left_out"].values()) == [2, 2, 3]

@@ -1,5 +1,7 @@
 """Picks of an evaluation: against onsets, against the record's, or none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from parrot import QUICK, Parrot
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 def test_picks_are_compared_with_the_true_onsets(catalogue, records, stub_picker):
     late = Parrot(records, delay=50)
-    found = evaluate({"late": late}, catalogue, **QUICK).metrics
+    found = evaluate(catalogue, {"late": late}, QUICK).metrics
     recorded, generated = found[RECORDED]["picks"], found["generators"]["late"]["picks"]
     size = np.abs(records[0]).max(axis=1)
     delays = size.argmax(axis=1)[1:] - records[1]["trace_s_arrival_sample"].to_numpy()[1:]
@@ -31,7 +33,7 @@ def test_without_true_onsets_picks_are_compared_with_the_recorded(catalogue, rec
     dataset = WaveformDataset(catalogue)
     for phase in "ps":
         del dataset.metadata[f"trace_{phase}_arrival_sample"]
-    found = evaluate({"late": Parrot(records, delay=50)}, dataset, **QUICK).metrics
+    found = evaluate(dataset, {"late": Parrot(records, delay=50)}, QUICK).metrics
     generated = found["generators"]["late"]["picks"]["S"]
     assert generated["minus_onset_n"] == 0
     assert generated["minus_recorded_median_s"] == pytest.approx(0.5)
@@ -40,8 +42,8 @@ def test_without_true_onsets_picks_are_compared_with_the_recorded(catalogue, rec
 
 
 def test_phasenet_finds_the_simulated_onsets(catalogue, records, phasenet):
-    settings = QUICK | {"picker": "original"}
-    table = evaluate({"parrot": Parrot(records)}, catalogue, **settings).tables["picks"]
+    config = replace(QUICK, picker="original")
+    table = evaluate(catalogue, {"parrot": Parrot(records)}, config).tables["picks"]
     single = table["phase"].isin(["P", "S"])
     assert (table.loc[single, "picked"] > 0.85).all()
     # S - P needs both.
@@ -50,7 +52,7 @@ def test_phasenet_finds_the_simulated_onsets(catalogue, records, phasenet):
 
 
 def test_without_a_picker_the_rest_is_measured(catalogue, records, caplog):
-    found = evaluate({"parrot": Parrot(records)}, catalogue, **QUICK)
+    found = evaluate(catalogue, {"parrot": Parrot(records)}, QUICK)
     assert "No picks: There are no PhaseNet weights '/nowhere/picker'" in caplog.text
     assert "picks" not in found.tables
     assert found.metrics["generators"]["parrot"]["picks"] is None

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 # What is done once a chunk: of realizations, of picks, and a classifier.
 WORK = {"_check": draws, "_picks": picks, "_train": discriminator}
-CLASSIFIED = QUICK | {"n_classifiers": 2}
+CLASSIFIED = replace(QUICK, n_classifiers=2)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_killed_run_goes_on_where_it_was(
     def run(**settings):
         done.clear()
         loud = {"loud": Parrot(records, factor=1.5)}
-        return evaluate(loud, recordings, **CLASSIFIED | settings), Counter(done)
+        return evaluate(recordings, loud, replace(CLASSIFIED, **settings)), Counter(done)
 
     if not once:
         once["found"], once["done"] = run()
@@ -85,14 +86,14 @@ def test_a_killed_run_goes_on_where_it_was(
 
 def test_a_damaged_chunk_is_worked_on_again(recordings, records, stub_picker, work, tmp_path):
     done, _ = work
-    settings = CLASSIFIED | {"chunk_folder": tmp_path / ".chunks", "n_classifiers": 1}
-    whole = evaluate({"a": Parrot(records)}, recordings, **settings)
+    config = replace(CLASSIFIED, chunk_folder=tmp_path / ".chunks", n_classifiers=1)
+    whole = evaluate(recordings, {"a": Parrot(records)}, config)
     for path in (tmp_path / ".chunks").iterdir():
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
     before = Counter(done)
-    again = evaluate({"a": Parrot(records)}, recordings, **settings)
+    again = evaluate(recordings, {"a": Parrot(records)}, config)
     assert {key: done[key] - before[key] for key in WORK} == before
     assert json.dumps(again.metrics) == json.dumps(whole.metrics)
 
@@ -100,27 +101,27 @@ def test_a_damaged_chunk_is_worked_on_again(recordings, records, stub_picker, wo
 @pytest.mark.parametrize("change", ["seed", "n_realizations", "model", "records"])
 def test_chunks_of_another_run_are_not_used(recordings, records, tmp_path, change):
     folder = tmp_path / ".chunks"
-    evaluate({"a": Parrot(records)}, recordings, chunk_folder=folder, **QUICK)
+    evaluate(recordings, {"a": Parrot(records)}, replace(QUICK, chunk_folder=folder))
     before = {path.name for path in folder.iterdir()}
-    model, settings = Parrot(records), dict(QUICK)
+    model, config = Parrot(records), replace(QUICK, chunk_folder=folder)
     if change == "model":
         with torch.no_grad():
             next(model.parameters()).add_(1e-3)
     elif change == "records":
-        settings["max_records"] = len(records[0]) - 1
+        config = replace(config, max_records=len(records[0]) - 1)
     else:
-        settings[change] = 5
-    evaluate({"a": model}, recordings, chunk_folder=folder, **settings)
+        config = replace(config, **{change: 5})
+    evaluate(recordings, {"a": model}, config)
     assert sum(model.asked) > 0
     assert {path.name for path in folder.iterdir()} > before
 
 
 def test_picks_of_another_picker_are_not_used(recordings, records, stub_picker, work, tmp_path):
     done, _ = work
-    settings = QUICK | {"chunk_folder": tmp_path / ".chunks"}
-    evaluate({"a": Parrot(records)}, recordings, **settings)
+    config = replace(QUICK, chunk_folder=tmp_path / ".chunks")
+    evaluate(recordings, {"a": Parrot(records)}, config)
     first = Counter(done)
     stub_picker.register_buffer("other", torch.ones(1))
-    evaluate({"a": Parrot(records)}, recordings, **settings)
+    evaluate(recordings, {"a": Parrot(records)}, config)
     assert done["_picks"] == 2 * first["_picks"]
     assert done["_check"] == first["_check"]

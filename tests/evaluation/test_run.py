@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,14 @@ import pytest
 from parrot import QUICK, Parrot
 
 from cgmgm_seis.errors import CgmgmError, OutputError
-from cgmgm_seis.evaluation import draws, evaluate, load_generators, write_evaluation
-from cgmgm_seis.evaluation.draws import Window, model_draw, reduce_draws
+from cgmgm_seis.evaluation import (
+    EvaluationConfig,
+    draws,
+    evaluate,
+    load_generators,
+    write_evaluation,
+)
+from cgmgm_seis.evaluation.draws import model_draw, reduce_draws
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.models.cgmgm.model import CGMGM
@@ -21,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 def test_chunks_do_not_change_what_is_drawn(records, monkeypatch):
     _, scenario = records
-    window = Window.of(CGMGM())
+    window = CGMGM().window
     whole = reduce_draws(model_draw(Parrot(records), window), scenario, window, 4)
     record_bytes = 3 * 6000 * 4
     monkeypatch.setattr(draws, "CHUNK_BYTES", 2 * 4 * record_bytes)
@@ -40,24 +47,33 @@ def test_a_generator_that_fails_is_named(catalogue, records, value):
     broken.records[name] = broken.records[name].copy()
     broken.records[name][1] = value
     with pytest.raises(CgmgmError, match=r"3 of \d+ records of broken are silent or hold NaN"):
-        evaluate({"broken": broken}, catalogue, **QUICK)
+        evaluate(catalogue, {"broken": broken}, QUICK)
 
 
 def test_models_with_other_windows_are_refused(catalogue, records):
     models = {"a": Parrot(records), "b": CGMGM(component_order="E")}
     with pytest.raises(CgmgmError, match="2 models have 2 windows"):
-        evaluate(models, catalogue, **QUICK)
+        evaluate(catalogue, models, QUICK)
 
 
-def test_one_realization_is_refused(catalogue, records):
-    with pytest.raises(CgmgmError, match=r"1 realization\(s\) have no scatter"):
-        evaluate({"a": Parrot(records)}, catalogue, n_realizations=1)
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"n_realizations": 1}, r"1 realization\(s\) have no scatter"),
+        ({"max_records": 0}, "max_records = 0 must be at least 1"),
+        ({"n_classifiers": -1}, "n_classifiers = -1 must be at least 0"),
+        ({"workers": 0}, "workers = 0 must be at least 1"),
+    ],
+)
+def test_settings_that_make_no_evaluation_are_refused(setting, text):
+    with pytest.raises(CgmgmError, match=text):
+        EvaluationConfig(**setting)
 
 
 def test_extrapolation_is_said_once_a_column(catalogue, records, caplog, recwarn):
     model = Parrot(records)
     model.ranges = {"source_magnitude": [0.0, 1.0], "source_depth_km": [-5.0, 50.0]}
-    evaluate({"small": model}, catalogue, **QUICK)
+    evaluate(catalogue, {"small": model}, QUICK)
     said = [record.message for record in caplog.records if "trained range" in record.message]
     assert len(said) == 1
     assert said[0].startswith("small: source_magnitude")
@@ -65,7 +81,7 @@ def test_extrapolation_is_said_once_a_column(catalogue, records, caplog, recwarn
 
 
 def test_a_failure_leaves_no_folder(catalogue, records, tmp_path, monkeypatch):
-    found = evaluate({"parrot": Parrot(records)}, catalogue, **QUICK)
+    found = evaluate(catalogue, {"parrot": Parrot(records)}, QUICK)
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
@@ -77,7 +93,7 @@ def test_a_failure_leaves_no_folder(catalogue, records, tmp_path, monkeypatch):
 
 
 def test_progress_goes_to_a_terminal_only(catalogue, records, capsys):
-    evaluate({"parrot": Parrot(records)}, catalogue, progress=True, **QUICK)
+    evaluate(catalogue, {"parrot": Parrot(records)}, replace(QUICK, progress=True))
     assert not sys.stderr.isatty()
     captured = capsys.readouterr()
     # Messages may stand there, bars may not.
@@ -86,8 +102,8 @@ def test_progress_goes_to_a_terminal_only(catalogue, records, capsys):
 
 def test_what_was_evaluated_is_named(catalogue, tiny_model, caplog):
     caplog.set_level(logging.ERROR)
-    settings = QUICK | {"n_realizations": 2, "max_records": 16}
-    metrics = evaluate({"tiny": tiny_model}, catalogue, seed=3, **settings).metrics
+    config = replace(QUICK, n_realizations=2, max_records=16, seed=3)
+    metrics = evaluate(catalogue, {"tiny": tiny_model}, config).metrics
     assert metrics["generators"]["tiny"]["model"] == {
         "class": "CGMGM",
         "weights": "tiny",
@@ -115,4 +131,4 @@ def test_weights_of_one_name_are_told_apart(tiny_weights, tmp_path):
 @pytest.mark.parametrize("name", [RECORDED, SIMULATOR])
 def test_reserved_names_are_refused(catalogue, records, name):
     with pytest.raises(CgmgmError, match=f"cannot be named {name}"):
-        evaluate({name: Parrot(records)}, catalogue, **QUICK)
+        evaluate(catalogue, {name: Parrot(records)}, QUICK)

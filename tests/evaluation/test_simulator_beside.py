@@ -1,5 +1,7 @@
 """The simulator is judged like a model, on its own data only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from parrot import QUICK, WINDOW, Parrot, rows
@@ -7,19 +9,20 @@ from seisbench.data import WaveformDataset
 from small_datasets import CATALOGUE_SEED
 
 from cgmgm_seis.evaluation import evaluate
-from cgmgm_seis.evaluation.data import read_split
-from cgmgm_seis.evaluation.draws import Window, simulator_draw
+from cgmgm_seis.evaluation.data import EvaluationData
+from cgmgm_seis.evaluation.draws import simulator_draw
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import simulate_records
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 
 def test_the_simulator_shows_its_own_scatter(whole_catalogue):
-    settings = QUICK | {"n_realizations": 8}
-    records = read_split(whole_catalogue, WINDOW)
-    found = evaluate({"parrot": Parrot(records)}, whole_catalogue, seed=CATALOGUE_SEED, **settings)
+    records = EvaluationData(whole_catalogue, WINDOW).read_split()
+    config = replace(QUICK, n_realizations=8, seed=CATALOGUE_SEED)
+    found = evaluate(whole_catalogue, {"parrot": Parrot(records)}, config)
     sigma = rows(found, SIMULATOR)["sigma"].to_numpy()
     waveforms, scenario = records
     others = [ln_measures(simulate_records(scenario, 70 + k)[0], "ZNE", 100.0) for k in range(8)]
@@ -52,6 +55,6 @@ def test_a_redraw_is_cut_to_the_window(records):
 def test_recordings_are_not_simulated_again(catalogue, records):
     dataset = WaveformDataset(catalogue)
     dataset.metadata["trace_simulated"] = False
-    found = evaluate({"parrot": Parrot(records)}, dataset, **QUICK)
+    found = evaluate(dataset, {"parrot": Parrot(records)}, QUICK)
     assert list(found.metrics["generators"]) == ["parrot"]
     assert "sigma_ratio" not in found.tables["measures"]

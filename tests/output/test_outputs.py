@@ -22,6 +22,7 @@ from cgmgm_seis.output.outputs import write_outputs
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.folders import CONTENT
 
 
@@ -46,9 +47,7 @@ def run():
         origin_time="2019-10-15T05:33:42.8123",
     )
     samples = np.random.default_rng(0).normal(size=(2, 2, 3, 700)).astype(np.float32)
-    stream = to_stream(
-        samples, scenario, sampling_rate=100.0, start_offset_s=-5.0, component_order="ZNE"
-    )
+    stream = to_stream(samples, scenario, Window("ZNE", 100.0, -5.0, samples.shape[-1]))
     provenance = PROVENANCE | {"scenario": scenario.to_dict(orient="records")}
     arrivals = bay_area_travel_times().at(scenario.source_depth_km, scenario.path_ep_distance_km)
     return {

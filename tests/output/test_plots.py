@@ -19,6 +19,7 @@ from cgmgm_seis.output.plots import (
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
+from cgmgm_seis.scenario.window import Window
 
 LABEL = "CGMGM, weights tiny (simulated training data)"
 
@@ -28,9 +29,7 @@ def run():
     points = [(37.876, -122.236), (37.9, -122.0), (37.5, -122.3)]
     scenario = from_points(4.5, (37.938, -122.057), points, origin_time="2019-10-15T05:33:42.81")
     samples = np.random.default_rng(0).normal(size=(3, 2, 3, 6000)) * 1e-3
-    stream = to_stream(
-        samples, scenario, sampling_rate=100.0, start_offset_s=-5.0, component_order="ZNE"
-    )
+    stream = to_stream(samples, scenario, Window("ZNE", 100.0, -5.0, samples.shape[-1]))
     arrivals = bay_area_travel_times().at(scenario.source_depth_km, scenario.path_ep_distance_km)
     return stream, scenario, arrivals
 

@@ -20,6 +20,7 @@ from cgmgm_seis.scenario.streams import (
     to_stream,
 )
 from cgmgm_seis.scenario.table import PATH_COLUMNS, from_event_and_inventory, from_points
+from cgmgm_seis.scenario.window import Window
 
 POINTS = [(37.876, -122.236), (37.9, -122.0)]
 
@@ -27,13 +28,8 @@ POINTS = [(37.876, -122.236), (37.9, -122.0)]
 def make(scenario, n_realizations=2, component_order="ZNE", sampling_rate=100.0, n_samples=50):
     shape = (len(scenario), n_realizations, len(component_order), n_samples)
     waveforms = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    return waveforms, to_stream(
-        waveforms,
-        scenario,
-        sampling_rate=sampling_rate,
-        start_offset_s=-5.0,
-        component_order=component_order,
-    )
+    window = Window(component_order, sampling_rate, -5.0, n_samples)
+    return waveforms, to_stream(waveforms, scenario, window)
 
 
 @pytest.fixture
@@ -74,13 +70,9 @@ def test_too_many_realizations(scenario):
 
 def test_wrong_shape(scenario):
     with pytest.raises(OutputError, match=r"\(1, 1, 3, 9\)"):
-        to_stream(
-            np.zeros((1, 1, 3, 9)),
-            scenario,
-            sampling_rate=100.0,
-            start_offset_s=0.0,
-            component_order="ZNE",
-        )
+        to_stream(np.zeros((1, 1, 3, 9)), scenario, Window("ZNE", n_samples=9))
+    with pytest.raises(OutputError, match="10 samples"):
+        to_stream(np.zeros((2, 1, 3, 9)), scenario, Window("ZNE", n_samples=10))
 
 
 @pytest.mark.parametrize(

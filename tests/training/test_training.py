@@ -18,6 +18,7 @@ from small_datasets import N_SAMPLES, write_dataset
 from cgmgm_seis import CGMGM, from_points, load_model
 from cgmgm_seis.datasets.windows import event_split, read_records
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.training import data as training_data
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import prepare
@@ -35,6 +36,7 @@ import sys
 import torch
 from cgmgm_seis import CGMGM
 from cgmgm_seis.training.run import TrainingConfig, train
+from cgmgm_seis.scenario.window import Window
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = CGMGM(n_samples=800, latent_size=4, prior_size=4, embedding_size=4)
@@ -184,7 +186,7 @@ def test_events_are_kept_apart_without_a_split(tmp_path):
     features, card = prepare(a_model(), folder, seed=3)
     assert card["data"]["split"] == "event-wise by seed"
     assert sum(card["data"]["events"].values()) == 12
-    _, scenario = read_records(folder, 100.0, "ZNE", -5.0, N_SAMPLES)
+    _, scenario = read_records(folder, Window("ZNE", 100.0, -5.0, N_SAMPLES))
     counts = pd.Series(event_split(scenario, 3)).value_counts().to_dict()
     assert card["data"]["records"] == counts
     assert {name: len(part["conditions"]) for name, part in features.items()} == counts

@@ -1,0 +1,111 @@
+"""The records of an evaluation, and what is measured of them."""
+
+import logging
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
+from cgmgm_seis.evaluation.distributions import log_spectrogram
+from cgmgm_seis.evaluation.draws import gathered, measure
+from cgmgm_seis.evaluation.measures import FREQUENCIES, series
+from cgmgm_seis.scenario.window import Window
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records and their measures; amplitudes are those of calibrated records only.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        m/s, float32, shape (record, component, sample).
+    scenario : pandas.DataFrame
+        Scenario table, one row a record.
+    window : Window
+        Of the records.
+    ln_measures : numpy.ndarray
+        Natural logarithms of the calibrated records, shape (calibrated record, series).
+    log_spectrograms : numpy.ndarray
+        Of the calibrated records, see `cgmgm_seis.evaluation.distributions.log_spectrogram`.
+    """
+
+    waveforms: NDArray[np.float32]
+    scenario: pd.DataFrame
+    window: Window
+    ln_measures: Floats
+    log_spectrograms: Floats
+
+    @classmethod
+    def measured(
+        cls,
+        waveforms: NDArray[np.float32],
+        scenario: pd.DataFrame,
+        window: Window,
+        pool: Executor,
+    ) -> "Records":
+        """Measure records, in the processes of a pool."""
+        chosen = waveforms[calibrated(scenario)]
+        if len(chosen) < len(waveforms):
+            logger.warning("Amplitudes: %s and left out.", _approximate(scenario))
+        names = series(window.component_order, window.sampling_rate)
+        ln_measures = np.empty((0, len(names)))
+        if len(chosen):
+            ln_measures = gathered(measure(pool, chosen, window))
+        spectrograms = log_spectrogram(chosen, window.sampling_rate)
+        return cls(waveforms, scenario, window, ln_measures, spectrograms)
+
+    @cached_property
+    def calibrated(self) -> NDArray[np.bool_]:
+        """True for records whose amplitudes count, shape (record,)."""
+        return calibrated(self.scenario)
+
+    @cached_property
+    def calibrated_scenario(self) -> pd.DataFrame:
+        """Scenario table of those records."""
+        return self.scenario[self.calibrated].reset_index(drop=True)
+
+    @cached_property
+    def events(self) -> pd.Series:
+        """The event of every record."""
+        return self.scenario["source_id"].astype(str)
+
+    @cached_property
+    def series(self) -> pd.MultiIndex:
+        """Component and measure of the series."""
+        return series(self.window.component_order, self.window.sampling_rate)
+
+    @property
+    def frequencies(self) -> tuple[float, ...]:
+        """Frequencies that ground-motion models are compared at, Hz."""
+        return tuple(f for f in FREQUENCIES if f <= 0.5 * self.window.sampling_rate)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Which amplitudes do not count, and why."""
+        approximate = self.scenario[~self.calibrated]
+        if approximate.empty:
+            return {}
+        key = "amplitudes of some records" if self.calibrated.any() else "amplitudes"
+        return {key: f"{_approximate(self.scenario)}; {_codes(approximate)}"}
+
+
+def _approximate(scenario: pd.DataFrame) -> str:
+    n_approximate = int((~calibrated(scenario)).sum())
+    return f"{n_approximate} of {len(scenario)} records are flagged {APPROXIMATE}"
+
+
+def _codes(scenario: pd.DataFrame) -> str:
+    """Name records by event and station, the first few of them."""
+    named = (
+        scenario["source_id"].astype(str) + " " + scenario["station_code"].astype(str)
+    ).tolist()
+    return ", ".join(named[:10]) + (", .." if len(named) > 10 else "")
