@@ -38,6 +38,7 @@ from cgmgm_seis.evaluation.generators import (
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.measures.intensity import significant_duration, smoothed_fas
 from cgmgm_seis.scenario.geography import local_km
+from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
 from cgmgm_seis.simulator.sites import CENTRE, site_table
@@ -189,7 +190,7 @@ def near(residual: Floats, points: Floats, event: Any) -> Floats:
 def pleasant_hill(model: Any, shared: Path) -> pd.DataFrame:
     """Return the mean residual of the 11 stations, of the model and of the NGA-West2 models."""
     waveforms, scenario = read_records(
-        shared / "data" / "bay_area_records", 100.0, "ZNE", -5.0, 6000, skip_bad=True
+        shared / "data" / "bay_area_records", Window(), skip_bad=True
     )
     rows = (scenario["source_magnitude"] > 4.3) & scenario["trace_is_primary"].astype(bool)
     scenario = scenario[rows].reset_index(drop=True)
