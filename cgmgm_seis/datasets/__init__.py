@@ -1,1 +1,63 @@
-"""Data sets, simulated and recorded, in SeisBench format."""
+"""Data sets, simulated and recorded, in SeisBench format.
+
+Names are imported when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from cgmgm_seis import lazy_names
+
+if TYPE_CHECKING:
+    from cgmgm_seis.datasets.archive import Processing, import_records
+    from cgmgm_seis.datasets.benchmarks import import_benchmark
+    from cgmgm_seis.datasets.designsafe import import_designsafe
+    from cgmgm_seis.datasets.records import read_catalog, read_event, read_inventory, read_observed
+    from cgmgm_seis.datasets.splitting import region_split, split_dataset, station_split
+    from cgmgm_seis.datasets.summary import Summary, summarise
+    from cgmgm_seis.datasets.summary_plots import plot_summary
+    from cgmgm_seis.datasets.windows import event_split, read_records
+
+__all__ = [
+    "Processing",
+    "Summary",
+    "event_split",
+    "import_benchmark",
+    "import_designsafe",
+    "import_records",
+    "plot_summary",
+    "read_catalog",
+    "read_event",
+    "read_inventory",
+    "read_observed",
+    "read_records",
+    "region_split",
+    "split_dataset",
+    "station_split",
+    "summarise",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Processing": "archive",
+        "Summary": "summary",
+        "event_split": "windows",
+        "import_benchmark": "benchmarks",
+        "import_designsafe": "designsafe",
+        "import_records": "archive",
+        "plot_summary": "summary_plots",
+        "read_catalog": "records",
+        "read_event": "records",
+        "read_inventory": "records",
+        "read_observed": "records",
+        "read_records": "windows",
+        "region_split": "splitting",
+        "split_dataset": "splitting",
+        "station_split": "splitting",
+        "summarise": "summary",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

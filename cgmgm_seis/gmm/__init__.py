@@ -1,1 +1,48 @@
-"""Ground-motion models beside the generators: ergodic, non-ergodic and published ones."""
+"""Ground-motion models beside the generators: ergodic, non-ergodic and published ones.
+
+Names are imported when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from cgmgm_seis import lazy_names
+
+if TYPE_CHECKING:
+    from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM, FASModel, Prediction
+    from cgmgm_seis.gmm.mixed_model import MixedModel
+    from cgmgm_seis.gmm.nonergodic import NonErgodicFAS, Term
+    from cgmgm_seis.gmm.pygmm_models import BA19, NGAWest2
+    from cgmgm_seis.gmm.sine_basis import SineBasis
+
+__all__ = [
+    "BA19",
+    "ErgodicFAS",
+    "ErgodicGMM",
+    "FASModel",
+    "MixedModel",
+    "NGAWest2",
+    "NonErgodicFAS",
+    "Prediction",
+    "SineBasis",
+    "Term",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "BA19": "pygmm_models",
+        "ErgodicFAS": "base",
+        "ErgodicGMM": "base",
+        "FASModel": "base",
+        "MixedModel": "mixed_model",
+        "NGAWest2": "pygmm_models",
+        "NonErgodicFAS": "nonergodic",
+        "Prediction": "base",
+        "SineBasis": "sine_basis",
+        "Term": "nonergodic",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

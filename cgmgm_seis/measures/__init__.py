@@ -1,1 +1,67 @@
-"""What is measured on records: peaks, spectra, durations and picks."""
+"""What is measured on records: peaks, spectra, durations and picks.
+
+Names are imported when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from cgmgm_seis import lazy_names
+
+if TYPE_CHECKING:
+    from cgmgm_seis.measures.intensity import (
+        acceleration,
+        arias_intensity,
+        cav,
+        eas,
+        fas,
+        konno_ohmachi_matrix,
+        pga,
+        pgv,
+        significant_duration,
+        smoothed_fas,
+    )
+    from cgmgm_seis.measures.picks import load_picker, pick
+    from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
+
+__all__ = [
+    "acceleration",
+    "arias_intensity",
+    "cav",
+    "eas",
+    "fas",
+    "konno_ohmachi_matrix",
+    "load_picker",
+    "pga",
+    "pgv",
+    "pick",
+    "psa",
+    "rotd50",
+    "rotd50_psa",
+    "significant_duration",
+    "smoothed_fas",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "acceleration": "intensity",
+        "arias_intensity": "intensity",
+        "cav": "intensity",
+        "eas": "intensity",
+        "fas": "intensity",
+        "konno_ohmachi_matrix": "intensity",
+        "load_picker": "picks",
+        "pga": "intensity",
+        "pgv": "intensity",
+        "pick": "picks",
+        "psa": "response_spectra",
+        "rotd50": "response_spectra",
+        "rotd50_psa": "response_spectra",
+        "significant_duration": "intensity",
+        "smoothed_fas": "intensity",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

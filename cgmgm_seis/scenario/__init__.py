@@ -1,1 +1,61 @@
-"""Scenarios: sources, receivers and what lies between them."""
+"""Scenarios: sources, receivers and what lies between them.
+
+Names are imported when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from cgmgm_seis import lazy_names
+
+if TYPE_CHECKING:
+    from cgmgm_seis.scenario.coastlines import plot_coastlines
+    from cgmgm_seis.scenario.geography import Region
+    from cgmgm_seis.scenario.stations import bay_area_stations
+    from cgmgm_seis.scenario.streams import to_catalog, to_inventory, to_stream
+    from cgmgm_seis.scenario.table import (
+        add_paths,
+        check_scenario,
+        from_event_and_inventory,
+        from_points,
+    )
+    from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
+    from cgmgm_seis.scenario.window import Window
+
+__all__ = [
+    "Region",
+    "TravelTimeTable",
+    "Window",
+    "add_paths",
+    "bay_area_stations",
+    "bay_area_travel_times",
+    "check_scenario",
+    "from_event_and_inventory",
+    "from_points",
+    "plot_coastlines",
+    "to_catalog",
+    "to_inventory",
+    "to_stream",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Region": "geography",
+        "TravelTimeTable": "travel_times",
+        "Window": "window",
+        "add_paths": "table",
+        "bay_area_stations": "stations",
+        "bay_area_travel_times": "travel_times",
+        "check_scenario": "table",
+        "from_event_and_inventory": "table",
+        "from_points": "table",
+        "plot_coastlines": "coastlines",
+        "to_catalog": "streams",
+        "to_inventory": "streams",
+        "to_stream": "streams",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

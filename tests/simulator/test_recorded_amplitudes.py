@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cgmgm_seis.evaluation.flatfile import read_flatfile
 from cgmgm_seis.gmm.base import ErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
-from cgmgm_seis.measures.intensity import GRAVITY, smoothed_fas
+from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.table import add_paths, from_points
 from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator import spectra
@@ -22,66 +23,46 @@ REALIZATIONS = 24  # of a scenario at four distances: standard errors of up to 0
 
 @pytest.fixture(scope="module")
 def recorded(nga_west2):
-    """Some recorded rows, their scenario and ln measures, NaN below the usable frequency."""
-    table = pd.read_csv(nga_west2 / "bay_r80_measures.csv")
-    table = table[table["M"] < 5.6].iloc[::EVERY].reset_index(drop=True)
-    scenario = add_paths(
-        pd.DataFrame(
-            {
-                "source_id": table["EQID"].astype(str),
-                "source_origin_time": "2010-01-01T00:00:00",
-                "source_latitude_deg": table["ev_lat"],
-                "source_longitude_deg": table["ev_lon"],
-                "source_depth_km": table["ev_depth_km"].clip(lower=1.0),
-                "source_magnitude": table["M"],
-                "station_network_code": "XX",
-                "station_code": [f"S{i:04d}" for i in range(len(table))],
-                "station_location_code": "00",
-                "station_latitude_deg": table["sta_lat"],
-                "station_longitude_deg": table["sta_lon"],
-                "station_elevation_m": 0.0,
-            }
-        )
-    )
-    columns = [table["lnPGA_g"] + np.log(GRAVITY), table["lnPGV_cms"] - np.log(100.0)]
-    for period in lin.PERIODS:
-        usable = table["luf_hz"] <= 1.0 / period
-        columns.append((table[f"lnPSA_g_{period:.3f}s"] + np.log(GRAVITY)).where(usable))
-    return table, scenario, np.column_stack(columns)
+    """Scenario and ln measures of some recorded rows, NaN below the usable frequency."""
+    flatfile = read_flatfile(nga_west2 / "bay_r80_measures.csv", "nga_west2")
+    rows = np.flatnonzero(flatfile.scenario["source_magnitude"] < 5.6)[::EVERY]
+    names = pd.MultiIndex.from_tuples([("H", f"RotD50 {name}") for name in lin.MEASURES])
+    values = flatfile.values[np.ix_(rows, flatfile.names.get_indexer(names))]
+    return flatfile.scenario.iloc[rows].reset_index(drop=True), values
 
 
 @pytest.fixture(scope="module")
 def residuals(recorded):
     """Recorded minus the median of the simulator with its site terms, (record, measure)."""
-    _, scenario, observed = recorded
+    scenario, observed = recorded
+    deep = scenario.assign(source_depth_km=scenario["source_depth_km"].clip(lower=1.0))
     places = scenario["station_latitude_deg"], scenario["station_longitude_deg"]
     terms = bay_area_sites()(*places, lin.NODES)
     drawn = [
-        lin.ln_measures(lin.simulated(scenario, spectra.bay_area(), terms, seed))
+        lin.ln_measures(lin.simulated(add_paths(deep), spectra.bay_area(), terms, seed))
         for seed in range(2)
     ]
     return observed - np.mean(drawn, axis=0)
 
 
 def test_levels_are_the_recorded_ones(recorded, residuals):
-    table, scenario, _ = recorded
+    scenario, _ = recorded
     bias = np.nanmean(residuals, axis=0)
     # 2 s is the end of the band that many records have.
     assert (np.abs(bias[:-1]) < 0.15).all() and abs(bias[-1]) < 0.25
-    distance = scenario["path_hyp_distance_km"]
-    for part in (table["M"] < 4.0, table["M"] >= 4.0, distance < 25.0, distance >= 25.0):
+    magnitude, distance = scenario["source_magnitude"], scenario["path_hyp_distance_km"]
+    for part in (magnitude < 4.0, magnitude >= 4.0, distance < 25.0, distance >= 25.0):
         assert (np.abs(np.nanmean(residuals[part.to_numpy(), :-1], axis=0)) < 0.3).all()
 
 
 def test_site_terms_tell_more_than_a_ground_motion_model(recorded, residuals):
     """Scatter within events at most 0.87 of that about Campbell & Bozorgnia (2014)."""
-    table, _, observed = recorded
-    cb14 = [table["lnCB14_PGA"] + np.log(GRAVITY), table["lnCB14_PGV"] - np.log(100.0)]
-    cb14 += [table[f"lnCB14_{period:.3f}s"] + np.log(GRAVITY) for period in lin.PERIODS]
+    scenario, observed = recorded
+    cb14 = NGAWest2("CB14", lin.PERIODS).predict(scenario).mean
     scatter = []
-    for values in (residuals, observed - np.column_stack(cb14)):
-        frame = pd.DataFrame(values)
-        scatter.append((frame - frame.groupby(table["EQID"]).transform("mean")).std().to_numpy())
+    for values in (residuals, observed - cb14):
+        frame, events = pd.DataFrame(values), scenario["source_id"]
+        scatter.append((frame - frame.groupby(events).transform("mean")).std().to_numpy())
     assert (scatter[0] / scatter[1] < 0.87).all()
 
 
