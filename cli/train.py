@@ -1,6 +1,7 @@
 """cgmgm-seis train: train a generator on the records of a SeisBench data set."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,30 @@ from cgmgm_seis_cli.parameters import (
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
 WIDTH = click.IntRange(min=1)
-# Options of one model: the model's argument.
-MODELS: dict[str, tuple[str, dict[str, str]]] = {
-    "evolutionary": ("EvolutionaryCGM", {"latent": "n_latents", "width": "width"}),
-    "cgmgm": (
-        "CGMGM",
-        {
-            "condition_set": "condition_set",
-            "latent": "latent_size",
-            "prior": "prior_size",
-            "embedding": "embedding_size",
-            "alpha": "alpha",
-            "beta": "beta",
-            "past_dropout": "past_dropout",
-            "published": "published",
-        },
-    ),
-}
-ALL_OPTIONS = {option for _, names in MODELS.values() for option in names}
-# Options that weights may be given anew.
-CHANGEABLE = {"alpha", "beta", "past_dropout"}
 # Options whose names differ from the settings they give.
 SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
+
+
+class ModelChoice(click.ParamType):
+    """A generator by the name of its entry point, see `cgmgm_seis.models.registry`."""
+
+    name = "model"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Show the choices."""
+        from cgmgm_seis.models.registry import model_choices
+
+        return f"[{'|'.join(model_choices())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the choice in lower case."""
+        from cgmgm_seis.models.registry import model_choices
+
+        choices = model_choices()
+        if str(value).lower() not in choices:
+            names = ", ".join(f"'{name}'" for name in choices)
+            self.fail(f"'{value}' is not one of {names}.", param, ctx)
+        return str(value).lower()
 
 
 @click.command(context_settings={"show_default": True})
@@ -51,7 +54,7 @@ SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 @click.option(
     "--model",
     "model_name",
-    type=click.Choice(list(MODELS), case_sensitive=False),
+    type=ModelChoice(),
     default="evolutionary",
     help="Generator to train; cgmgm is the published one.",
 )
@@ -170,6 +173,7 @@ def train(
         raise click.UsageError("--init and --velocity-model exclude each other; weights have one.")
 
     from cgmgm_seis.models.collectives import rank
+    from cgmgm_seis.models.registry import model_choices
     from cgmgm_seis.models.weights import load_model, weights_info
     from cgmgm_seis.training.config import TrainingConfig
     from cgmgm_seis.training.data import regional_travel_times
@@ -180,20 +184,22 @@ def train(
     # What is left at its default is the model's, or that of --config.
     chosen = {option: value for option, value in given.items() if _is_given(ctx, option)}
     settings = {SETTINGS.get(option, option): value for option, value in chosen.items()}
-    of_one_model = {option: settings.pop(option) for option in ALL_OPTIONS & settings.keys()}
+    known = {field.name for field in fields(TrainingConfig)}
+    of_one_model = {option: settings.pop(option) for option in settings.keys() - known}
     if init is not None:
         if config_file is not None or _is_given(ctx, "model_name"):
             raise click.UsageError(
                 "--init names a model; it goes with neither --model nor --config"
             )
         model = load_model(init)
-        for option in CHANGEABLE & of_one_model.keys():
-            setattr(model, option, of_one_model[option])
+        for option, argument in model.train_options.items():
+            if option in of_one_model and argument in model.adjustable:
+                setattr(model, argument, of_one_model[option])
         config = TrainingConfig.of(model, **settings)
     else:
         if config_file is not None and _is_given(ctx, "model_name"):
             raise click.UsageError("--config names a model; it does not go with --model")
-        recipe = read_recipe(config_file) if config_file else Recipe(MODELS[model_name][0])
+        recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **_arguments(recipe.model, of_one_model)}
         if config_file is None or _is_given(ctx, "components"):
             arguments["component_order"] = components
@@ -222,12 +228,13 @@ def _is_given(ctx: click.Context, option: str) -> bool:
 
 def _arguments(class_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of one model as its arguments; those of another are refused."""
-    choice, names = next(
-        (key, names) for key, (name, names) in MODELS.items() if name == class_name
-    )
-    if foreign := sorted(set(given) - set(names)):
+    from cgmgm_seis.models.registry import model_choices, model_class
+
+    names = model_class(class_name).train_options
+    if foreign := sorted(given.keys() - names.keys()):
+        choice = next(key for key, name in model_choices().items() if name == class_name)
+        own = ", ".join(f"--{option.replace('_', '-')}" for option in names) or "none"
         raise click.UsageError(
-            f"--{foreign[0].replace('_', '-')} is no option of --model {choice}; "
-            f"it has {', '.join('--' + option.replace('_', '-') for option in names)}."
+            f"--{foreign[0].replace('_', '-')} is no option of --model {choice}; it has {own}."
         )
     return {names[option]: value for option, value in given.items()}

@@ -15,7 +15,7 @@ from cgmgm_seis_cli.parameters import (
     skip_bad_option,
     verbosity_options,
 )
-from cgmgm_seis_cli.train import MODELS
+from cgmgm_seis_cli.train import ModelChoice
 
 
 @click.command(context_settings={"show_default": True})
@@ -24,7 +24,7 @@ from cgmgm_seis_cli.train import MODELS
 @click.option(
     "--model",
     "model_name",
-    type=click.Choice(list(MODELS), case_sensitive=False),
+    type=ModelChoice(),
     default="evolutionary",
     help="Generator to tune; cgmgm is the published one.",
 )
@@ -50,7 +50,7 @@ from cgmgm_seis_cli.train import MODELS
     "--space",
     "space_file",
     type=click.Path(path_type=Path),
-    help="JSON file of the search space.  [default: the paper's for cgmgm, ours for evolutionary]",
+    help="JSON file of the search space.  [default: the model's]",
 )
 @click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
 @seed_option
@@ -85,6 +85,7 @@ def tune(
     best settings with its weights are written to --out.  An interrupted search continues with the
     same command and --resume.
     """
+    from cgmgm_seis.models.registry import model_choices
     from cgmgm_seis.models.weights import weights_info
     from cgmgm_seis.tuning.objective import Study
     from cgmgm_seis.tuning.on_ray import run_on_ray
@@ -93,7 +94,7 @@ def tune(
     from cgmgm_seis.tuning.space import default_space, read_space
 
     show_messages(verbosity or 0)
-    name = MODELS[model_name][0]
+    name = model_choices()[model_name]
     space = read_space(name, space_file) if space_file else default_space(name)
     fixed = {"component_order": components} | ({} if epochs is None else {"epochs": epochs})
     study = Study(dataset, objective, seed, device, skip_bad)

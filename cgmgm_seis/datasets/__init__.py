@@ -11,11 +11,18 @@ if TYPE_CHECKING:
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.datasets.benchmarks import import_benchmark
     from cgmgm_seis.datasets.designsafe import import_designsafe
-    from cgmgm_seis.datasets.records import read_catalog, read_event, read_inventory, read_observed
+    from cgmgm_seis.datasets.records import (
+        read_observed,
+    )
     from cgmgm_seis.datasets.splitting import region_split, split_dataset, station_split
     from cgmgm_seis.datasets.summary import Summary, summarise
     from cgmgm_seis.datasets.summary_plots import plot_summary
     from cgmgm_seis.datasets.windows import event_split, read_records
+    from cgmgm_seis.scenario.obspy_files import (
+        read_catalog,
+        read_event,
+        read_inventory,
+    )
 
 __all__ = [
     "Processing",

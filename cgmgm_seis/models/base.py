@@ -1,15 +1,8 @@
 """The contract every generator keeps: a SeisBench model that turns scenarios into records."""
 
-import hashlib
-import json
-import pickle
-import tempfile
-import warnings
-import zipfile
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,14 +10,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from obspy import Stream
-from packaging.version import parse
-from seisbench.models.base import SeisBenchModel
 from torch import Tensor
 from tqdm import tqdm
 
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
-from cgmgm_seis.models.collectives import Share
 from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_ranges
+from cgmgm_seis.models.step import Step
+from cgmgm_seis.models.weights_files import SavedModel
+from cgmgm_seis.scenario.seeding import Realization, record_keys
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
@@ -33,11 +26,13 @@ from cgmgm_seis.scenario.window import Window
 Batch = Mapping[str, Tensor]
 
 
-class GroundMotionModel(SeisBenchModel):
+class GroundMotionModel(SavedModel):
     """Base class of the generators.
 
-    A new generator implements `sample`, `features` and `loss`; streams, files, training and
-    the command line then work with it unchanged.
+    A new generator implements `conditions`, `numbers` and `forward`, which draw a batch of records,
+    and `features` and `loss`, which train it; every argument of its constructor is an attribute of
+    the same name.  Sampling, streams, files, training, tuning, evaluation, maps and the command
+    line then work with it unchanged, once `cgmgm_seis.models.registry` knows it.
 
     Parameters
     ----------
@@ -55,11 +50,39 @@ class GroundMotionModel(SeisBenchModel):
         Steps and shape of the table of travel times; by default the Bay Area's table.
     citation : str, optional
         What to cite.
+
+    Attributes
+    ----------
+    sampling_batch_size : int
+        Records that `sample` draws at once by default.
+    training_defaults : mapping
+        Settings of `cgmgm_seis.training.config.TrainingConfig` that suit the model better than its
+        defaults.
+    from_data : tuple of str
+        Arguments of the constructor that training sets.
+    search_space : mapping
+        What a search varies by default: name of an argument or of a setting to a list of values, or
+        to ``{"from": low, "to": high}``, see `cgmgm_seis.tuning.space.SearchSpace`.
+    not_searched : tuple of str
+        Arguments that a search must not vary, since scores would not be comparable.
+    train_options : mapping
+        Options of ``cgmgm-seis train`` that belong to the model, and the arguments they give.
+    adjustable : tuple of str
+        Arguments that may change when trained weights are trained further.
     """
 
-    # Settings of `cgmgm_seis.training.config.TrainingConfig` that suit the model better than its
-    # defaults.
+    sampling_batch_size: ClassVar[int] = 64
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    from_data: ClassVar[tuple[str, ...]] = ("ranges", "travel_time_grid")
+    search_space: ClassVar[Mapping[str, Any]] = {}
+    not_searched: ClassVar[tuple[str, ...]] = (
+        "component_order",
+        "sampling_rate",
+        "start_offset_s",
+        "n_samples",
+    )
+    train_options: ClassVar[Mapping[str, str]] = {}
+    adjustable: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -72,14 +95,6 @@ class GroundMotionModel(SeisBenchModel):
         citation: str | None = None,
     ) -> None:
         super().__init__(citation=citation)
-        # SeisBench's load() expects this attribute of every model.
-        self.default_args: dict[str, Any] = {}
-        # Share of the epochs that are done, for losses that change on the way; set by training.
-        self.training_progress = 1.0
-        # Rows of the batch that `loss` gets, where several processes share it; set by training.
-        self.share: Share | None = None
-        self.weights_name = "untrained"
-        self.weights_sha256 = ""
         self.component_order = component_order
         self.sampling_rate = sampling_rate
         self.start_offset_s = start_offset_s
@@ -97,6 +112,57 @@ class GroundMotionModel(SeisBenchModel):
     # ---- what a generator implements -------------------------------------------------------
 
     @abstractmethod
+    def conditions(self, scenario: pd.DataFrame) -> dict[str, Tensor]:
+        """Return the input of the networks for a scenario, each tensor (record, ..)."""
+
+    @abstractmethod
+    def numbers(self, realizations: Sequence[Realization]) -> dict[str, Tensor]:
+        """Return the random numbers of realizations, each tensor (realization, ..).
+
+        From the generators of the `Realization` and nothing else: then they do not depend on the
+        batch.
+        """
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Draw a batch of records.
+
+        Parameters
+        ----------
+        batch : mapping
+            What `inputs` yields: `conditions`, `numbers` and `fields` of some realizations.
+
+        Returns
+        -------
+        torch.Tensor
+            Velocity, m/s, shape (realization, component, sample).
+        """
+
+    @abstractmethod
+    def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
+        """Turn records (record, component, sample) in m/s into the tensors of training."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return the mean loss per record of a batch of features as "loss", and its parts."""
+
+    # ---- sampling --------------------------------------------------------------------------
+
+    def fields(self, scenario: pd.DataFrame, n_realizations: int, seed: int) -> dict[str, Tensor]:
+        """Return random numbers that neighbouring records share, by default none.
+
+        Returns
+        -------
+        dict of torch.Tensor
+            Each of shape (record, realization, ..).
+        """
+        return {}
+
+    def sampler(self) -> Self:
+        """Return the model that `sample` calls: this one, or a copy in another precision."""
+        return self
+
+    @torch.no_grad()
     def sample(
         self,
         scenario: pd.DataFrame,
@@ -129,46 +195,67 @@ class GroundMotionModel(SeisBenchModel):
         numpy.ndarray
             Velocity, m/s, float32, shape (record, realization, component, sample).
         """
-
-    @abstractmethod
-    def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
-        """Turn records (record, component, sample) in m/s into the tensors of training."""
-
-    @abstractmethod
-    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the mean loss per record of a batch of features as "loss", and its parts."""
-
-    # ---- what their `sample` shares ---------------------------------------------------------
-
-    def _checked(
-        self, scenario: pd.DataFrame, n_realizations: int, extrapolate: bool
-    ) -> pd.DataFrame:
-        """Return the checked scenario, or say what cannot be drawn."""
         if n_realizations < 1:
             raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
         scenario = check_scenario(scenario)
         self.check_ranges(scenario, extrapolate)
-        return scenario
-
-    def _in_batches(
-        self,
-        n_records: int,
-        n_realizations: int,
-        batch_size: int,
-        progress: bool,
-        draw: Callable[[list[tuple[int, int]]], NDArray[np.float32]],
-    ) -> NDArray[np.float32]:
-        """Fill (record, realization, component, sample) by drawing some (row, realization)."""
-        pairs = [(row, k) for row in range(n_records) for k in range(n_realizations)]
-        shape = (n_records, n_realizations, len(self.component_order), self.n_samples)
+        shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
         waveforms = np.empty(shape, dtype=np.float32)
         flat = waveforms.reshape(-1, *shape[2:])
-        with tqdm(total=len(pairs), desc="Records", unit="rec", disable=not progress) as bar:
-            for start in range(0, len(pairs), batch_size):
-                part = pairs[start : start + batch_size]
-                flat[start : start + batch_size] = draw(part)
-                bar.update(len(part))
+        draw, first = self.sampler(), 0
+        with tqdm(total=len(flat), desc="Records", unit="rec", disable=not progress) as bar:
+            for batch in self.inputs(scenario, n_realizations, seed, batch_size):
+                records = draw(batch).cpu().numpy()
+                flat[first : first + len(records)] = records
+                first += len(records)
+                bar.update(len(records))
         return waveforms
+
+    def inputs(
+        self,
+        scenario: pd.DataFrame,
+        n_realizations: int = 1,
+        seed: int = 0,
+        batch_size: int | None = None,
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the input of `forward`, batch by batch: realizations of a row are neighbours.
+
+        Parameters
+        ----------
+        scenario, n_realizations, seed, batch_size
+            As in `sample`.
+
+        Examples
+        --------
+        >>> from cgmgm_seis import EvolutionaryCGM, from_points
+        >>> model = EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
+        >>> batch = next(model.inputs(from_points(4, (37.9, -122.1), [(37.8, -122.2)])))
+        >>> model(batch).shape
+        torch.Size([1, 3, 6000])
+        """
+        keys = record_keys(scenario)
+        conditions = self.conditions(scenario)
+        fields = self.fields(scenario, n_realizations, seed)
+        pairs = [(row, k) for row in range(len(scenario)) for k in range(n_realizations)]
+        step = batch_size or self.sampling_batch_size
+        for start in range(0, len(pairs), step):
+            part = pairs[start : start + step]
+            rows, draws = (list(places) for places in zip(*part, strict=True))
+            yield self.on_device(
+                {
+                    **{name: values[rows] for name, values in conditions.items()},
+                    **{name: values[rows, draws] for name, values in fields.items()},
+                    **self.numbers([Realization(seed, keys[row], k) for row, k in part]),
+                }
+            )
+
+    def on_device(self, batch: Batch) -> dict[str, Tensor]:
+        """Return tensors on the device of the model, real numbers in its precision."""
+        like = self.travel_time_table
+        return {
+            name: values.to(like.device, like.dtype if values.is_floating_point() else None)
+            for name, values in batch.items()
+        }
 
     # ---- training --------------------------------------------------------------------------
 
@@ -200,21 +287,6 @@ class GroundMotionModel(SeisBenchModel):
             Means over a split of what `loss` returns.
         """
         return losses["loss"]
-
-    def _normal(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Return standard normal numbers like a tensor (record, ..) of the batch."""
-        return self._own_rows(self._whole(like).normal_(generator=generator))
-
-    def _uniform(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Return numbers between 0 and 1 like a tensor (record, ..) of the batch."""
-        return self._own_rows(self._whole(like).uniform_(generator=generator))
-
-    def _whole(self, like: Tensor) -> Tensor:
-        n_records = len(like) if self.share is None else self.share.total
-        return like.new_empty(n_records, *like.shape[1:])
-
-    def _own_rows(self, whole: Tensor) -> Tensor:
-        return whole if self.share is None else whole[self.share.first : self.share.last]
 
     # ---- what every generator can do -------------------------------------------------------
 
@@ -346,214 +418,47 @@ class GroundMotionModel(SeisBenchModel):
 
     def set_travel_times(self, table: TravelTimeTable) -> None:
         """Replace the table of travel times, for a model of another region."""
-        self.travel_time_table = torch.tensor(table.times, dtype=torch.float32)
+        self.travel_time_table = torch.as_tensor(table.times).to(self.travel_time_table)
         self.travel_time_grid = {
             "depth_step_km": table.depth_step_km,
             "distance_step_km": table.distance_step_km,
             "shape": list(table.times.shape[1:]),
         }
 
-    # ---- SeisBench's weights ---------------------------------------------------------------
+    # ---- arguments -------------------------------------------------------------------------
 
-    @property
-    def card(self) -> dict[str, Any]:
-        """The weight card: training data, seed, epochs, metrics; empty before training."""
-        return dict((self._weights_metadata or {}).get("card", {}))
+    @classmethod
+    def arguments(cls) -> dict[str, Any]:
+        """Return the arguments of the constructor and their defaults, those of the base first.
+
+        Examples
+        --------
+        >>> from cgmgm_seis import CGMGM
+        >>> CGMGM.arguments()["sampling_rate"], CGMGM.arguments()["latent_size"]
+        (100.0, 32)
+        """
+        found: dict[str, Any] = {}
+        for base in cls.__mro__:
+            parameters = signature(base).parameters.values()
+            named = {
+                parameter.name: parameter.default
+                for parameter in parameters
+                if parameter.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+            }
+            found = {**named, **found}
+            if all(parameter.kind != Parameter.VAR_KEYWORD for parameter in parameters):
+                break  # the base class gets no further arguments
+        return found
 
     def get_model_args(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain Python, as SeisBench saves them."""
-        return {
-            "component_order": self.component_order,
-            "sampling_rate": self.sampling_rate,
-            "start_offset_s": self.start_offset_s,
-            "n_samples": self.n_samples,
-            "ranges": self.ranges,
-            "travel_time_grid": self.travel_time_grid,
-            "citation": self._citation,
-        }
-
-    def save(
-        self,
-        path: str | Path,
-        weights_docstring: str = "",
-        version_str: str | None = None,
-        card: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Save as SeisBench's pair of files, ``path.json`` and ``path.pt``.
-
-        The files are complete or absent: they are written under other names and renamed.
-
-        Parameters
-        ----------
-        path : str or pathlib.Path
-            Name without suffix.
-        weights_docstring : str
-            Text that says what the weights are.
-        version_str : str, optional
-            Appended to the file names as ``.v<version>`` and stored in the JSON.
-        card : mapping, optional
-            The weight card, plain values only.
-        """
-        path = Path(path)
-        final_json, final_pt = self._get_weights_file_paths(path, version_str)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
-            device = self.device
-            self.to("cpu")
-            super().save(Path(folder) / path.name, weights_docstring, version_str)
-            self.to(device)
-            new_json, new_pt = self._get_weights_file_paths(Path(folder) / path.name, version_str)
-            metadata = json.loads(new_json.read_text())
-            metadata |= {
-                "model": self.name,
-                "version": version_str or "1",
-                "card": dict(card) if card is not None else self.card,
-            }
-            new_json.write_text(json.dumps(metadata, indent=1))
-            new_pt.replace(final_pt)
-            new_json.replace(final_json)
-
-    @classmethod
-    def load(cls, path: str | Path, version_str: str | None = None, **kwargs: Any) -> Self:
-        """Load a pair of files written by `save`, on the CPU and never unpickling code.
-
-        Raises
-        ------
-        WeightsError
-            If a file is missing, truncated, of another model, or holds pickled code.
-        """
-        path = Path(path)
-        path_json, path_pt = cls._get_weights_file_paths(path, version_str)
-        metadata = read_metadata(path_json)
-        if metadata.get("model") != cls._name_internal():
-            raise WeightsError(
-                f"{path_json} holds weights of {metadata.get('model')}; "
-                f"{cls._name_internal()} can load its own only."
-            )
-        kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
-        try:
-            with warnings.catch_warnings():
-                # torch warns of foreign pickles before it refuses them.
-                warnings.simplefilter("ignore")
-                model = super().load(path, version_str, **kwargs)
-            spans = [low <= high for low, high in model.ranges.values()]
-        except FileNotFoundError as error:
-            raise WeightsError(f"{error.filename} is missing beside {path_json}.") from error
-        except pickle.UnpicklingError as error:
-            raise WeightsError(
-                f"{path_pt} is damaged or holds pickled objects; only tensors are allowed."
-            ) from error
-        except (
-            RuntimeError,
-            EOFError,
-            zipfile.BadZipFile,
-            TypeError,
-            KeyError,
-            ValueError,
-        ) as error:
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise WeightsError(f"{path_pt} cannot be loaded: {reason}") from error
-        finite = all(tensor.isfinite().all() for tensor in model.state_dict().values())
-        if not (finite and all(spans)):
-            raise WeightsError(f"{path_pt} holds NaN, or its ranges do not rise; it is damaged.")
-        model.weights_name = path.name
-        model.weights_sha256 = sha256(path_pt)
-        return model.eval()
-
-    @classmethod
-    def bundled_path(cls) -> Path:
-        """Return the folder of the weights that come with the package."""
-        return Path(str(files("cgmgm_seis.models") / "bundled" / cls._name_internal().lower()))
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str,
-        version_str: str = "latest",
-        update: bool = False,
-        force: bool = False,
-        wait_for_file: bool = False,
-    ) -> Self:
-        """Load named weights: those bundled with the package first, then SeisBench's cache.
-
-        Nothing is downloaded unless `update` or `force` asks for it; parameters as in
-        `seisbench.models.base.SeisBenchModel.from_pretrained`.
-
-        Raises
-        ------
-        WeightsError
-            If there are no such weights; the message lists the names there are.
-        """
-        if update or force:
-            return super().from_pretrained(name, version_str, update, force, wait_for_file)
-        found = cls.find_pretrained(name, version_str)
-        if found is None:
-            raise WeightsError(
-                f"{cls._name_internal()} has no weights '{name}' (version {version_str}); "
-                f"there are {', '.join(cls.list_pretrained()) or 'none'}."
-            )
-        path_json, version_str = found
-        return cls.load(path_json.with_name(name), version_str=version_str)
-
-    @classmethod
-    def find_pretrained(cls, name: str, version_str: str = "latest") -> tuple[Path, str] | None:
-        """Return the JSON file and version of named weights at hand, or None."""
-        for folder in (cls.bundled_path(), cls._model_path()):
-            versions = _versions(folder, name)
-            if version_str != "latest":
-                versions = [version for version in versions if version == version_str]
-            if versions:
-                latest = max(versions, key=parse)
-                return cls._get_weights_file_paths(folder / name, latest)[0], latest
-        return None
-
-    @classmethod
-    def list_pretrained(cls, details: bool = False, remote: bool = False) -> Any:
-        """List the weights at hand: bundled and in SeisBench's cache.
-
-        Parameters
-        ----------
-        details : bool
-            Return a dict of name to docstring instead of a list.
-        remote : bool
-            Also ask SeisBench's repository, over the network.
-        """
-        names = {
-            path.name.split(".json.v")[0]
-            for folder in (cls.bundled_path(), cls._model_path())
-            for path in folder.glob("*.json.v*")
-        }
-        found = [cls.find_pretrained(name) for name in names]
-        texts: dict[str, str] = {
-            path.name.split(".json.v")[0]: read_metadata(path).get("docstring", "")
-            for path, _ in filter(None, found)
-        }
-        if remote:
-            texts = {**super().list_pretrained(details=True, remote=True), **texts}
-        texts = dict(sorted(texts.items()))
-        return texts if details else list(texts)
+        return {name: _plain(getattr(self, name)) for name in self.arguments()}
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the JSON file of a pair of weights files, or say what is wrong with it."""
-    try:
-        metadata = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise WeightsError(f"There is no weights file {path}.") from error
-    except (ValueError, OSError) as error:
-        raise WeightsError(f"{path} is not a readable JSON file: {error}.") from error
-    if not isinstance(metadata, dict):
-        raise WeightsError(f"{path} holds {type(metadata).__name__}, a JSON object is needed.")
-    return metadata
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 checksum of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _versions(folder: Path, name: str) -> list[str]:
-    prefix = f"{name}.json.v"
-    names = [path.name for path in folder.glob("*.json.v*")]
-    return [found.removeprefix(prefix) for found in names if found.startswith(prefix)]
+def _plain(value: Any) -> Any:
+    """Return a value with dictionaries and lists in the place of other collections."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value

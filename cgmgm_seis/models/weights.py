@@ -3,34 +3,15 @@
 import logging
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cgmgm_seis.errors import WeightsError
-from cgmgm_seis.models.base import GroundMotionModel, read_metadata, sha256
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.registry import model_class, model_names
+from cgmgm_seis.models.weights_files import read_metadata, sha256
 
 logger = logging.getLogger(__name__)
-
-# Every generator, by the name that its weights carry.
-MODELS = {
-    "EvolutionaryCGM": "cgmgm_seis.models.evolutionary.model",
-    "CGMGM": "cgmgm_seis.models.cgmgm.model",
-}
-
-
-def model_class(name: str) -> type[GroundMotionModel]:
-    """Return the class of a generator.
-
-    Raises
-    ------
-    WeightsError
-        If there is no generator of that name.
-    """
-    if name not in MODELS:
-        raise WeightsError(f"Model '{name}' is unknown; there are {', '.join(MODELS)}.")
-    found: type[GroundMotionModel] = getattr(import_module(MODELS[name]), name)
-    return found
 
 
 def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionModel:
@@ -54,10 +35,10 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
     name = metadata.get("model")
-    if name not in MODELS:
+    if name not in model_names():
         raise WeightsError(
             f"{path_json} holds weights of {name or 'an unnamed model'}; those of "
-            f"{', '.join(MODELS)} can be loaded."
+            f"{', '.join(model_names())} can be loaded."
         )
     cls = model_class(name)
     model = cls.load(_without_suffix(path_json), version_str=version)
@@ -70,7 +51,7 @@ def list_weights() -> list[dict[str, Any]]:
     Damaged ones are left out and logged.
     """
     found = []
-    for model in MODELS:
+    for model in model_names():
         for name in model_class(model).list_pretrained():
             try:
                 found.append(weights_info(name))
@@ -131,10 +112,10 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
     path_json, _ = GroundMotionModel._get_weights_file_paths(path, version)
     if path_json.is_file():
         return path_json, version
-    for model in MODELS:
+    for model in model_names():
         if found := model_class(model).find_pretrained(str(name_or_path)):
             return found
-    names = [name for model in MODELS for name in model_class(model).list_pretrained()]
+    names = [name for model in model_names() for name in model_class(model).list_pretrained()]
     raise WeightsError(
         f"There are no weights '{name_or_path}': neither a pair {path}.json and {path}.pt nor "
         f"one of the names {', '.join(names) or '(none)'}."

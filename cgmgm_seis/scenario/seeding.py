@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ RECORD_COLUMNS = (
     "station_latitude_deg",
     "station_longitude_deg",
 )
+# Those of the source come first.
+N_SOURCE_COLUMNS = 4
 
 
 def generator(*key: int | float | str) -> np.random.Generator:
@@ -76,6 +79,42 @@ def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:
     """Return the values that identify each row, whatever its place in the table."""
     values = scenario[list(RECORD_COLUMNS)].to_numpy(float)
     return [tuple(row) for row in values.tolist()]
+
+
+@dataclass(frozen=True)
+class Realization:
+    """A realization of a record, with its random generators.
+
+    Parameters
+    ----------
+    seed : int
+        Of all realizations.
+    key : tuple of float
+        Of the record, see `record_keys`.
+    number : int
+        The realization.
+
+    Examples
+    --------
+    >>> source = (37.9, -122.1, 8.0, 4.0)
+    >>> one, other = (Realization(1, (*source, 37.8, lon), 0) for lon in (-122.0, -121.0))
+    >>> bool(one.event().normal() == other.event().normal())
+    True
+    >>> bool(one.record().normal() == other.record().normal())
+    False
+    """
+
+    seed: int
+    key: tuple[float, ...]
+    number: int
+
+    def record(self) -> np.random.Generator:
+        """Return a new generator of this record alone."""
+        return generator(self.seed, *self.key, self.number)
+
+    def event(self) -> np.random.Generator:
+        """Return a new generator of this realization of the event, the same for its records."""
+        return generator(self.seed, "event", *self.key[:N_SOURCE_COLUMNS], self.number)
 
 
 def event_numbers(scenario: pd.DataFrame) -> NDArray[np.int64]:

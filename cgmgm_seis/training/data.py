@@ -257,11 +257,7 @@ def prepare(
     """
     data = TrainingData(model, dataset, seed, skip_bad, progress, workers)
     data.fit(model)
-    card = data.card | {
-        "condition_set": model.get_model_args().get("condition_set"),
-        "component_order": model.component_order,
-        "ranges": model.ranges,
-    }
+    card = data.card | {"component_order": model.component_order, "ranges": model.ranges}
     return data.features(model), card
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import torch
 
 from cgmgm_seis.errors import TrainingError, WeightsError
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.models.weights import model_class
+from cgmgm_seis.models.registry import (
+    model_class,
+)
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 
-# Arguments that training finds in the data.
-FROM_DATA = ("ranges", "travel_time_grid", "log_amplitude_range", "centre", "n_training_records")
 # Settings of a run that are no part of how a model is trained.
 NOT_OF_A_RECIPE = ("name", "docstring", "max_minutes", "device", "devices", "workers")
 
@@ -27,7 +26,7 @@ class Recipe:
     Parameters
     ----------
     model : str
-        Name of a generator, see `cgmgm_seis.models.weights.MODELS`.
+        Name of a generator, see `cgmgm_seis.models.registry`.
     arguments : mapping
         Arguments of its constructor.
     training : mapping
@@ -96,17 +95,13 @@ def read_recipe(path: str | Path) -> Recipe:
 def arguments_of(model: str) -> dict[str, Any]:
     """Return the arguments of a generator that are not found in the data, and their defaults."""
     try:
-        parameters: dict[str, Parameter] = {}
-        for cls in model_class(model).__mro__:
-            if issubclass(cls, GroundMotionModel):
-                parameters = dict(signature(cls).parameters) | parameters
+        cls = model_class(model)
     except WeightsError as error:
         raise TrainingError(str(error)) from error
     return {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
-        and name not in (*FROM_DATA, "citation")
+        name: default
+        for name, default in cls.arguments().items()
+        if name not in (*cls.from_data, "citation")
     }
 
 

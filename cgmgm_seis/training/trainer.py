@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.collectives import Share, n_processes, rank, share_of, summed
+from cgmgm_seis.models.step import Step
 from cgmgm_seis.output.provenance import versions
 from cgmgm_seis.scenario.seeding import generator
 from cgmgm_seis.training.data import Features, LoadedFeatures, StreamedFeatures
@@ -91,14 +92,14 @@ class Trainer:
         totals = torch.zeros(1, device=self.model.device)
         names: list[str] = []
         self._set_training()
-        self.model.training_progress = (epoch - 1) / self.config.epochs
-        for step, (weight, batch) in enumerate(self._batches("train", rows)):
-            rate = self._learning_rate((epoch - 1 + step / len(rows)) / self.config.epochs)
+        progress = self._progress(epoch)
+        for number, (weight, batch, share) in enumerate(self._batches("train", rows)):
+            rate = self._learning_rate((epoch - 1 + number / len(rows)) / self.config.epochs)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            losses = self.step_loss(batch, noise)
+            losses = self.step_loss(batch, Step(noise, progress, share))
             self.optimizer.zero_grad(set_to_none=True)
-            (self._balance() * losses["loss"]).backward()
+            (_balance(share) * losses["loss"]).backward()
             norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.gradient_clip)
             self.optimizer.step()
             names = [*losses, "gradient_norm"]
@@ -106,7 +107,7 @@ class Trainer:
             totals = totals + weight * torch.stack([*losses.values(), norm]).detach()
         row = {"epoch": epoch, "learning_rate": rate}
         row |= _named("train", names, summed(totals))
-        row |= {f"dev_{name}": value for name, value in self.evaluate("dev").items()}
+        row |= {f"dev_{name}": value for name, value in self.evaluate("dev", epoch).items()}
         row["seconds"] = time.monotonic() - began
         for key in ("train_loss", "dev_loss"):
             if not math.isfinite(row[key]):
@@ -129,22 +130,25 @@ class Trainer:
                 part.eval()
 
     @torch.no_grad()
-    def evaluate(self, split: str) -> dict[str, float]:
-        """Return the loss of a split and its parts, always with the same noise."""
+    def evaluate(self, split: str, epoch: int | None = None) -> dict[str, float]:
+        """Return the loss of a split and its parts, always with the same noise.
+
+        The loss is that of an epoch, by default the last complete one.
+        """
         self.model.eval()
-        noise = self._noise(split)
+        noise, progress = self._noise(split), self._progress(epoch or self.epoch)
         loss = _Loss(self.model, self.config.bf16)
         totals = torch.zeros(1, device=self.model.device)
         names: list[str] = []
-        for weight, batch in self._batches(split, self._batch_rows(split)):
-            losses = loss(batch, noise)
+        for weight, batch, share in self._batches(split, self._batch_rows(split)):
+            losses = loss(batch, Step(noise, progress, share))
             names = list(losses)
             totals = totals + weight * torch.stack(list(losses.values()))
         return _named("", names, summed(totals))
 
     def batches(self, split: str, order: np.random.Generator | None = None) -> Iterator[Features]:
         """Yield the batches of a split, or this process's shares of them."""
-        for _, batch in self._batches(split, self._batch_rows(split, order)):
+        for _, batch, _ in self._batches(split, self._batch_rows(split, order)):
             yield batch
 
     def stop_reason(self, deadline: float) -> str | None:
@@ -204,8 +208,8 @@ class Trainer:
 
     def _batches(
         self, split: str, rows: list[NDArray[np.intp]]
-    ) -> Iterator[tuple[float, Features]]:
-        """Yield the batches, or this process's shares of them, with their weights in the split."""
+    ) -> Iterator[tuple[float, Features, Share | None]]:
+        """Yield weight in the split, features, and this process's share of every batch."""
         features, n = self.splits[split], sum(len(part) for part in rows)
         shares: list[Share | None] = [None for _ in rows]
         if n_processes() > 1:
@@ -214,14 +218,11 @@ class Trainer:
             shares = [*own]
         batches = features.batches(rows, self.model.device)
         for part, share, batch in zip(rows, shares, batches, strict=True):
-            self.model.share = share
-            yield len(part) / n, batch
-        self.model.share = None
+            yield len(part) / n, batch, share
 
-    def _balance(self) -> float:
-        """Return the weight of this process's mean loss: the gradients are averaged afterwards."""
-        share = self.model.share
-        return n_processes() * (share.last - share.first) / share.total if share else 1.0
+    def _progress(self, epoch: int) -> float:
+        """Return the share of the epochs that were done when an epoch began."""
+        return (epoch - 1) / self.config.epochs
 
     def _noise(self, *key: int | str) -> torch.Generator:
         seed = int(generator(self.config.seed, "noise", *key).integers(2**62))
@@ -239,11 +240,16 @@ class _Loss(nn.Module):
         super().__init__()
         self.model, self.bf16 = model, bf16
 
-    def forward(self, batch: Features, noise: torch.Generator) -> dict[str, Tensor]:
+    def forward(self, batch: Features, step: Step) -> dict[str, Tensor]:
         """Return the loss and its parts, of which only the loss has a gradient."""
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
-            losses = self.model.loss(batch, noise)
+            losses = self.model.loss(batch, step)
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
+
+
+def _balance(share: Share | None) -> float:
+    """Return the weight of this process's mean loss: the gradients are averaged afterwards."""
+    return n_processes() * (share.last - share.first) / share.total if share else 1.0
 
 
 def _grouped(

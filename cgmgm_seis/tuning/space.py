@@ -10,38 +10,12 @@ import hyperopt
 from hyperopt import hp
 
 from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.storage.json_files import read_json
 from cgmgm_seis.training.recipe import Recipe, arguments_of, settings_of
 
-# Settings that would change what is compared, or for how long it is trained.
-FIXED = (
-    *("component_order", "sampling_rate", "start_offset_s", "n_samples", "n_fft", "hop"),
-    *("published", "epochs", "seed", "patience", "skip_bad", "only", "tensorboard"),
-)
-
-# A list is a choice; "from", "to" a range, uniform in the logarithm.
-SPACES: dict[str, dict[str, Any]] = {
-    # Ren et al. (2026).  Their alpha weighs an error in m/s and does nothing; here it is relative.
-    "CGMGM": {
-        "learning_rate": [6e-4, 7e-4, 8e-4],
-        "prior_size": [16, 32],
-        "latent_size": [8, 16, 32],
-        "beta": [0.01, 0.02, 0.05, 0.1, 0.2],
-        "weight_decay": [1e-6, 5e-6, 1e-5],
-        "alpha": [0.01, 0.05, 0.1],
-        "embedding_size": [16, 32],
-        "batch_size": [128, 256],
-    },
-    "EvolutionaryCGM": {
-        "learning_rate": {"from": 1e-3, "to": 1e-2},
-        "weight_decay": {"from": 3e-3, "to": 0.3},
-        "batch_size": [16, 32, 64],
-        "n_latents": [8, 16, 24],
-        "width": [64, 128, 192],
-        "n_waves": [32, 64, 128],
-        "feature_length": [1.5, 2.5, 4.0],
-    },
-}
+# Settings of the training that would change what is compared, or how long it is trained.
+NOT_SEARCHED = ("epochs", "seed", "patience", "skip_bad", "only", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -51,7 +25,7 @@ class SearchSpace:
     Parameters
     ----------
     model : str
-        Name of a generator, see `cgmgm_seis.models.weights.MODELS`.
+        Name of a generator, see `cgmgm_seis.models.registry`.
     ranges : mapping
         Name of an argument of the generator or of a setting of the training to a list of values,
         or to ``{"from": low, "to": high}``, searched uniformly in the logarithm.
@@ -86,7 +60,9 @@ class SearchSpace:
     @staticmethod
     def searchable(model: str) -> list[str]:
         """Return the names of what can be searched."""
-        return [name for name in {**arguments_of(model), **settings_of(model)} if name not in FIXED]
+        names = {**arguments_of(model), **settings_of(model)}
+        fixed = (*model_class(model).not_searched, *NOT_SEARCHED)
+        return [name for name in names if name not in fixed]
 
     @staticmethod
     def _ends(name: str, values: Any) -> Sequence[Any]:
@@ -139,9 +115,9 @@ class SearchSpace:
 
 
 def default_space(model: str) -> SearchSpace:
-    """Return the paper's space for CGMGM, the project's own for EvolutionaryCGM."""
-    arguments_of(model)
-    return SearchSpace(model, SPACES[model])
+    """Return the space that a model is searched in by default."""
+    arguments_of(model)  # an unknown model is an error of the training
+    return SearchSpace(model, model_class(model).search_space)
 
 
 def read_space(model: str, path: str | Path) -> SearchSpace:

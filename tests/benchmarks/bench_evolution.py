@@ -27,7 +27,7 @@ from torch.utils.flop_counter import flop_registry
 
 from cgmgm_seis import from_points
 from cgmgm_seis.models.conditions import training_ranges
-from cgmgm_seis.models.evolutionary import model as evolutionary
+from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
 from cgmgm_seis.scenario.seeding import complex_normal, generator
 
 BAR, PUBLISHED_BATCH = 100.0, 50
@@ -42,14 +42,13 @@ MEASURED_S = 0.2
 class Stages:
     """Seconds and bytes of the stages of `sample`, each without those that it calls."""
 
-    def __init__(self, model: evolutionary.EvolutionaryCGM) -> None:
+    def __init__(self, model: EvolutionaryCGM) -> None:
         self.seconds: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.open = ["outside"]
         self.since = time.perf_counter()
         parts: list[tuple[Any, str, str]] = [
-            (evolutionary, "generator", NUMBERS),
-            (evolutionary, "_normal", NUMBERS),
+            (model, "numbers", NUMBERS),
             (model, "sample", REST),
             (model.evolution, "numbers", NUMBERS),
             (model.evolution, "draw", COLOUR),
@@ -182,7 +181,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     batch = arguments.batch
     scenario = from_points(3.0, (37.5, -122.0), [(37.0 + 0.01 * i, -122.0) for i in range(batch)])
-    model = evolutionary.EvolutionaryCGM(ranges=training_ranges(scenario)).eval()
+    model = EvolutionaryCGM(ranges=training_ranges(scenario)).eval()
     stages = Stages(model)
     project = partial(model.sample, scenario, batch_size=batch)
     published = plain_generation(PUBLISHED_BATCH)

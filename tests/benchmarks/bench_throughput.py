@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from cgmgm_seis import from_points
+from cgmgm_seis.models.step import Step
 from cgmgm_seis.training.recipe import Recipe
 from cgmgm_seis.training.trainer import Trainer
 
@@ -63,14 +64,13 @@ def a_step(name: str, device: str, bf16: bool) -> tuple[Callable[[], None], int]
     features = model.features(records, scenario)
     model.to_device(device)
     trainer = Trainer(model, {"train": features, "dev": features}, config)
-    model.training_progress = 0.5  # with all terms of the loss
     trainer._set_training()
     rows = trainer._batch_rows("train")[:1]
-    ((_, batch),) = trainer._batches("train", rows)
-    generator = trainer._noise("bench")
+    ((_, batch, _),) = trainer._batches("train", rows)
+    with_all_terms = Step(trainer._noise("bench"), progress=0.5)
 
     def step() -> None:
-        losses = trainer.step_loss(batch, generator)
+        losses = trainer.step_loss(batch, with_all_terms)
         trainer.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
         torch.nn.utils.clip_grad_norm_(trainer.trained, config.gradient_clip)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cgmgm_seis import CGMGM, from_points
+from cgmgm_seis.models.step import Step
 
 N_SAMPLES, N_FFT, HOP = 6000, 160, 46
 CONDITIONS, EMBEDDING, LATENT, PRIOR = 6, 16, 32, 32
@@ -118,12 +119,12 @@ def project_step(waveforms: Tensor, alpha: float) -> Callable[[], None]:
     records = waveforms[:, None].numpy()
     model.fit_normalisation(records, scenario)
     batch = model.features(records, scenario)
-    noise = torch.Generator().manual_seed(0)
+    drawn = Step(torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(model.parameters(), lr=8e-4, weight_decay=1e-5, fused=True)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        model.loss(batch, noise)["loss"].backward()
+        model.loss(batch, drawn)["loss"].backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1000.0)
         optimizer.step()
 

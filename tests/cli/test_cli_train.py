@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import fields
-from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,9 @@ from seisbench.data import WaveformDataWriter
 
 from cgmgm_seis import CGMGM, EvolutionaryCGM, load_model
 from cgmgm_seis.models import conditions
-from cgmgm_seis.models.weights import model_class
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis_cli.main import main
-from cgmgm_seis_cli.train import CONDITION_SETS, MODELS
+from cgmgm_seis_cli.train import CONDITION_SETS
 from cgmgm_seis_cli.train import train as command
 
 SMALL = ("--model", "cgmgm", "--epochs", "2", "--latent", "4", "--prior", "4", "--device", "cpu")
@@ -145,7 +143,7 @@ def test_defaults_are_those_of_the_library():
         option = SETTINGS.get(field.name, field.name)
         wanted = None if field.name in of_the_model else field.default
         assert defaults[option] == wanted, option
-    assert defaults["components"] == signature(CGMGM).parameters["component_order"].default
+    assert defaults["components"] == CGMGM.arguments()["component_order"]
     assert set(CONDITION_SETS) == set(conditions.CONDITION_SETS)
 
 
@@ -155,10 +153,10 @@ def test_the_help_says_the_defaults_of_a_model():
         for parameter in command.params
         if parameter.name != "dataset"
     }
-    for class_name, options in MODELS.values():
-        arguments = signature(model_class(class_name)).parameters
-        for option, argument in options.items():
-            default = arguments[argument].default
+    for model in (CGMGM, EvolutionaryCGM):
+        arguments = model.arguments()
+        for option, argument in model.train_options.items():
+            default = arguments[argument]
             if option != "latent" and not isinstance(default, bool):
                 text = default if isinstance(default, str) else f"{default:g}"
                 assert f"[default: {text}]" in helps[option]

@@ -14,6 +14,7 @@ from cgmgm_seis.errors import CgmgmError, RangeError, WeightsError
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.cgmgm.networks import LatentPrior, decode, mlp
 from cgmgm_seis.models.conditions import CONDITION_SETS, ExtrapolationWarning, training_ranges
+from cgmgm_seis.models.step import Step
 from cgmgm_seis.models.weights import load_model, weights_info
 from cgmgm_seis.scenario.table import from_points
 
@@ -124,7 +125,7 @@ def test_rolled_prior_is_torchs_gru_cell():
 
 def test_the_prior_hears_a_random_share_of_the_past():
     latents = torch.randn(2000, 50, 4)
-    heard = CGMGM()._heard_past(latents, torch.Generator().manual_seed(0))
+    heard = CGMGM()._heard_past(latents, Step(torch.Generator().manual_seed(0)))
     shares = heard.mean(dim=1)
     assert set(heard.unique().tolist()) == {0.0, 1.0}
     # Uniform between none and all: mean 1/2, variance 1/12 and a little from 50 draws.
@@ -173,7 +174,7 @@ def test_loss_parts(scenario, published):
     batch = model.features(waveforms, scenario)
     assert batch["amplitudes"].min() == pytest.approx(0.0, abs=1e-5)
     assert batch["amplitudes"].max() == pytest.approx(1.0, abs=1e-5)
-    parts = model.loss(batch, torch.Generator().manual_seed(1))
+    parts = model.loss(batch, Step(torch.Generator().manual_seed(1)))
     expected = parts["amplitude"] + model.alpha * parts["waveform"] + 0.02 * parts["divergence"]
     torch.testing.assert_close(parts["loss"], expected)
     truth = model._waveform_error(batch["amplitudes"], batch).numpy()
@@ -192,7 +193,7 @@ def test_loss_parts(scenario, published):
         _, prior_mean, prior_log_variance = model.prior.roll(condition, prior_noise)
     else:
         latents = mean + torch.exp(0.5 * log_variance) * noise
-        heard = model._heard_past(latents, generator)
+        heard = model._heard_past(latents, Step(generator))
         prior_mean, prior_log_variance = model.prior(latents, condition, heard)
     theirs = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, torch.exp(0.5 * log_variance)),

@@ -11,6 +11,7 @@ from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.measures.picks import pick
 from cgmgm_seis.models.evolutionary.places import fourier_features
+from cgmgm_seis.models.step import Step
 from cgmgm_seis.simulator.catalogue import simulate_catalogue
 from cgmgm_seis.simulator.earthquakes import draw_catalogue
 from cgmgm_seis.simulator.region import true_fields
@@ -217,12 +218,11 @@ def test_the_loss_is_the_gaussian_likelihood(model, catalogue):
     waveforms, table = catalogue
     fresh = EvolutionaryCGM()
     fresh.fit_normalisation(waveforms, table)
-    fresh.training_progress = 0.0
     batch = fresh.features(waveforms[:8], table.iloc[:8])
-    found = fresh.loss(batch, torch.Generator())
+    found = fresh.loss(batch, Step(torch.Generator(), progress=0.0))
     times = batch["times"] - fresh.start_offset_s
     spectra = fresh.decoder.spectra(fresh.decoder(batch))
-    s2 = torch.baddbmm(*fresh._means(spectra, times)).double()
+    s2 = fresh._means(spectra, times).expected().double()
     # |X|^2 of a complex normal coefficient is exponential; of a real one it is s2 chi-squared(1).
     log_density = torch.distributions.Exponential(1.0 / s2).log_prob(batch["powers"].double())
     log_density = log_density.unflatten(2, (3, 81))

@@ -12,7 +12,7 @@ from seisbench.data import WaveformDataset
 
 from cgmgm_seis import EvolutionaryCGM
 from cgmgm_seis.measures.picks import pick
-from cgmgm_seis.models.evolutionary.model import _whitening
+from cgmgm_seis.models.evolutionary.normalisation import fit_shapes, whitened, whitening_filter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -52,8 +52,9 @@ def fitted(records, onsets):
     """
     model = EvolutionaryCGM()
     decoder, shape = model.decoder, (3, model.evolution.n_bins)
-    model.whitening = _whitening(records, model.order, RATE).float()
-    model._fit_shapes(model._whitened(records), np.full(len(records), NOISE - model.order))
+    model.whitening = whitening_filter(records, model.order, RATE).float()
+    lengths = np.full(len(records), NOISE - model.order)
+    fit_shapes(model.evolution, whitened(records, model.whitening), lengths, model.whitening)
     powers = model.powers(records)
     density = (powers / model.evolution.noise_response).mean(dim=1)
     level = torch.log(density + 1e-12).mean(dim=0).reshape(shape)
@@ -64,7 +65,7 @@ def fitted(records, onsets):
     weights[:, [0, -1]] *= 0.5
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1.0 - step / STEPS) + 0.005
-        expected = torch.baddbmm(*model._means(decoder.spectra(output), onsets))
+        expected = model._means(decoder.spectra(output), onsets).expected()
         deviance = (torch.log(expected) + powers / expected).sum(dim=1) @ weights.flatten()
         _, energy, share = output.split(decoder.sizes, dim=1)
         energy = energy.unflatten(1, (2, 3, -1)).diff(dim=-1).square().sum()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from cgmgm_seis.models.weights import model_class
+from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.output.provenance import channel_comment, provenance, trained_on, versions
 from cgmgm_seis.scenario.table import from_points
 

@@ -131,7 +131,8 @@ def test_going_on_from_weights_with_a_part_of_the_network(dataset, tmp_path):
 
 def test_the_card_says_where_weights_come_from(dataset, tmp_path):
     path = train(a_model(), dataset, tmp_path / "run", CONFIG, progress=False)
-    card = load_model(path).card
+    model = load_model(path)
+    card = model.card
     assert card["trained_on"] == "simulated records (data set synthetic)"
     assert card["data"]["records"] == {"train": 32, "dev": 8, "test": 8}
     assert card["data"]["events"] == {"train": 8, "dev": 2, "test": 2}
@@ -140,7 +141,7 @@ def test_the_card_says_where_weights_come_from(dataset, tmp_path):
     assert card["metrics"]["dev"]["loss"] == card["best_dev_loss"]
     assert card["metrics"]["test"]["loss"] > 0
     assert card["ranges"]["source_magnitude"] == [1.0, 3.0]
-    assert card["condition_set"] == "coordinates"
+    assert model.condition_set == "coordinates"
     assert card["training"] == asdict(replace(CONFIG, name="cgmgm"))
     assert card["training_minutes"] > 0
     assert "torch" in card["versions"]
@@ -338,8 +339,8 @@ def test_a_diverging_loss_stops_and_keeps_the_last_good_epoch(dataset, tmp_path,
     loss = CGMGM.loss
     calls = iter(range(1000))
 
-    def diverging(model, batch, generator):
-        losses = loss(model, batch, generator)
+    def diverging(model, batch, step):
+        losses = loss(model, batch, step)
         return losses if next(calls) < 7 else {**losses, "loss": losses["loss"] * torch.nan}
 
     monkeypatch.setattr(CGMGM, "loss", diverging)

@@ -3,19 +3,20 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.cgmgm.networks import LatentPrior, SequenceEncoder, decode, mlp
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
 from cgmgm_seis.models.conditions import condition_columns, scaled_conditions
-from cgmgm_seis.scenario.seeding import generator, record_keys
+from cgmgm_seis.models.step import Step
+from cgmgm_seis.scenario.seeding import Realization
 
 CITATION = (
     "Ren et al., Learning Physics for Unveiling Hidden Earthquake Ground Motions via Conditional "
@@ -23,19 +24,11 @@ CITATION = (
 )
 # Added to amplitudes (m/s x samples) before their logarithm, as published.
 AMPLITUDE_FLOOR = 1e-10
+# Records of which amplitudes are taken at once.
+NORMALISATION_BATCH = 64
 # Before P, the waveform may reach this many standard deviations of its own noise, and a frame this
 # many times the amplitude of a quiet one.
 NOISE_CLIP = 2.0
-DEFAULT_BATCH_SIZE = 64
-
-
-class _SamplingNetwork(NamedTuple):
-    """What sampling needs of the network, and its precision."""
-
-    embedding: nn.Sequential
-    prior: LatentPrior
-    decoder: nn.Sequential
-    dtype: torch.dtype
 
 
 class CGMGM(GroundMotionModel):
@@ -81,6 +74,34 @@ class CGMGM(GroundMotionModel):
     173009
     """
 
+    from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
+    # The paper's.  Its alpha weighs an error in m/s and has no effect; here it is relative.
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": [6e-4, 7e-4, 8e-4],
+        "prior_size": [16, 32],
+        "latent_size": [8, 16, 32],
+        "beta": [0.01, 0.02, 0.05, 0.1, 0.2],
+        "weight_decay": [1e-6, 5e-6, 1e-5],
+        "alpha": [0.01, 0.05, 0.1],
+        "embedding_size": [16, 32],
+        "batch_size": [128, 256],
+    }
+    not_searched: ClassVar[tuple[str, ...]] = (
+        *GroundMotionModel.not_searched,
+        *("n_fft", "hop", "published"),
+    )
+    train_options: ClassVar[Mapping[str, str]] = {
+        "condition_set": "condition_set",
+        "latent": "latent_size",
+        "prior": "prior_size",
+        "embedding": "embedding_size",
+        "alpha": "alpha",
+        "beta": "beta",
+        "past_dropout": "past_dropout",
+        "published": "published",
+    }
+    adjustable: ClassVar[tuple[str, ...]] = ("alpha", "beta", "past_dropout")
+
     def __init__(
         self,
         condition_set: str = "coordinates",
@@ -106,6 +127,8 @@ class CGMGM(GroundMotionModel):
         self.embedding_size = embedding_size
         self.alpha = alpha
         self.beta = beta
+        self.n_fft = n_fft
+        self.hop = hop
         self.griffin_lim_iterations = 500 if published else griffin_lim_iterations
         self.log_amplitude_range = list(log_amplitude_range)
         self.past_dropout = past_dropout
@@ -119,31 +142,14 @@ class CGMGM(GroundMotionModel):
         self.prior = LatentPrior(latent_size, embedding_size, prior_size, published)
         self.decoder = mlp(latent_size + embedding_size, 128, 128, n_outputs)
 
-    def get_model_args(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain Python."""
-        return super().get_model_args() | {
-            "condition_set": self.condition_set,
-            "latent_size": self.latent_size,
-            "prior_size": self.prior_size,
-            "embedding_size": self.embedding_size,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "n_fft": self.spectrogram.n_fft,
-            "hop": self.spectrogram.hop,
-            "griffin_lim_iterations": self.griffin_lim_iterations,
-            "log_amplitude_range": self.log_amplitude_range,
-            "past_dropout": self.past_dropout,
-            "published": self.published,
-        }
-
     # ---- training --------------------------------------------------------------------------
 
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
         """Take ranges and the span of the log amplitudes from the training split."""
         super().fit_normalisation(waveforms, scenario)
         low, high = np.inf, -np.inf
-        for start in range(0, len(waveforms), DEFAULT_BATCH_SIZE):
-            records = torch.as_tensor(waveforms[start : start + DEFAULT_BATCH_SIZE])
+        for start in range(0, len(waveforms), NORMALISATION_BATCH):
+            records = torch.as_tensor(waveforms[start : start + NORMALISATION_BATCH])
             amplitudes = self.spectrogram.transform(records).abs()
             low = min(low, float(amplitudes.min()))
             high = max(high, float(amplitudes.max()))
@@ -162,9 +168,7 @@ class CGMGM(GroundMotionModel):
         records = torch.as_tensor(np.ascontiguousarray(waveforms, dtype=np.float32))
         amplitudes = self.spectrogram.transform(records).abs()
         batch = {
-            "conditions": torch.as_tensor(
-                scaled_conditions(scenario, self.condition_set, self.ranges)
-            ),
+            "conditions": self._scaled_conditions(scenario),
             "amplitudes": self._to_frames(self._scale(amplitudes)),
             "variance": records.var(dim=-1).sum(dim=-1),
         }
@@ -172,7 +176,7 @@ class CGMGM(GroundMotionModel):
             batch["waveforms"] = records
         return batch
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return the loss of Ren et al. and its parts, summed over a record, mean over records.
 
         loss = (scaled log amplitude error)^2 + alpha (waveform error)^2 + beta KL.
@@ -183,13 +187,13 @@ class CGMGM(GroundMotionModel):
         # learn what the prior must know, such as when the waves arrive.
         given = condition if self.published else condition.detach()
         mean, log_variance = self.encoder(target, given)
-        noise = self._normal(mean, generator)
+        noise = step.normal(mean)
         latents = mean + torch.exp(0.5 * log_variance) * noise
         if self.published:
-            noise = self._normal(mean, generator)
+            noise = step.normal(mean)
             _, prior_mean, prior_log_variance = self.prior.roll(condition, noise)
         else:
-            heard = self._heard_past(latents, generator) if self.past_dropout else None
+            heard = self._heard_past(latents, step) if self.past_dropout else None
             prior_mean, prior_log_variance = self.prior(latents, condition, heard)
         output = decode(self.decoder, latents, given)
 
@@ -222,7 +226,7 @@ class CGMGM(GroundMotionModel):
         logarithm = 1.0 + math.log(2.0 * math.pi * variance) if variance > 0.0 else -math.inf
         return 0.5 * n_amplitudes * logarithm + losses["divergence"]
 
-    def _heard_past(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+    def _heard_past(self, latents: Tensor, step: Step) -> Tensor:
         """Return a mask (record, frame) of the latents that the prior hears in training.
 
         A prior that hears its whole past learns little else: the loudness of a record, say, from
@@ -230,8 +234,8 @@ class CGMGM(GroundMotionModel):
         by itself.  So it hears a random share of the past, between none and all, as in the word
         dropout of Bowman et al. (2016).
         """
-        share = self._uniform(latents[:, :1, 0], generator)
-        draws = self._uniform(latents[:, :, 0], generator)
+        share = step.uniform(latents[:, :1, 0])
+        draws = step.uniform(latents[:, :, 0])
         return (draws < share).to(latents.dtype)
 
     def _waveform_error(self, output: Tensor, batch: Batch) -> Tensor:
@@ -251,85 +255,78 @@ class CGMGM(GroundMotionModel):
 
     # ---- generation ------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def sample(
-        self,
-        scenario: pd.DataFrame,
-        n_realizations: int = 1,
-        seed: int = 0,
-        batch_size: int | None = None,
-        extrapolate: bool = False,
-        progress: bool = False,
-    ) -> NDArray[np.float32]:
-        """Draw records; see `GroundMotionModel.sample`."""
-        scenario = self._checked(scenario, n_realizations, extrapolate)
-        network = self._sampling_network()
-        conditions = scaled_conditions(scenario, self.condition_set, self.ranges)
-        keys = record_keys(scenario)
+    def conditions(self, scenario: pd.DataFrame) -> dict[str, Tensor]:
+        """Return the scaled conditions and the first arrivals of a scenario.
+
+        Returns
+        -------
+        dict of torch.Tensor
+            "conditions" (record, condition); "onsets" (record,), samples after the record's start.
+        """
         first_arrival, _ = self.travel_times.at(
             scenario["source_depth_km"], scenario["path_ep_distance_km"]
         )
         onsets = (first_arrival - self.start_offset_s) * self.sampling_rate
+        return {
+            "conditions": self._scaled_conditions(scenario),
+            "onsets": torch.as_tensor(onsets),
+        }
 
-        def draw(pairs: list[tuple[int, int]]) -> NDArray[np.float32]:
-            rows = [row for row, _ in pairs]
-            return self._draw(
-                network,
-                torch.as_tensor(conditions[rows]).to(self.device),
-                torch.as_tensor(onsets[rows]).to(self.device, torch.float32),
-                [(seed, *keys[row], k) for row, k in pairs],
-            )
+    def numbers(self, realizations: Sequence[Realization]) -> dict[str, Tensor]:
+        """Return the random numbers of latents and phases.
 
-        step = batch_size or DEFAULT_BATCH_SIZE
-        return self._in_batches(len(scenario), n_realizations, step, progress, draw)
-
-    def _sampling_network(self) -> _SamplingNetwork:
-        """Return a copy of the networks that sampling needs, in double precision.
-
-        Matrix products round differently with the number of rows, and phase retrieval makes
-        1e-7 audible (1e-3); in double precision the batch size cannot be heard.
+        Returns
+        -------
+        dict of torch.Tensor
+            "noise" (realization, frame, latent), standard normal; "turns" (realization, component,
+            bin, frame), uniform between 0 and 1.
         """
-        # Apple's accelerator has no double precision.
-        dtype = torch.float32 if self.device.type == "mps" else torch.float64
-        return _SamplingNetwork(
-            copy.deepcopy(self.embedding).to(dtype),
-            copy.deepcopy(self.prior).to(dtype),
-            copy.deepcopy(self.decoder).to(dtype),
-            dtype,
-        )
-
-    def _draw(
-        self,
-        network: _SamplingNetwork,
-        conditions: Tensor,
-        onsets: Tensor,
-        keys: list[tuple[float, ...]],
-    ) -> NDArray[np.float32]:
-        """Draw one batch of latents, amplitudes and phases; return (record, component, sample)."""
-        spectrogram, n_components = self.spectrogram, len(self.component_order)
-        generators = [generator(*key) for key in keys]
-        noise_shape = (spectrogram.n_frames, self.latent_size)
-        phase_shape = (n_components, spectrogram.n_bins, spectrogram.n_frames)
+        generators = [realization.record() for realization in realizations]
+        n_frames, n_bins = self.spectrogram.n_frames, self.spectrogram.n_bins
+        noise_shape = (n_frames, self.latent_size)
+        phase_shape = (len(self.component_order), n_bins, n_frames)
         noise = np.stack([g.standard_normal(noise_shape, dtype=np.float32) for g in generators])
         turns = np.stack([g.random(phase_shape, dtype=np.float32) for g in generators])
+        return {"noise": torch.as_tensor(noise), "turns": torch.as_tensor(turns)}
 
-        condition = network.embedding(conditions.to(network.dtype))
-        draws = torch.as_tensor(noise).to(self.device, network.dtype)
-        latents, _, _ = network.prior.roll(condition, draws)
-        scaled = decode(network.decoder, latents, condition).float()
+    def sampler(self) -> Self:
+        """Return a copy whose networks are in double precision.
+
+        Matrix products round differently with the number of rows, and phase retrieval turns 1e-7
+        into 1e-3; in double precision the batch size has no effect.
+        """
+        # Apple's accelerator has no double precision.
+        if self.device.type == "mps":
+            return self
+        found = copy.deepcopy(self)
+        for network in (found.embedding, found.prior, found.decoder):
+            network.double()
+        return found
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Draw latents, amplitudes and phases of a batch; see `GroundMotionModel.forward`."""
+        # The networks may be in double precision, phases are always retrieved in single.
+        precision = next(self.embedding.parameters()).dtype
+        turns, onsets = batch["turns"].float(), batch["onsets"].float()
+        condition = self.embedding(batch["conditions"].to(precision))
+        latents, _, _ = self.prior.roll(condition, batch["noise"].to(precision))
+        scaled = decode(self.decoder, latents, condition).float()
         amplitudes = self._unscale(self._from_frames(scaled))
-        phases = 2.0 * torch.pi * torch.as_tensor(turns).to(self.device)
         before = self._before(onsets)
         if not self.published:
             amplitudes = self._without_bursts(amplitudes, before)
-        records = spectrogram.griffin_lim(
+        n_components = len(self.component_order)
+        records = self.spectrogram.griffin_lim(
             amplitudes.flatten(0, 1),
-            phases.flatten(0, 1),
+            (2.0 * torch.pi * turns).flatten(0, 1),
             self.griffin_lim_iterations,
             onsets=None if self.published else onsets.repeat_interleave(n_components),
             noise=NOISE_CLIP * self._noise_level(amplitudes, before).flatten(),
         )
-        return records.reshape(len(keys), n_components, -1).cpu().numpy()
+        return records.unflatten(0, (-1, n_components))
+
+    def _scaled_conditions(self, scenario: pd.DataFrame) -> Tensor:
+        return torch.as_tensor(scaled_conditions(scenario, self.condition_set, self.ranges))
 
     def _before(self, onsets: Tensor) -> Tensor:
         """Return which frames (record, frame) end before the first arrival."""

@@ -6,7 +6,13 @@ so that where few records stand above the noise they go on as beside it.
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from cgmgm_seis.models.evolutionary.decoder import Spectra
+from cgmgm_seis.models.evolutionary.evolution import Evolution
+from cgmgm_seis.models.evolutionary.normalisation import ABOVE_NOISE
 
 Floats = NDArray[np.float64]
 
@@ -14,6 +20,34 @@ Floats = NDArray[np.float64]
 RESIDUAL_SIGMA = 2.0
 # A priori standard deviations of a coefficient, and of its step from one frequency to the next.
 SIGMA, STEP_SIGMA = 1.0, 0.2
+# Terms of the model, see `design`.
+N_TERMS = 4
+
+
+def design(plain: Tensor) -> Tensor:
+    """Return what the gains are linear in, (record, `N_TERMS`), for plain conditions.
+
+    That is 1, magnitude, its square and ln distance.
+    """
+    magnitude, distance = plain[:, [0, 3]].clamp(-1.0, 1.0).unbind(dim=1)
+    return torch.stack([torch.ones_like(magnitude), magnitude, magnitude**2, distance], dim=1)
+
+
+def above_noise(evolution: Evolution, spectra: Spectra) -> NDArray[np.bool_]:
+    """Return where the waves stand above the noise, (record, component, node)."""
+    noise, waves = spectra
+    bins = np.arange(evolution.n_bins) * evolution.sampling_rate / evolution.n_fft
+    nodes = torch.as_tensor(np.searchsorted(bins, evolution.nodes_hz), device=noise.device)
+    # Linear between the bins, times the fine shape; and the noise's energy in the window.
+    share = torch.as_tensor(evolution.nodes_hz).to(noise) / bins[1] - (nodes - 1)
+    energy = waves.sum(dim=(1, 2))
+    energy = torch.lerp(energy[..., nodes - 1], energy[..., nodes], share)
+    energy = energy * torch.exp(2.0 * evolution.wave_shape)
+    lines = evolution.noise_density(noise, evolution.finest)
+    places = evolution.nodes_hz * evolution.finest / evolution.sampling_rate
+    seconds = evolution.n_samples / evolution.sampling_rate
+    least = ABOVE_NOISE**2 * seconds * lines[..., np.rint(places).astype(int)]
+    return (energy > least).cpu().numpy()
 
 
 def fit_gains(residual: Floats, heard: NDArray[np.bool_], design: Floats) -> Floats:

@@ -6,12 +6,14 @@ needs no other receiver, so a million of them need no matrix, and batch, order a
 machines do not matter.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.models.evolutionary.places import fourier_features
+from cgmgm_seis.scenario.seeding import generator
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +60,42 @@ def gaussian_fields(
     """
     waves = exponential_waves(length_km, random)
     return fourier_features(points_km, waves) @ random.standard_normal((2 * N_WAVES, n_fields))
+
+
+def event_fields(
+    sources: Sequence[tuple[float, ...]],
+    receivers_km: Floats,
+    length_km: float,
+    n_fields: int,
+    n_realizations: int,
+    seed: int,
+) -> NDArray[np.float32]:
+    """Return `gaussian_fields` of every source and realization at the receivers.
+
+    Parameters
+    ----------
+    sources : sequence of tuple
+        What identifies the source of every record.
+    receivers_km : numpy.ndarray
+        East and north, km, shape (record, 2).
+    length_km, n_fields
+        As in `gaussian_fields`.
+    n_realizations, seed : int
+        Fields of a source differ between realizations.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (record, realization, field).
+    """
+    fields = np.empty((len(sources), n_realizations, n_fields), dtype=np.float32)
+    values = np.array(sources)
+    for source in np.unique(values, axis=0):
+        rows = np.flatnonzero((values == source).all(axis=1))
+        for k in range(n_realizations):
+            random = generator(seed, "field", *source.tolist(), k)
+            fields[rows, k] = gaussian_fields(receivers_km[rows], length_km, n_fields, random)
+    return fields
 
 
 def exponential_waves(length_km: float, random: np.random.Generator) -> Floats:

@@ -1,0 +1,137 @@
+"""What is taken from the training records before training: whitening, fine shapes and levels."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import solve_toeplitz
+from scipy.signal.windows import tukey
+from torch import Tensor
+
+from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.models.evolutionary.evolution import Evolution
+
+# Frequencies of the mean spectrum that the filter is fitted to: number, and lowest in Hz.
+N_SMOOTHED, LOWEST_HZ = 100, 0.1
+# Below this frequency the waves' fine shape is taken from the data, Hz; the prior, flat
+# displacement spectra, weighs as much as this many records.
+FINE_BELOW_HZ, FLAT_RECORDS = 3.0, 20.0
+# A wave's amplitude over that of the noise above which it counts.
+ABOVE_NOISE = 3.0
+
+
+def whitening_filter(waveforms: NDArray[np.float32], order: int, sampling_rate: float) -> Tensor:
+    """Return the prediction-error filter (order + 1,) of the geometric mean of records' spectra.
+
+    The Yule-Walker equations for the autocorrelation of a spectrum; minimum phase, so that onsets
+    stay where they are.
+
+    Parameters
+    ----------
+    waveforms : numpy.ndarray
+        Records (record, component, sample).
+    order : int
+        Length of the filter less one, samples.
+    sampling_rate : float
+        Hz.
+    """
+    n = 4 * waveforms.shape[-1]
+    smoothed = np.geomspace(LOWEST_HZ, 0.5 * sampling_rate, N_SMOOTHED)
+    tapered = waveforms * tukey(waveforms.shape[-1], 0.1).astype(np.float32)
+    spectra = smoothed_fas(tapered, sampling_rate, smoothed)
+    # A frequency without any power has no logarithm.
+    logarithm = 2.0 * np.log(np.maximum(spectra, 1e-15)).mean(axis=(0, 1))
+    frequencies = np.maximum(np.fft.rfftfreq(n, 1.0 / sampling_rate), LOWEST_HZ)
+    fine = np.interp(np.log(frequencies), np.log(smoothed), logarithm)
+    correlation = np.fft.irfft(np.exp(fine - fine.max()))[: order + 1]
+    prediction = solve_toeplitz(correlation[:-1], correlation[1:])
+    return torch.as_tensor(np.concatenate([[1.0], -prediction]))
+
+
+def whitened(waveforms: NDArray[np.float32], whitening: Tensor) -> Tensor:
+    """Return filtered records without the first samples, for which the filter lacks a past.
+
+    A record cut out of the ground's motion starts with a step, which would be taken for noise.
+    """
+    records = torch.as_tensor(np.asarray(waveforms, dtype=np.float64))
+    n_samples, order = records.shape[-1], len(whitening) - 1
+    n = n_samples + order
+    spectra = torch.fft.rfft(records, n) * torch.fft.rfft(whitening.double().cpu(), n)
+    return torch.fft.irfft(spectra, n)[..., order:n_samples].float()
+
+
+def fit_shapes(
+    evolution: Evolution, records: Tensor, lengths: NDArray[np.int_], whitening: Tensor
+) -> None:
+    """Set the fine shapes of the spectra: the noise's before P, and the waves'.
+
+    Parameters
+    ----------
+    evolution : Evolution
+        Its shapes are set.
+    records : torch.Tensor
+        Whitened records (record, component, sample).
+    lengths : numpy.ndarray
+        How many of their first samples are noise, (record,).
+    whitening : torch.Tensor
+        The filter that they have passed.
+    """
+    # As long as half of the records have it, or the longest that resolves all of the shape.
+    length = min(int(np.median(lengths)), evolution.finest)
+    if length > evolution.n_fft:
+        noise = records[lengths >= length][:, :, :length]
+        evolution.fit_noise_shape(noise.double().cpu().numpy())
+    quiet = lengths > evolution.n_fft
+    steps = _slopes(evolution, records[quiet].cpu().numpy(), lengths[quiet], whitening)
+    steps[evolution.nodes_hz[1:] > FINE_BELOW_HZ] = 0.0
+    shape = np.append(-np.cumsum(steps[::-1])[::-1], 0.0)
+    evolution.set_wave_shape(torch.as_tensor(shape))
+
+
+def _slopes(
+    evolution: Evolution,
+    records: NDArray[np.float32],
+    lengths: NDArray[np.int_],
+    whitening: Tensor,
+) -> NDArray[np.float64]:
+    """Return the mean steps (node - 1,) of the waves' ln amplitude from node to node.
+
+    Of records where both nodes stand above the noise in their first samples.  With few records
+    they are nearly those of the whitened velocity of a flat displacement spectrum (Brune 1970).
+    """
+    samples, nodes, rate = np.arange(records.shape[-1]), evolution.nodes_hz, evolution.sampling_rate
+    shares = np.minimum(samples / lengths[:, None], 1.0)
+    windows = np.sin(np.pi * shares) ** 2
+    windows *= np.sqrt(len(samples) / (windows**2).sum(axis=1, keepdims=True))
+    noise, record = (
+        smoothed_fas(x, rate, nodes)
+        for x in (records * windows[:, None].astype(np.float32), records)
+    )
+    above = record > ABOVE_NOISE * noise
+    logarithm = 0.5 * np.log(np.where(above, record**2 - noise**2, 1.0))
+    both = above[..., 1:] & above[..., :-1]
+    total = np.where(both, np.diff(logarithm), 0.0).sum(axis=(0, 1))
+    angles = -2j * np.pi * np.outer(nodes, np.arange(len(whitening))) / rate
+    flat = np.log(nodes * np.abs(np.exp(angles) @ whitening.double().cpu().numpy()))
+    return (total + FLAT_RECORDS * np.diff(flat)) / (both.sum(axis=(0, 1)) + FLAT_RECORDS)
+
+
+def noise_and_wave_levels(
+    evolution: Evolution, powers: Tensor, seconds: float
+) -> tuple[Tensor, Tensor]:
+    """Return the ln spectra of noise and waves that decoders start from, each (component, bin).
+
+    Parameters
+    ----------
+    evolution : Evolution
+        With its shapes.
+    powers : torch.Tensor
+        Power of the whitened records, (record, frame, component * bin).
+    seconds : float
+        Between frames.
+    """
+    split = powers.unflatten(2, (-1, evolution.n_bins)) / evolution.noise_response
+    noise = split.flatten(0, 1).median(dim=0).values.log()
+    level = (split.sum(dim=1) * seconds).log().mean(dim=0)
+    flat = torch.ones(evolution.n_envelopes, *noise.shape)
+    leaked = evolution.leaked(flat.to(level)).mean(dim=0)
+    return noise, level - leaked.log()

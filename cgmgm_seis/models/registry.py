@@ -1,0 +1,80 @@
+"""The generators there are: those of this package, of other packages, and of the running program.
+
+Another package declares its generator as an entry point:
+
+    [project.entry-points."cgmgm_seis.models"]
+    mine = "my_package.model:MyModel"
+
+The name of the entry point is the choice of ``--model``; weights carry the name of the class.
+"""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, TypeVar
+
+from cgmgm_seis.errors import WeightsError
+
+if TYPE_CHECKING:
+    from cgmgm_seis.models.base import GroundMotionModel
+
+GROUP = "cgmgm_seis.models"
+# Those of this package are available without its metadata, for example in a bare checkout.
+BUNDLED = (
+    EntryPoint("evolutionary", "cgmgm_seis.models.evolutionary.model:EvolutionaryCGM", GROUP),
+    EntryPoint("cgmgm", "cgmgm_seis.models.cgmgm.model:CGMGM", GROUP),
+)
+
+Model = TypeVar("Model", bound="GroundMotionModel")
+
+_registered: dict[str, "type[GroundMotionModel]"] = {}
+
+
+def register(cls: type[Model]) -> type[Model]:
+    """Make a generator known to the running program; a decorator of its class.
+
+    Its choice of ``--model`` is the name of the class in lower case.
+    """
+    _registered[cls.__name__] = cls
+    return cls
+
+
+def model_choices() -> dict[str, str]:
+    """Return the names of the classes of all generators by their choice of ``--model``.
+
+    No generator is imported.
+
+    Examples
+    --------
+    >>> model_choices()["cgmgm"]
+    'CGMGM'
+    """
+    declared = {entry.name: entry.attr for entry in _entry_points()}
+    return declared | {name.lower(): name for name in _registered}
+
+
+def model_names() -> list[str]:
+    """Return the names of the classes of all generators."""
+    return list(model_choices().values())
+
+
+def model_class(name: str) -> "type[GroundMotionModel]":
+    """Return the class of a generator.
+
+    Raises
+    ------
+    WeightsError
+        If there is no generator of that name, or its package cannot be imported.
+    """
+    if name in _registered:
+        return _registered[name]
+    entry = next((entry for entry in _entry_points() if entry.attr == name), None)
+    if entry is None:
+        raise WeightsError(f"Model '{name}' is unknown; there are {', '.join(model_names())}.")
+    try:
+        found: type[GroundMotionModel] = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise WeightsError(f"Model '{name}' cannot be imported: {error}.") from error
+    return found
+
+
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return (*BUNDLED, *entry_points(group=GROUP))

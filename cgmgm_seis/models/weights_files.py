@@ -1,0 +1,236 @@
+"""Models as SeisBench's pairs of weights files: write, read, find, and list them."""
+
+import hashlib
+import json
+import pickle
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from packaging.version import parse
+from seisbench.models.base import SeisBenchModel
+
+from cgmgm_seis.errors import WeightsError
+
+
+class SavedModel(SeisBenchModel):
+    """A SeisBench model whose pair of files also holds a version and a weight card.
+
+    Parameters
+    ----------
+    citation : str, optional
+        What to cite.
+
+    Attributes
+    ----------
+    ranges : dict
+        Scenario column to [lowest, highest] value seen in training.
+    weights_name : str
+        Name of the loaded weights.
+    weights_sha256 : str
+        Checksum of their ``.pt`` file; empty without weights.
+    """
+
+    ranges: dict[str, list[float]]
+
+    def __init__(self, citation: str | None = None) -> None:
+        super().__init__(citation=citation)
+        # SeisBench's load() expects this attribute of every model.
+        self.default_args: dict[str, Any] = {}
+        self.weights_name = "untrained"
+        self.weights_sha256 = ""
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The weight card: training data, seed, epochs, metrics; empty before training."""
+        return dict((self._weights_metadata or {}).get("card", {}))
+
+    def save(
+        self,
+        path: str | Path,
+        weights_docstring: str = "",
+        version_str: str | None = None,
+        card: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Save as SeisBench's pair of files, ``path.json`` and ``path.pt``.
+
+        The files are complete or absent: they are written under other names and renamed.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Name without suffix.
+        weights_docstring : str
+            Text that says what the weights are.
+        version_str : str, optional
+            Appended to the file names as ``.v<version>`` and stored in the JSON.
+        card : mapping, optional
+            The weight card, plain values only.
+        """
+        path = Path(path)
+        final_json, final_pt = self._get_weights_file_paths(path, version_str)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
+            device = self.device
+            self.to("cpu")
+            super().save(Path(folder) / path.name, weights_docstring, version_str)
+            self.to(device)
+            new_json, new_pt = self._get_weights_file_paths(Path(folder) / path.name, version_str)
+            metadata = json.loads(new_json.read_text())
+            metadata |= {
+                "model": self.name,
+                "version": version_str or "1",
+                "card": dict(card) if card is not None else self.card,
+            }
+            new_json.write_text(json.dumps(metadata, indent=1))
+            new_pt.replace(final_pt)
+            new_json.replace(final_json)
+
+    @classmethod
+    def load(cls, path: str | Path, version_str: str | None = None, **kwargs: Any) -> Self:
+        """Load a pair of files written by `save`, on the CPU and never unpickling code.
+
+        Raises
+        ------
+        WeightsError
+            If a file is missing, truncated, of another model, or holds pickled code.
+        """
+        path = Path(path)
+        path_json, path_pt = cls._get_weights_file_paths(path, version_str)
+        metadata = read_metadata(path_json)
+        if metadata.get("model") != cls._name_internal():
+            raise WeightsError(
+                f"{path_json} holds weights of {metadata.get('model')}; "
+                f"{cls._name_internal()} can load its own only."
+            )
+        kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
+        try:
+            with warnings.catch_warnings():
+                # torch warns of foreign pickles before it refuses them.
+                warnings.simplefilter("ignore")
+                model = super().load(path, version_str, **kwargs)
+            spans = [low <= high for low, high in model.ranges.values()]
+        except FileNotFoundError as error:
+            raise WeightsError(f"{error.filename} is missing beside {path_json}.") from error
+        except pickle.UnpicklingError as error:
+            raise WeightsError(
+                f"{path_pt} is damaged or holds pickled objects; only tensors are allowed."
+            ) from error
+        except (
+            RuntimeError,
+            EOFError,
+            zipfile.BadZipFile,
+            TypeError,
+            KeyError,
+            ValueError,
+        ) as error:
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise WeightsError(f"{path_pt} cannot be loaded: {reason}") from error
+        finite = all(tensor.isfinite().all() for tensor in model.state_dict().values())
+        if not (finite and all(spans)):
+            raise WeightsError(f"{path_pt} holds NaN, or its ranges do not rise; it is damaged.")
+        model.weights_name = path.name
+        model.weights_sha256 = sha256(path_pt)
+        return model.eval()
+
+    @classmethod
+    def bundled_path(cls) -> Path:
+        """Return the folder of the weights that come with the package."""
+        return Path(str(files("cgmgm_seis.models") / "bundled" / cls._name_internal().lower()))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        version_str: str = "latest",
+        update: bool = False,
+        force: bool = False,
+        wait_for_file: bool = False,
+    ) -> Self:
+        """Load named weights: those bundled with the package first, then SeisBench's cache.
+
+        Nothing is downloaded unless `update` or `force` asks for it; parameters as in
+        `seisbench.models.base.SeisBenchModel.from_pretrained`.
+
+        Raises
+        ------
+        WeightsError
+            If there are no such weights; the message lists the names there are.
+        """
+        if update or force:
+            return super().from_pretrained(name, version_str, update, force, wait_for_file)
+        found = cls.find_pretrained(name, version_str)
+        if found is None:
+            raise WeightsError(
+                f"{cls._name_internal()} has no weights '{name}' (version {version_str}); "
+                f"there are {', '.join(cls.list_pretrained()) or 'none'}."
+            )
+        path_json, version_str = found
+        return cls.load(path_json.with_name(name), version_str=version_str)
+
+    @classmethod
+    def find_pretrained(cls, name: str, version_str: str = "latest") -> tuple[Path, str] | None:
+        """Return the JSON file and version of named weights at hand, or None."""
+        for folder in (cls.bundled_path(), cls._model_path()):
+            versions = _versions(folder, name)
+            if version_str != "latest":
+                versions = [version for version in versions if version == version_str]
+            if versions:
+                latest = max(versions, key=parse)
+                return cls._get_weights_file_paths(folder / name, latest)[0], latest
+        return None
+
+    @classmethod
+    def list_pretrained(cls, details: bool = False, remote: bool = False) -> Any:
+        """List the weights at hand: bundled and in SeisBench's cache.
+
+        Parameters
+        ----------
+        details : bool
+            Return a dict of name to docstring instead of a list.
+        remote : bool
+            Also ask SeisBench's repository, over the network.
+        """
+        names = {
+            path.name.split(".json.v")[0]
+            for folder in (cls.bundled_path(), cls._model_path())
+            for path in folder.glob("*.json.v*")
+        }
+        found = [cls.find_pretrained(name) for name in names]
+        texts: dict[str, str] = {
+            path.name.split(".json.v")[0]: read_metadata(path).get("docstring", "")
+            for path, _ in filter(None, found)
+        }
+        if remote:
+            texts = {**super().list_pretrained(details=True, remote=True), **texts}
+        texts = dict(sorted(texts.items()))
+        return texts if details else list(texts)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read the JSON file of a pair of weights files, or say what is wrong with it."""
+    try:
+        metadata = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(f"There is no weights file {path}.") from error
+    except (ValueError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable JSON file: {error}.") from error
+    if not isinstance(metadata, dict):
+        raise WeightsError(f"{path} holds {type(metadata).__name__}, a JSON object is needed.")
+    return metadata
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 checksum of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions(folder: Path, name: str) -> list[str]:
+    prefix = f"{name}.json.v"
+    names = [path.name for path in folder.glob("*.json.v*")]
+    return [found.removeprefix(prefix) for found in names if found.startswith(prefix)]
