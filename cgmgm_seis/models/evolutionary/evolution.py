@@ -213,7 +213,8 @@ class Evolution(nn.Module):
         """
         place = delay_s * self.sampling_rate + self.n_fft // 2 + 1
         place = place.clamp(0.0, len(self.responses) - 1.001)
-        index = place.detach().floor().long()
+        # Onsets of a training that has diverged are NaN, and so is the result.
+        index = place.detach().nan_to_num(0.0).floor().long()
         return torch.lerp(
             self.responses[index], self.responses[index + 1], (place - index)[..., None]
         )
