@@ -213,14 +213,8 @@ stations_option = click.option(
 
 def out_option(default: str | None = None) -> Callable[[Command], Command]:
     """Return --out, which is required where there is no default."""
-    return click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=default is None,
-        default=default,
-        show_default=default is not None,
-        help="Output folder.",
-    )
+    value = {"required": True} if default is None else {"default": default, "show_default": True}
+    return click.option("--out", type=click.Path(path_type=Path), help="Output folder.", **value)
 
 
 def device_option(default: str) -> Callable[[Command], Command]:

@@ -130,7 +130,7 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
     refused(run(dataset), 2, "--out")
     for components in ("", "XYZ", "ZZ"):
         arguments = ("--out", "mine", "--components", components)
-        refused(run(dataset, *arguments), 2, f"'{components}' is not allowed; Z, N and E are")
+        refused(run(dataset, *arguments), 2, f"'{components}' is not allowed; use Z, N and E")
     for option, value in (("--latent", 0), ("--prior", -1), ("--embedding", 0), ("--seed", -1)):
         refused(run(dataset, "--out", "mine", option, value), 2, str(value))
     assert not (tmp_path / "mine").exists()
