@@ -105,12 +105,11 @@ def evaluate(
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
     chunk_folder = chunk_folder_of(out)
-    if dataset.is_file() or dataset.suffix == ".csv":
+    is_flatfile = dataset.is_file() or dataset.suffix == ".csv"
+    if is_flatfile:
         refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, and a flatfile has none")
-        run = library.evaluate_flatfile
     else:
         refuse_options(ctx, ("columns",), "is for a flatfile, a CSV file, and DATASET is none")
-        run = library.evaluate
     config = library.EvaluationConfig(
         split=split,
         n_realizations=n_realizations,
@@ -126,7 +125,11 @@ def evaluate(
         chunk_folder=chunk_folder,
         progress=verbosity != -1,
     )
-    evaluation = run(dataset, library.load_generators(names, device), config)
+    generators = library.load_generators(names, device)
+    if is_flatfile:
+        evaluation = library.evaluate_flatfile(dataset, generators, config)
+    else:
+        evaluation = library.evaluate(dataset, generators, config)
     command = ctx.meta.get("command", [])
     written = library.write_evaluation(out, evaluation, command=command, overwrite=overwrite)
     shutil.rmtree(chunk_folder, ignore_errors=True)
