@@ -102,7 +102,8 @@ def _internals(package: str) -> str:
         }
         shown = sorted(name for name in own if f"{info.name}.{name}" not in names)
         if shown and info.name not in modules:
-            blocks.append(f".. automodule:: {info.name}\n   :members: {', '.join(shown)}\n")
+            blocks += [f".. rubric:: {info.name}", "", f".. automodule:: {info.name}"]
+            blocks += [f"   :members: {', '.join(shown)}", ""]
     return "\n".join(["```{eval-rst}", *blocks, "```"])
 
 
