@@ -2,14 +2,28 @@
 
 import importlib.metadata
 import json
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
 
+from sphinx.application import Sphinx
+
+import cgmgm_seis
 from cgmgm_seis.models.weights import weights_info
 
 project = "cgmgm-seis"
 author = "The cgmgm-seis developers"
 version = release = importlib.metadata.version("cgmgm-seis")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
 myst_enable_extensions = ["amsmath", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -23,6 +37,10 @@ autodoc_typehints_description_target = "documented"
 autodoc_inherit_docstrings = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+
+# The button copies the code of a session without its prompts and results.
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 
 # The weight cards are printed from the weights themselves, so that the page cannot go stale.
 
@@ -57,4 +75,67 @@ def _card(name: str) -> dict[str, str]:
     }
 
 
-myst_substitutions = _card("bay_area_evolutionary") | _card("bay_area")
+# The page of internals holds every module but what the API page shows, so that none is forgotten.
+
+
+def _public() -> tuple[set[str], set[str]]:
+    """Return the modules, and the module and name of the objects, of the API page."""
+    page = (Path(__file__).parent / "api.md").read_text()
+    names = set()
+    for path in re.findall(r"auto(?:class|function):: (\S+)", page):
+        module, _, name = path.rpartition(".")
+        names.add(f"{getattr(import_module(module), name).__module__}.{name}")
+    return set(re.findall(r"automodule:: (\S+)", page)), names
+
+
+def _internals(package: str) -> str:
+    """Return the directives of the modules of a package."""
+    modules, names = _public()
+    blocks = []
+    root = import_module(f"cgmgm_seis.{package}")
+    for info in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
+        module = import_module(info.name)
+        own = {
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and getattr(value, "__module__", "") == info.name
+        }
+        shown = sorted(name for name in own if f"{info.name}.{name}" not in names)
+        if shown and info.name not in modules:
+            blocks += [f".. rubric:: {info.name}", "", f".. automodule:: {info.name}"]
+            blocks += [f"   :members: {', '.join(shown)}", ""]
+    return "\n".join(["```{eval-rst}", *blocks, "```"])
+
+
+_packages = [info.name for info in pkgutil.iter_modules(cgmgm_seis.__path__) if info.ispkg]
+myst_substitutions = (
+    _card("bay_area_evolutionary")
+    | _card("bay_area")
+    | {package: _internals(package) for package in _packages}
+)
+
+# Help texts are plain text, where an asterisk is itself and a command stands in single backticks.
+
+
+def _from_plain_text(_app: Sphinx, _context: object, lines: list[str]) -> None:
+    """Turn the lines of a help text into reStructuredText, in place."""
+    for number, line in enumerate(lines):
+        if not line.startswith(".. "):
+            parts = re.split(r"`+([^`]+)`+", line)
+            parts[::2] = [part.replace("*", r"\*") for part in parts[::2]]
+            parts[1::2] = [f"``{part}``" for part in parts[1::2]]
+            lines[number] = "".join(parts)
+
+
+def _example_block(_app: Sphinx, _context: object, lines: list[str]) -> None:
+    """Show the examples after the help of a command as code, in place."""
+    code = [f" {line.removeprefix('| ')}" for line in lines if line.strip() and "|   " in line]
+    if code:
+        lines[:] = ["Examples:", "", ".. code-block:: sh", "", *code, ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what turns Click's help texts into pages."""
+    for part in ("description", "options", "arguments"):
+        app.connect(f"sphinx-click-process-{part}", _from_plain_text)
+    app.connect("sphinx-click-process-epilog", _example_block)

@@ -28,6 +28,7 @@ def run(page, folder, after=""):
     environment = os.environ | {"PYTHON": sys.executable, "MPLBACKEND": "agg"}
     outputs = []
     for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.S):
+        block = re.sub(r"\\\n *", "", block)  # one command a line
         if language == "sh" and COMMANDS.fullmatch(block):
             for line in block.splitlines():
                 result = CliRunner().invoke(main, shlex.split(line)[1:])
