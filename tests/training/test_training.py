@@ -151,7 +151,7 @@ def test_weights_are_those_with_the_least_dev_loss(dataset, tmp_path, monkeypatc
     losses = iter([3.0, 1.0, 2.0, 1.5, 1.2, 1.1, 9.0, 9.0])
     seen = []
 
-    def evaluate(trainer, split):
+    def evaluate(trainer, split, epoch=None):
         seen.append({key: value.clone() for key, value in trainer.model.state_dict().items()})
         return {"loss": next(losses)}
 
