@@ -14,7 +14,7 @@ from cgmgm_seis_cli.parameters import (
     verbosity_options,
 )
 
-FAULTS = click.Choice(["refuse", "flag"])
+DEFECTS = click.Choice(["refuse", "flag"])
 # Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
 PROCESSING_OPTIONS = (
     click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
@@ -34,12 +34,15 @@ PROCESSING_OPTIONS = (
     click.option("--min-snr", "min_snr_db", default=3.0, help="Minimum signal-to-noise ratio, dB."),
     click.option(
         "--gaps",
-        type=FAULTS,
+        type=DEFECTS,
         default="refuse",
         help="Leave out records with gaps, or fill and flag.",
     ),
     click.option(
-        "--clipping", type=FAULTS, default="refuse", help="Leave out clipped records, or flag them."
+        "--clipping",
+        type=DEFECTS,
+        default="refuse",
+        help="Leave out clipped records, or flag them.",
     ),
 )
 

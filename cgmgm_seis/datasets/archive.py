@@ -24,6 +24,7 @@ from cgmgm_seis.datasets.records import (
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
+from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
 from cgmgm_seis.scenario.table import add_paths
@@ -31,13 +32,12 @@ from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_ti
 
 logger = logging.getLogger(__name__)
 
-KM_PER_DEGREE = 111.19
 LEFT_OUT_FILE = "left_out.csv"
 # The noise ends this long before the P arrival of the 1-D Earth, which may come early, seconds.
 NOISE_GUARD_S = 1.0
 # The signal ends this long after S, seconds.
 AFTER_S_S = 10.0
-FAULTS = ("refuse", "flag")
+DEFECT_POLICIES = ("refuse", "flag")
 
 Paths = str | Path | Iterable[str | Path]
 Faults = list[tuple[str, str, str, str]]
@@ -85,9 +85,9 @@ class Processing:
         if not 0.0 < low < high:
             raise DatasetError(f"The band {low:g} to {high:g} Hz is not allowed; 0 < low < high.")
         for name in ("gaps", "clipping"):
-            if getattr(self, name) not in FAULTS:
+            if getattr(self, name) not in DEFECT_POLICIES:
                 raise DatasetError(
-                    f"{name} = '{getattr(self, name)}' is not allowed; {' or '.join(FAULTS)} is."
+                    f"{name} = '{getattr(self, name)}' must be {' or '.join(DEFECT_POLICIES)}."
                 )
         for name in ("duration_s", "sampling_rate", "max_distance_km"):
             if not getattr(self, name) > 0.0:

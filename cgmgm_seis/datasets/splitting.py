@@ -12,7 +12,7 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.files import write_file
 
 # Sides of the square cells of a split by region, km.
@@ -120,7 +120,7 @@ def region_split(
     _, square, sizes = np.unique(squares, axis=0, return_inverse=True, return_counts=True)
     lacking = np.array(fractions) * len(table)
     chosen = np.empty(len(sizes), dtype=int)
-    for cell in generator(seed, "split by region").permutation(len(sizes)):
+    for cell in random_generator(seed, "split by region").permutation(len(sizes)):
         chosen[cell] = int(np.argmax(lacking))
         lacking[chosen[cell]] -= sizes[cell]
     return np.array(SPLITS)[chosen[square.ravel()]]

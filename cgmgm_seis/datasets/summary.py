@@ -21,7 +21,7 @@ from cgmgm_seis.datasets.windows import (
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.window import Window
 
 DEFAULT_WINDOW = Window()
@@ -130,7 +130,7 @@ def summarise(
     spectra = np.empty((0, len(FREQUENCIES_HZ)))
     magnitudes = np.empty(0)
     if len(table):
-        chosen = generator(seed, "summary").permutation(covered)[:SAMPLED_RECORDS]
+        chosen = random_generator(seed, "summary").permutation(covered)[:SAMPLED_RECORDS]
         some = dataset.filter(np.isin(np.arange(len(metadata)), chosen), inplace=False)
         try:
             with _Messages() as bad:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.window import Window
 
@@ -232,7 +232,7 @@ def event_split(
     check_fractions(fractions)
     limits = np.cumsum(fractions)[:-1]
     events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
-    draws = [generator(seed, "split", event).random() for event in events.tolist()]
+    draws = [random_generator(seed, "split", event).random() for event in events.tolist()]
     return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
 
 

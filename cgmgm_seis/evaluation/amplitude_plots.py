@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.figures import (
     bin_axis,
@@ -20,8 +19,6 @@ from cgmgm_seis.evaluation.figures import (
 )
 from cgmgm_seis.evaluation.measures import main_amplitudes, psa_period
 from cgmgm_seis.evaluation.residuals import BINS, FEWEST
-
-Floats = NDArray[np.float64]
 
 PANELS = {
     "bias": "Bias, ln generated $-$ recorded",

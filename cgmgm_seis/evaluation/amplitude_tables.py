@@ -16,8 +16,8 @@ from cgmgm_seis.evaluation.residuals import BAND, TIE, in_band, mixed_effects
 from cgmgm_seis.evaluation.tables import CODES
 from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
 from cgmgm_seis.gmm.mixed_model import MixedModel
+from cgmgm_seis.scenario.arrays import Floats
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 DISTANCE = "path_hyp_distance_km"

@@ -28,8 +28,7 @@ from cgmgm_seis.evaluation.tables import (
     records_table,
     stacked,
 )
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 
 @dataclass(frozen=True)

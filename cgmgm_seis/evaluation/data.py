@@ -21,7 +21,7 @@ from cgmgm_seis.datasets.windows import (
 )
 from cgmgm_seis.errors import CgmgmError, DatasetError
 from cgmgm_seis.evaluation.config import EvaluationConfig
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.window import (
     Window,
 )
@@ -216,7 +216,7 @@ def some_events(
         If the first event drawn has more records.
     """
     sizes = events[wanted].value_counts().sort_index()
-    sizes = sizes.iloc[generator(seed, "events").permutation(len(sizes))]
+    sizes = sizes.iloc[random_generator(seed, "events").permutation(len(sizes))]
     fitting = sizes.cumsum() <= max_records
     if not fitting.iloc[:1].all():
         raise DatasetError(

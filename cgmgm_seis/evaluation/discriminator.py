@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.chunks import Chunks
 
 EPOCHS, STEPS = 20, 300  # at least
@@ -136,7 +136,7 @@ def discriminative_score(
 def half_of_events(events: NDArray[np.str_], seed: int, number: int) -> NDArray[np.bool_]:
     """Draw whole events until they hold half of the records; return who was drawn."""
     names, record_event, sizes = np.unique(events, return_inverse=True, return_counts=True)
-    order = generator(seed, "halves", number).permutation(len(names))
+    order = random_generator(seed, "halves", number).permutation(len(names))
     before = np.cumsum(sizes[order]) - sizes[order]
     chosen = np.zeros(len(names), bool)
     # The last event is for the test, however large it is.
@@ -216,7 +216,7 @@ def _p_value(right: NDArray[np.float64], events: NDArray[np.str_], seed: int, nu
     """Exchange recorded and generated in random events: what was right is wrong there."""
     _, event = np.unique(events, return_inverse=True)
     excess = np.bincount(event, right - 0.5)
-    signs = generator(seed, "flips", number).choice([-1.0, 1.0], (FLIPS, len(excess)))
+    signs = random_generator(seed, "flips", number).choice([-1.0, 1.0], (FLIPS, len(excess)))
     # Rounding must not tell equal sums apart.
     as_good = (signs @ excess >= excess.sum() - 1e-9).sum()
     return float((as_good + 1) / (FLIPS + 1))

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.figures import (
     colours,
@@ -19,8 +17,6 @@ from cgmgm_seis.evaluation.figures import (
 from cgmgm_seis.evaluation.measures import FREQUENCIES
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import PIT_EDGES
-
-Floats = NDArray[np.float64]
 
 PIT_MEASURES = ("PGV", "D5-95", "RotD50 PGV")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.comparisons import Compared
 from cgmgm_seis.evaluation.distributions import (
@@ -16,8 +15,7 @@ from cgmgm_seis.evaluation.distributions import (
 )
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 # With fewer events there are fewer exchanges than a small p-value needs.
 FEWEST_EXCHANGED = 6

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft, rfftfreq
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.scenario.seeding import generator
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 
 BAND_EDGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # Hz
 N_WINDOWS = 8
@@ -152,7 +151,7 @@ def frechet_test(
     """
     names, event = np.unique(np.asarray(events).astype(str), return_inverse=True)
     found = frechet_distance(recorded, generated)
-    random = generator(seed, "exchanges")
+    random = random_generator(seed, "exchanges")
     distances = []
     for _ in range(EXCHANGES):
         swapped = (random.random(len(names)) < 0.5)[event, None]

@@ -15,7 +15,8 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
@@ -26,7 +27,6 @@ from cgmgm_seis.simulator.seismograms import (
 from cgmgm_seis.storage.chunks import Chunks
 from cgmgm_seis.storage.processes import process_pool
 
-Floats = NDArray[np.float64]
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
 Draw = Callable[[pd.DataFrame, int, int], NDArray[np.float32]]
 # (waveforms, component_order, sampling_rate) to logarithms (.., series); other processes get it.
@@ -217,7 +217,9 @@ def simulator_draw(window: Window) -> Draw | None:
 
     def draw(scenario: pd.DataFrame, n_realizations: int, seed: int) -> NDArray[np.float32]:
         # Not the seed itself, which may be that of the data set: it would give its very records.
-        seeds = [int(generator(seed, "redraw", k).integers(2**62)) for k in range(n_realizations)]
+        seeds = [
+            int(random_generator(seed, "redraw", k).integers(2**62)) for k in range(n_realizations)
+        ]
         drawn = [simulate_records(scenario, own)[0][:, order, first:last] for own in seeds]
         return np.stack(drawn, axis=1)
 

@@ -12,17 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.evaluation.measures import rotd50_series
 from cgmgm_seis.measures.intensity import GRAVITY
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.columns import COLUMNS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.storage.json_files import read_json
-
-Floats = NDArray[np.float64]
 
 NEEDED_COLUMNS = ("source_id", *REQUIRED_COLUMNS)
 USABLE = "lowest_usable_frequency_hz"

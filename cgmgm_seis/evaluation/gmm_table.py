@@ -15,11 +15,11 @@ from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19
 from cgmgm_seis.measures.intensity import smoothed_fas
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 # Waveforms (record, component, sample) and scenario of some records at a time.
 Blocks = Iterable[tuple[NDArray[np.float32], pd.DataFrame]]
 

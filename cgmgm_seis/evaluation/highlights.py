@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal.windows import tukey
 
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 ENVELOPE_BANDS = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0))  # Hz
 ENVELOPE_STEP_S = 0.5

@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.figures import (
     MAP_FREQUENCY,
@@ -17,8 +16,6 @@ from cgmgm_seis.evaluation.figures import (
 )
 from cgmgm_seis.scenario.coastlines import plot_coastlines
 from cgmgm_seis.scenario.geography import longitude_label, middle_longitude, unwrapped_longitude
-
-Floats = NDArray[np.float64]
 
 # Degrees of latitude from the middle of a map to its top, at least: the coast must be recognised.
 LEAST_DEG = 0.3

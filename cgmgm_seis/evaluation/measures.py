@@ -21,8 +21,7 @@ from cgmgm_seis.measures.intensity import (
     smoothed_fas,
 )
 from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
 SPECTRUM = tuple(sorted({*FREQUENCIES, *np.geomspace(0.5, 25.0, 18).round(2).tolist()}))  # Hz

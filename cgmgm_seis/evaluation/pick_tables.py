@@ -4,11 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.residuals import BINS, FEWEST
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 RECORDED = "recorded"
 PHASES = ("P", "S")

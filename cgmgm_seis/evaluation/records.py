@@ -13,11 +13,10 @@ from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
 from cgmgm_seis.evaluation.distributions import log_spectrogram
 from cgmgm_seis.evaluation.draws import gathered, measure
 from cgmgm_seis.evaluation.measures import FREQUENCIES, series
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.figures import (
     BIN_NAMES,
@@ -23,8 +22,6 @@ from cgmgm_seis.evaluation.figures import (
     zero_line,
 )
 from cgmgm_seis.evaluation.measures import BOTH, FREQUENCIES
-
-Floats = NDArray[np.float64]
 
 SCATTER = {
     "sigma": r"Total, $\sigma$",

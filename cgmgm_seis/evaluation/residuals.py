@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from cgmgm_seis.evaluation.distributions import crps
-from cgmgm_seis.scenario.seeding import generator
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 
 BAND = (0.16, 0.84)
 # Logarithms closer than this are equal: the same waveform rounds differently in another batch.
@@ -264,6 +263,6 @@ def pit(recorded: Floats, generated: Floats, seed: int = 0) -> Floats:
     difference = generated - recorded[:, None]
     below = (difference < -TIE).sum(axis=1)
     ties = (np.abs(difference) <= TIE).sum(axis=1)
-    place = generator(seed, "pit").random(recorded.shape)
+    place = random_generator(seed, "pit").random(recorded.shape)
     result: Floats = (below + place * (ties + 1)) / (generated.shape[1] + 1)
     return result

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.highlights import Highlights
 from cgmgm_seis.evaluation.measures import main_amplitudes, main_series
 from cgmgm_seis.evaluation.residuals import Comparison
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 SIMULATOR = "simulator itself"
 PIT_EDGES = np.linspace(0.0, 1.0, 11)

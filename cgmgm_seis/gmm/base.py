@@ -12,8 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.errors import CgmgmError, RangeError
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 # frequency (Hz): a, b, c, d, total standard deviation
 COEFFICIENTS = {

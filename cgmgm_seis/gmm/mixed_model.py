@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dtrtri
 
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 
 @dataclass(frozen=True)

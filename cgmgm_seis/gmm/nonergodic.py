@@ -27,9 +27,8 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.gmm.base import NEAREST_KM, ErgodicGMM, Prediction
 from cgmgm_seis.gmm.mixed_model import MixedModel, Posterior
 from cgmgm_seis.gmm.sine_basis import SineBasis, path_mean_variance
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
-
-Floats = NDArray[np.float64]
 
 FIELDS = ("source", "site", "path")
 FORMS = ("refitted", "published")

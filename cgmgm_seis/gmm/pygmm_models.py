@@ -11,13 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
 from cgmgm_seis.measures.intensity import GRAVITY
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 # Of stations whose Vs30 is not known, m/s.
 DEFAULT_VS30 = 760.0

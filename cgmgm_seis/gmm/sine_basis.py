@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 # Box beyond the points, in units of their larger extent: at its edge the sines are zero.
 _MARGIN = 0.15

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.measures.intensity import acceleration, eas, pga, pgv, smoothed_fas
 from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 KINDS = ("fas", "eas", "pga", "pgv", "psa")
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)

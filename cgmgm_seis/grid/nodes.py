@@ -7,14 +7,12 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.codes import MOST_NODES, VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.geography import Region, middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.table import cross
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

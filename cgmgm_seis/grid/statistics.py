@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
-
-Floats = NDArray[np.float64]
 
 # Name in the files, and what it is.
 STATISTICS = {

@@ -11,8 +11,7 @@ from scipy.fft import irfft, rfft, rfftfreq
 from scipy.integrate import cumulative_trapezoid
 
 from cgmgm_seis.errors import CgmgmError
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 GRAVITY = 9.80665  # standard gravity, m/s2
 # Spectra of as many samples at once stay in the processor's cache.

@@ -434,7 +434,7 @@ class GroundMotionModel(SavedModel):
         Examples
         --------
         >>> from cgmgm_seis import CGMGM
-        >>> CGMGM.arguments()["sampling_rate"], CGMGM.arguments()["latent_size"]
+        >>> CGMGM.arguments()["sampling_rate"], CGMGM.arguments()["n_latents"]
         (100.0, 32)
         """
         found: dict[str, Any] = {}

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.errors import ScenarioError
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 KM_PER_DEGREE = 111.19
 

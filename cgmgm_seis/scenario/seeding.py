@@ -21,7 +21,7 @@ RECORD_COLUMNS = (
 N_SOURCE_COLUMNS = 4
 
 
-def generator(*key: int | float | str) -> np.random.Generator:
+def random_generator(*key: int | float | str) -> np.random.Generator:
     """Return the random generator of a key.
 
     The key is hashed (BLAKE2b) into the 128-bit key of a Philox generator (Salmon et al. 2011),
@@ -110,15 +110,17 @@ class Realization:
 
     def record(self) -> np.random.Generator:
         """Return a new generator of this record alone."""
-        return generator(self.seed, *self.key, self.number)
+        return random_generator(self.seed, *self.key, self.number)
 
     def event(self) -> np.random.Generator:
         """Return a new generator of this realization of the event, the same for its records."""
-        return generator(self.seed, "event", *self.key[:N_SOURCE_COLUMNS], self.number)
+        return random_generator(self.seed, "event", *self.key[:N_SOURCE_COLUMNS], self.number)
 
 
 def event_numbers(scenario: pd.DataFrame) -> NDArray[np.int64]:
     """Return a number (record,) that the records of an event share, from its ``source_id``."""
     names = scenario["source_id"].astype(str)
-    numbers = {name: int(generator("event", name).integers(2**62)) for name in names.unique()}
+    numbers = {
+        name: int(random_generator("event", name).integers(2**62)) for name in names.unique()
+    }
     return np.array([numbers[name] for name in names], np.int64)

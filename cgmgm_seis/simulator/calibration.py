@@ -21,11 +21,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky, solve_triangular
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.linearisation import AVERAGE, MEASURES, NODES, Linearisation
 from cgmgm_seis.simulator.spectra import Coefficients
-
-Floats = NDArray[np.float64]
 
 # ---- coefficients as a vector --------------------------------------------------------------
 

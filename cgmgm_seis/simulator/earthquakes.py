@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from obspy import UTCDateTime
 
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator.sites import site_table
 
@@ -39,7 +39,7 @@ STATIONS_PER_EVENT = 16
 # large earthquakes, which all of the region records, is as frequent as that of small ones.
 NEAR_KM = 30.0
 # Events cycle through the splits, 80 / 10 / 10 %.
-SPLITS = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
+SPLIT_CYCLE = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
 
 
 def draw_catalogue(
@@ -77,7 +77,7 @@ def draw_catalogue(
     interval = (LAST_ORIGIN - FIRST_ORIGIN) / n_events
     tables = []
     for i in range(n_events) if events is None else events:
-        rng = generator(seed, "earthquake", int(i))
+        rng = random_generator(seed, "earthquake", int(i))
         longitude, latitude = _epicentre(rng)
         table = stations.assign(
             source_id=f"sim{seed}_{i:05d}",
@@ -86,7 +86,7 @@ def draw_catalogue(
             source_longitude_deg=round(longitude, 5),
             source_depth_km=round(DEPTHS_KM[0] + np.ptp(DEPTHS_KM) * rng.beta(2.0, 3.0), 2),
             source_magnitude=_magnitude(rng),
-            split=SPLITS[i % len(SPLITS)],
+            split=SPLIT_CYCLE[i % len(SPLIT_CYCLE)],
         )
         table = add_paths(table)
         # The largest of ln weight + Gumbel noise: drawn without replacement.

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.measures.intensity import acceleration, smoothed_fas
 from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
 from cgmgm_seis.simulator import spectra
 from cgmgm_seis.simulator.seismograms import (
@@ -28,7 +29,6 @@ from cgmgm_seis.simulator.seismograms import (
 from cgmgm_seis.simulator.spectra import Coefficients
 from cgmgm_seis.storage.processes import process_pool
 
-Floats = NDArray[np.float64]
 Measure = Callable[[NDArray[Any]], Floats]
 
 # Nodes of frequency of terms, Hz.

@@ -1,13 +1,11 @@
 """Random fields that belong to the region: every catalogue shakes the same ground."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 
 REGION_SEED = 1984
-
-Floats = NDArray[np.float64]
 
 
 class RandomField:
@@ -31,7 +29,7 @@ class RandomField:
     def __init__(
         self, name: str, sigma: float, lengths: tuple[float, ...], n_waves: int = 128
     ) -> None:
-        rng = generator(REGION_SEED, name)
+        rng = random_generator(REGION_SEED, name)
         self.waves = rng.standard_normal((n_waves, len(lengths))) / np.array(lengths)
         self.phases = rng.uniform(0.0, 2.0 * np.pi, n_waves)
         self.amplitude = sigma * np.sqrt(2.0 / n_waves)

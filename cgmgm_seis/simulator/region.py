@@ -11,14 +11,13 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE, SiteTerms, bay_area_sites
 from cgmgm_seis.simulator.sources import SourceTerms, bay_area_sources
-
-Floats = NDArray[np.float64]
 
 
 class SpatialTerms(Protocol):

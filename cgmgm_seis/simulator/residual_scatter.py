@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize_scalar
 
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 _RATIOS = (np.log(1e-4), np.log(1e2))  # of the variances between and within events
 

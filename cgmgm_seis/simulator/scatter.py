@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cgmgm_seis.models.evolutionary.correlation import gaussian_fields
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.simulator.spectra import calibration
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Scatter:
 
     def event_terms(self, seed: int, source_id: str) -> tuple[float, float]:
         """Return an event's ln deviation of the stress drop and its ln term of all amplitudes."""
-        stress, term = generator(seed, "event", source_id).standard_normal(2)
+        stress, term = random_generator(seed, "event", source_id).standard_normal(2)
         return float(self.stress_drop * stress), float(self.event * term)
 
     def record_terms(
@@ -86,11 +85,13 @@ class Scatter:
         nodes = np.log(self.frequencies)
         own = np.stack(
             [
-                generator(seed, "record term", source_id, station).standard_normal(len(nodes) + 1)
+                random_generator(seed, "record term", source_id, station).standard_normal(
+                    len(nodes) + 1
+                )
                 for station in stations
             ]
         )
-        random = generator(seed, "path", source_id)
+        random = random_generator(seed, "path", source_id)
         field = gaussian_fields(points_km, self.length_km, len(nodes), random)
         standard = np.sqrt(self.shared) * field + np.sqrt(1.0 - self.shared) * own[:, :-1]
         correlation = np.exp(-np.abs(nodes[:, None] - nodes) / self.ln_f_length)

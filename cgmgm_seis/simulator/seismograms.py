@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
 from scipy.signal import butter, lfilter, sosfilt
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
 from cgmgm_seis.simulator import spectra
@@ -22,8 +23,6 @@ from cgmgm_seis.simulator.random_field import REGION_SEED, RandomField
 from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.scatter import bay_area_scatter
 from cgmgm_seis.simulator.sites import CENTRE
-
-Floats = NDArray[np.float64]
 
 SAMPLING_RATE = 100.0
 N_SAMPLES = 6000
@@ -143,7 +142,7 @@ def draw_waveforms(
     azimuths = np.radians(table["path_azimuth_deg"].to_numpy(float))
     stations = _station_names(table)
     for i, (source_id, station) in enumerate(zip(table["source_id"], stations, strict=True)):
-        rng = generator(seed, "record", str(source_id), station)
+        rng = random_generator(seed, "record", str(source_id), station)
         signal = _signal(
             rng,
             ln_p[i],
@@ -339,7 +338,7 @@ def _pulse(ln_amplitude: Floats, start: float) -> NDArray[np.complex128]:
 
 def _noise(rng: np.random.Generator, station: str) -> Floats:
     """Return ground noise, (3, sample), between Peterson's (1993) low and high noise models."""
-    base = generator(REGION_SEED, "noise", station).normal(NOISE_LEVEL, STATION_NOISE_SIGMA)
+    base = random_generator(REGION_SEED, "noise", station).normal(NOISE_LEVEL, STATION_NOISE_SIGMA)
     level = np.clip(base + rng.normal(0.0, RECORD_NOISE_SIGMA, (3, 1)), 0.1, 0.9)
     db = (1.0 - level) * _LOW_NOISE + level * _HIGH_NOISE
     white = np.fft.rfft(rng.standard_normal((3, _N_FFT)))

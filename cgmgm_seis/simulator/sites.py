@@ -12,9 +12,10 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 
 CENTRE = (37.8, -122.2)
@@ -25,8 +26,6 @@ SHARED_KM = 5.0
 # Variance of a term's error over that of the terms: two instruments at one place may differ.
 NUGGET = 0.02
 _BLOCK = 500  # places at once: their covariances with all stations take a few megabytes
-
-Floats = NDArray[np.float64]
 
 
 class SiteTerms:

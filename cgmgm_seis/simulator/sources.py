@@ -10,13 +10,12 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE
-
-Floats = NDArray[np.float64]
 
 # Standard deviation of what a place has in common, and its correlation lengths: km, and ln Hz.
 SOURCE_SIGMA, SOURCE_KM, SOURCE_LN_F = 0.2, 10.0, 1.0

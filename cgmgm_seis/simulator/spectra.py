@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.simulator.region import SpatialTerms, true_fields
-
-Floats = NDArray[np.float64]
 
 SHEAR_VELOCITY = 3500.0  # m/s, at the source
 DENSITY = 2800.0  # kg/m3

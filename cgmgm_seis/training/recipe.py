@@ -39,8 +39,8 @@ class Recipe:
 
     Examples
     --------
-    >>> recipe = Recipe("CGMGM", {"latent_size": 8}, {"learning_rate": 6e-4})
-    >>> recipe.new_model(seed=0).latent_size, recipe.config().learning_rate
+    >>> recipe = Recipe("CGMGM", {"n_latents": 8}, {"learning_rate": 6e-4})
+    >>> recipe.new_model(seed=0).n_latents, recipe.config().learning_rate
     (8, 0.0006)
     """
 

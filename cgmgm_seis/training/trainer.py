@@ -18,7 +18,7 @@ from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.collectives import Share, n_processes, rank, share_of, summed
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.output.provenance import versions
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.training.data import Features, LoadedFeatures, StreamedFeatures
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Trainer:
         began = time.monotonic()
         epoch = self.epoch + 1
         noise = self._noise("epoch", epoch)
-        rows = self._batch_rows("train", generator(self.config.seed, "order", epoch))
+        rows = self._batch_rows("train", random_generator(self.config.seed, "order", epoch))
         totals = torch.zeros(1, device=self.model.device)
         names: list[str] = []
         self._set_training()
@@ -225,7 +225,7 @@ class Trainer:
         return (epoch - 1) / self.config.epochs
 
     def _noise(self, *key: int | str) -> torch.Generator:
-        seed = int(generator(self.config.seed, "noise", *key).integers(2**62))
+        seed = int(random_generator(self.config.seed, "noise", *key).integers(2**62))
         return torch.Generator(self.model.device).manual_seed(seed)
 
     def _learning_rate(self, progress: float) -> float:

@@ -15,7 +15,7 @@ from hyperopt import Domain
 from tqdm import tqdm
 
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_resumable
 from cgmgm_seis.storage.identity import difference
@@ -207,7 +207,7 @@ def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
     domain = Domain(lambda point: point, search.space.expression())
     before = trials.to_hyperopt(search.space)
     tried = [trial.settings for trial in trials.trials]
-    random = generator(search.study.seed, "suggest", number)
+    random = random_generator(search.study.seed, "suggest", number)
     settings: dict[str, Any] = {}
     for algorithm in SUGGESTIONS:
         options = {} if algorithm is hyperopt.rand.suggest else {"n_startup_jobs": search.n_random}

@@ -37,9 +37,9 @@ class SearchSpace:
 
     Examples
     --------
-    >>> space = SearchSpace("CGMGM", {"latent_size": [8, 16], "beta": {"from": 0.01, "to": 0.2}})
-    >>> space.settings({"latent_size": 1, "beta": 0.1})
-    {'latent_size': 16, 'beta': 0.1}
+    >>> space = SearchSpace("CGMGM", {"n_latents": [8, 16], "beta": {"from": 0.01, "to": 0.2}})
+    >>> space.settings({"n_latents": 1, "beta": 0.1})
+    {'n_latents': 16, 'beta': 0.1}
     """
 
     model: str

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import flop_registry
 from cgmgm_seis import from_points
 from cgmgm_seis.models.conditions import training_ranges
 from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
-from cgmgm_seis.scenario.seeding import complex_normal, generator
+from cgmgm_seis.scenario.seeding import complex_normal, random_generator
 
 BAR, PUBLISHED_BATCH = 100.0, 50
 NUMBERS, NETWORKS = "seeding, normal numbers", "networks and spectra"
@@ -114,7 +114,7 @@ class Machine:
         target = torch.empty_like(source)
         # A copy reads and writes.
         self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
-        normal = partial(complex_normal, generator("benchmark"), N_NORMAL // 2)
+        normal = partial(complex_normal, random_generator("benchmark"), N_NORMAL // 2)
         self.normal = least_seconds(normal) / N_NORMAL
         self.transforms: dict[tuple[str, int], float] = {}
 

@@ -76,7 +76,7 @@ def test_trained_weights_generate_at_once(dataset, run, tmp_path):
     assert result.stderr.count("epoch ") == 2
     model = load_model(tmp_path / "mine" / "noise")
     assert isinstance(model, CGMGM)
-    assert (model.beta, model.latent_size) == (0.1, 4)
+    assert (model.beta, model.n_latents) == (0.1, 4)
 
     place = ("--mag", "3", "--src", "37.6,-122", "--sta", "37.8,-122.1")
     arguments = (*place, "--no-plot", "--out", "made")
@@ -98,7 +98,7 @@ def test_going_on_from_weights(dataset, run, tmp_path):
     )
     dropouts = (first.past_dropout, second.past_dropout, third.past_dropout)
     assert dropouts == (False, False, True)
-    assert second.latent_size == first.latent_size == 4
+    assert second.n_latents == first.n_latents == 4
     refused(run(dataset, "--out", "x", "--init", "nowhere"), 1, "nowhere")
     refused(run(dataset, "--out", "x", "--only", "nowhere"), 1, "'nowhere'")
 
@@ -189,7 +189,7 @@ def test_the_default_model_trains_and_resumes(dataset, run, tmp_path):
 def test_a_recipe_is_trained_and_options_go_before_it(dataset, run, tmp_path):
     recipe = {
         "model": "CGMGM",
-        "arguments": {"latent_size": 4, "prior_size": 4, "component_order": "E"},
+        "arguments": {"n_latents": 4, "prior_size": 4, "component_order": "E"},
         "training": {"epochs": 5, "learning_rate": 2e-3, "seed": 3},
         "score": 1.0,
     }
@@ -198,7 +198,7 @@ def test_a_recipe_is_trained_and_options_go_before_it(dataset, run, tmp_path):
     result = run(dataset, "--out", "mine", *args)
     assert result.exit_code == 0, result.output
     model = load_model(tmp_path / "mine" / "cgmgm")
-    assert (model.component_order, model.latent_size, model.beta) == ("E", 4, 0.5)
+    assert (model.component_order, model.n_latents, model.beta) == ("E", 4, 0.5)
     training = model.card["training"]
     assert (training["epochs"], training["learning_rate"], training["seed"]) == (1, 2e-3, 3)
     refused(run(dataset, "--out", "x", "--config", "best.json", "--model", "cgmgm"), 2, "--config")

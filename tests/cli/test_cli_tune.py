@@ -12,7 +12,7 @@ from cgmgm_seis_cli.main import main
 from cgmgm_seis_cli.tune import tune as command
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SPACE = {"latent_size": [2, 4], "learning_rate": {"from": 1e-4, "to": 1e-2}}
+SPACE = {"n_latents": [2, 4], "learning_rate": {"from": 1e-4, "to": 1e-2}}
 
 
 @pytest.fixture

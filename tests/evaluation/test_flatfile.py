@@ -26,7 +26,7 @@ from cgmgm_seis.evaluation.measures import ln_rotd50, rotd50_series
 from cgmgm_seis.gmm.base import Prediction
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.models.cgmgm.model import CGMGM
-from cgmgm_seis.scenario.seeding import event_numbers, generator, record_keys
+from cgmgm_seis.scenario.seeding import event_numbers, random_generator, record_keys
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis_cli.main import main
 
@@ -329,8 +329,8 @@ class Scaled(CGMGM):
 
     def sample(self, scenario, n_realizations=1, seed=0, *args, **kwargs):
         terms = [
-            self.tau * generator(seed, "event", int(event), k).normal()
-            + self.phi * generator(seed, *key, k).normal()
+            self.tau * random_generator(seed, "event", int(event), k).normal()
+            + self.phi * random_generator(seed, *key, k).normal()
             for event, key in zip(event_numbers(scenario), record_keys(scenario), strict=True)
             for k in range(n_realizations)
         ]

@@ -102,7 +102,7 @@ def test_amplitudes_scale_with_the_log_amplitude_range(scenario):
 
 def test_rolled_prior_is_torchs_gru_cell():
     torch.manual_seed(1)
-    prior = LatentPrior(latent_size=4, embedding_size=3, width=5)
+    prior = LatentPrior(n_latents=4, embedding_size=3, width=5)
     condition, noise = torch.randn(2, 3), torch.randn(2, 7, 4)
     latents, means, log_variances = prior.roll(condition, noise)
     cell = nn.GRUCell(7, 5)
@@ -132,7 +132,7 @@ def test_the_prior_hears_a_random_share_of_the_past():
     assert float(shares.mean()) == pytest.approx(0.5, abs=0.02)
     assert float(shares.var()) == pytest.approx(1 / 12 + 1 / 6 / 50, abs=0.005)
 
-    prior = LatentPrior(latent_size=4, embedding_size=3, width=5)
+    prior = LatentPrior(n_latents=4, embedding_size=3, width=5)
     condition = torch.randn(2000, 3)
     deaf, _ = prior(latents, condition, torch.zeros_like(heard))
     same, _ = prior(torch.zeros_like(latents), condition)
@@ -301,7 +301,7 @@ def test_damaged_and_unsafe_weights_are_refused(model, tmp_path):
     with pytest.raises(WeightsError, match="ranges"):
         CGMGM.load(tmp_path / "range")
 
-    arguments = metadata["model_args"] | {"latent_size": 8}
+    arguments = metadata["model_args"] | {"n_latents": 8}
     (tmp_path / "shape.json").write_text(json.dumps(metadata | {"model_args": arguments}))
     shutil.copy(good_pt, tmp_path / "shape.pt")
     with pytest.raises(WeightsError, match="size mismatch"):

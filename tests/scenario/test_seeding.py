@@ -1,19 +1,19 @@
 import numpy as np
 from scipy import stats
 
-from cgmgm_seis.scenario.seeding import complex_normal, generator, record_keys
+from cgmgm_seis.scenario.seeding import complex_normal, random_generator, record_keys
 from cgmgm_seis.scenario.table import from_points
 
 
 def test_a_key_gives_its_numbers_again_and_only_its_own():
-    first = generator(1, 37.9, -122.0, 0).standard_normal(8)
-    np.testing.assert_array_equal(first, generator(1, 37.9, -122.0, 0).standard_normal(8))
+    first = random_generator(1, 37.9, -122.0, 0).standard_normal(8)
+    np.testing.assert_array_equal(first, random_generator(1, 37.9, -122.0, 0).standard_normal(8))
     for other in ((2, 37.9, -122.0, 0), (1, 37.9, -122.0, 1), (1, 37.90000001, -122.0, 0)):
-        assert not np.array_equal(first, generator(*other).standard_normal(8))
+        assert not np.array_equal(first, random_generator(*other).standard_normal(8))
 
 
 def test_draws_over_neighbouring_keys_are_independent_normals():
-    draws = np.array([generator(7, key).standard_normal(4) for key in range(2000)])
+    draws = np.array([random_generator(7, key).standard_normal(4) for key in range(2000)])
     assert stats.kstest(draws.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(draws.T) - np.eye(4)).max() < 0.08
     assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.08
@@ -21,7 +21,7 @@ def test_draws_over_neighbouring_keys_are_independent_normals():
 
 def test_complex_normals_are_independent_normals_of_unit_variance():
     """Against scipy's normal and chi-square distributions, 200,000 numbers; tails included."""
-    z = complex_normal(generator(3), 200_000)
+    z = complex_normal(random_generator(3), 200_000)
     assert z.dtype == np.complex64 and np.isfinite(z).all()
     for part in (z.real, z.imag):
         assert stats.kstest(part, "norm").pvalue > 0.01
@@ -30,7 +30,7 @@ def test_complex_normals_are_independent_normals_of_unit_variance():
     assert abs(np.corrcoef(z.real**2, z.imag**2)[0, 1]) < 0.01
     beyond = (np.abs(z) ** 2 > 2.0 * np.log(1e4)).sum()
     assert stats.poisson(20).cdf(beyond) > 0.001 and stats.poisson(20).sf(beyond) > 0.001
-    np.testing.assert_array_equal(z[:5], complex_normal(generator(3), 200_000)[:5])
+    np.testing.assert_array_equal(z[:5], complex_normal(random_generator(3), 200_000)[:5])
 
 
 def test_keys_follow_the_rows_content_not_its_place():

@@ -34,7 +34,7 @@ def evolutionary():
 
 def cgmgm():
     torch.manual_seed(0)
-    return CGMGM(n_samples=N_SAMPLES, latent_size=4, prior_size=4, embedding_size=4, alpha=0.01)
+    return CGMGM(n_samples=N_SAMPLES, n_latents=4, prior_size=4, embedding_size=4, alpha=0.01)
 
 
 MODELS = {"cgmgm": cgmgm, "evolutionarycgm": evolutionary}

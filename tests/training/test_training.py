@@ -39,7 +39,7 @@ from cgmgm_seis.training.run import TrainingConfig, train
 from cgmgm_seis.scenario.window import Window
 torch.set_num_threads(1)
 torch.manual_seed(0)
-model = CGMGM(n_samples=800, latent_size=4, prior_size=4, embedding_size=4)
+model = CGMGM(n_samples=800, n_latents=4, prior_size=4, embedding_size=4)
 train(model, sys.argv[1], sys.argv[2], TrainingConfig(**eval(sys.argv[3])), progress=False)
 """
 
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def a_model(seed=0):
     torch.manual_seed(seed)
-    return CGMGM(n_samples=N_SAMPLES, latent_size=4, prior_size=4, embedding_size=4)
+    return CGMGM(n_samples=N_SAMPLES, n_latents=4, prior_size=4, embedding_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_features_in_chunks_are_those_at_once(dataset, monkeypatch):
 
 
 def test_a_single_component_and_an_open_data_set(dataset, tmp_path):
-    model = CGMGM(n_samples=N_SAMPLES, component_order="E", condition_set="distance", latent_size=4)
+    model = CGMGM(n_samples=N_SAMPLES, component_order="E", condition_set="distance", n_latents=4)
     opened = WaveformDataset(dataset, component_order="ZNE")
     path = train(model, opened, tmp_path / "run", replace(CONFIG, epochs=1), progress=False)
     assert load_model(path).component_order == "E"
@@ -294,11 +294,11 @@ def test_resuming_another_run_names_the_difference(dataset, tmp_path):
     run = tmp_path / "run"
     train(a_model(), dataset, run, config, progress=False)
     other = write_dataset(tmp_path / "other", n_events=11)
-    larger = CGMGM(n_samples=N_SAMPLES, latent_size=8, prior_size=4, embedding_size=4)
+    larger = CGMGM(n_samples=N_SAMPLES, n_latents=8, prior_size=4, embedding_size=4)
     for model, data, settings, text in (
         (a_model(), dataset, replace(config, learning_rate=1e-4), "learning_rate = 0.003, not"),
         (a_model(), other, config, r"data\.events\.test = 2, not 1"),
-        (larger, dataset, config, "model_args.latent_size = 4, not 8"),
+        (larger, dataset, config, "model_args.n_latents = 4, not 8"),
     ):
         with pytest.raises(TrainingError, match=text):
             train(model, data, run, settings, resume=True, progress=False)

@@ -26,7 +26,7 @@ from cgmgm_seis.tuning.space import SearchSpace, default_space, read_space
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SPACE = SearchSpace("CGMGM", {"learning_rate": {"from": 1e-4, "to": 1e-2}, "latent_size": [2, 4]})
+SPACE = SearchSpace("CGMGM", {"learning_rate": {"from": 1e-4, "to": 1e-2}, "n_latents": [2, 4]})
 BUNDLED = ("CGMGM", "EvolutionaryCGM")
 FIXED = {
     "n_samples": N_SAMPLES,
@@ -60,9 +60,9 @@ def test_the_papers_space():
     """Ren et al. (2026) as in the facts of the project; every point can be made and trained."""
     space = default_space("CGMGM")
     assert space.ranges["learning_rate"] == [6e-4, 7e-4, 8e-4]
-    assert space.ranges["latent_size"] == [8, 16, 32]
+    assert space.ranges["n_latents"] == [8, 16, 32]
     assert set(space.ranges) == {
-        *("learning_rate", "prior_size", "latent_size", "beta", "weight_decay", "alpha"),
+        *("learning_rate", "prior_size", "n_latents", "beta", "weight_decay", "alpha"),
         *("embedding_size", "batch_size"),
     }
     for name in BUNDLED:
@@ -96,7 +96,7 @@ def test_settings_are_values_and_not_indices():
         ('{"epochs": [1, 2]}', "'epochs' cannot be searched"),
         ('{"beta": []}', "beta = .* is no range"),
         ('{"beta": {"from": 0, "to": 1}}', "beta = .* is no range"),
-        ('{"latent_size": [8, "many"]}', "latent_size = 'many' is not allowed; int is"),
+        ('{"n_latents": [8, "many"]}', "n_latents = 'many' is not allowed; int is"),
         ('{"learning_rate": [-1.0]}', "learning_rate = -1.0 is not allowed"),
     ],
 )
@@ -128,7 +128,7 @@ def test_bad_recipes_are_named(content, text, tmp_path):
 
 def test_the_score_is_the_bound_of_a_normal_decoder_with_its_best_variance():
     """Against torch.distributions, minimised over the standard deviation, to 1e-6."""
-    model = CGMGM(n_samples=N_SAMPLES, component_order="E", latent_size=2)
+    model = CGMGM(n_samples=N_SAMPLES, component_order="E", n_latents=2)
     shape = (model.spectrogram.n_frames, model.spectrogram.n_bins)
     error = 0.1 * torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
     amplitude = float(error.square().sum())
@@ -160,10 +160,10 @@ def test_a_search_gives_trials_figure_recipe_and_weights(dataset, tmp_path):
     content = json.loads((tmp_path / "s" / "best.json").read_text())
     assert (content["trial"], content["score"]) == (best, table.score[best])
     recipe = read_recipe(tmp_path / "s" / "best.json")
-    assert recipe.arguments["latent_size"] == table.latent_size[best] in (2, 4)
+    assert recipe.arguments["n_latents"] == table.n_latents[best] in (2, 4)
     # Trained with its own settings: the dev loss, and so the score, is the trial's.
     model = load_model(weights)
-    assert model.latent_size == table.latent_size[best]
+    assert model.n_latents == table.n_latents[best]
     assert model.score(model.card["metrics"]["dev"]) == pytest.approx(content["score"], rel=1e-6)
 
 
@@ -196,16 +196,16 @@ def test_failures_are_kept_and_do_not_end_the_search(dataset, tmp_path, monkeypa
 
     def failing(model, batch, generator):
         losses = loss(model, batch, generator)
-        return {**losses, "loss": losses["loss"] * math.nan} if model.latent_size == 2 else losses
+        return {**losses, "loss": losses["loss"] * math.nan} if model.n_latents == 2 else losses
 
     monkeypatch.setattr(CGMGM, "loss", failing)
     tune(a_search(dataset), tmp_path / "s", 6, progress=False, retrain=False)
     trials = without_time(tmp_path / "s")["trials"]
-    failed = [trial for trial in trials if trial["settings"]["latent_size"] == 2]
+    failed = [trial for trial in trials if trial["settings"]["n_latents"] == 2]
     assert failed and all(trial["state"] == FAILED for trial in failed)
     assert all("train_loss became nan" in trial["message"] for trial in failed)
     assert all(trial["score"] is None for trial in failed)
-    only = Search(Study(dataset, device="cpu"), SearchSpace("CGMGM", {"latent_size": [2]}), FIXED)
+    only = Search(Study(dataset, device="cpu"), SearchSpace("CGMGM", {"n_latents": [2]}), FIXED)
     with pytest.raises(TrainingError, match=r"0 of 2 trials are complete, .* became nan"):
         tune(only, tmp_path / "none", 2, progress=False)
 
@@ -239,12 +239,12 @@ def test_no_choices_are_tried_twice(tmp_path):
     """Fifteen trials are fifteen of the eighteen settings that there are, and a hundred end."""
     space = SearchSpace(
         "CGMGM",
-        {"latent_size": [8, 16, 32], "prior_size": [16, 32], "batch_size": [64, 128, 256]},
+        {"n_latents": [8, 16, 32], "prior_size": [16, 32], "batch_size": [64, 128, 256]},
     )
     trials, chosen = TrialsFile(tmp_path, {}), Search(Study("none", seed=5), space, {})
     for number in range(100):
         settings = suggest(chosen, trials, number)
-        score = abs(settings["latent_size"] - 16.0) + settings["prior_size"]
+        score = abs(settings["n_latents"] - 16.0) + settings["prior_size"]
         trials.trials.append(Trial(number, settings, COMPLETE, score, [score]))
     tried = [tuple(trial.settings.values()) for trial in trials.trials]
     assert len(set(tried[:15])) == 15 and len(set(tried)) == 18
@@ -253,7 +253,7 @@ def test_no_choices_are_tried_twice(tmp_path):
 def test_the_discriminative_objective_draws_the_dev_events(dataset, monkeypatch):
     monkeypatch.setattr(objective, "N_CLASSIFIERS", 1)
     study = Study(dataset, "discriminative", device="cpu")
-    recipe = Recipe("CGMGM", {"n_samples": N_SAMPLES, "latent_size": 2}, {"epochs": 1})
+    recipe = Recipe("CGMGM", {"n_samples": N_SAMPLES, "n_latents": 2}, {"epochs": 1})
     attempt = Attempt(study, recipe, study.read(recipe))
     assert len(list(attempt.scores())) == 1
     assert 0.0 <= attempt.objective() <= 0.5

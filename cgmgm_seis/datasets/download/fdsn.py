@@ -26,10 +26,10 @@ from obspy.clients.fdsn.header import (
 )
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.archive import KM_PER_DEGREE, near_stations
+from cgmgm_seis.datasets.archive import near_stations
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.scenario.geography import Region, wrapped_longitude
+from cgmgm_seis.scenario.geography import KM_PER_DEGREE, Region, wrapped_longitude
 from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from obspy.clients.fdsn.mass_downloader import CircularDomain, MassDownloader, R
 from obspy.core.inventory import Channel
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.archive import KM_PER_DEGREE
 from cgmgm_seis.datasets.download.data_centres import DataCentre, near_data_centres
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
+from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import (
     epoch,
 )

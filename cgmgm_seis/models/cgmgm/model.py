@@ -44,7 +44,7 @@ class CGMGM(GroundMotionModel):
         Name of a condition set, see `cgmgm_seis.models.conditions.CONDITION_SETS`.
     component_order : str
         "E" is the published single component; "ZNE" learns three together.
-    latent_size, prior_size, embedding_size : int
+    n_latents, prior_size, embedding_size : int
         Width of the latents, of the prior's GRU and of the embedded conditions.
     alpha : float
         Weight of the squared error of the waveform rebuilt with the true phase, relative to the
@@ -79,7 +79,7 @@ class CGMGM(GroundMotionModel):
     search_space: ClassVar[Mapping[str, Any]] = {
         "learning_rate": [6e-4, 7e-4, 8e-4],
         "prior_size": [16, 32],
-        "latent_size": [8, 16, 32],
+        "n_latents": [8, 16, 32],
         "beta": [0.01, 0.02, 0.05, 0.1, 0.2],
         "weight_decay": [1e-6, 5e-6, 1e-5],
         "alpha": [0.01, 0.05, 0.1],
@@ -92,7 +92,7 @@ class CGMGM(GroundMotionModel):
     )
     train_options: ClassVar[Mapping[str, str]] = {
         "condition_set": "condition_set",
-        "latent": "latent_size",
+        "latent": "n_latents",
         "prior": "prior_size",
         "embedding": "embedding_size",
         "alpha": "alpha",
@@ -106,7 +106,7 @@ class CGMGM(GroundMotionModel):
         self,
         condition_set: str = "coordinates",
         component_order: str = "ZNE",
-        latent_size: int = 32,
+        n_latents: int = 32,
         prior_size: int = 32,
         embedding_size: int = 16,
         alpha: float = 0.0,
@@ -122,7 +122,7 @@ class CGMGM(GroundMotionModel):
     ) -> None:
         super().__init__(component_order=component_order, citation=citation, **kwargs)
         self.condition_set = condition_set
-        self.latent_size = latent_size
+        self.n_latents = n_latents
         self.prior_size = prior_size
         self.embedding_size = embedding_size
         self.alpha = alpha
@@ -138,9 +138,9 @@ class CGMGM(GroundMotionModel):
         n_conditions = len(condition_columns(condition_set))
         n_outputs = len(component_order) * self.spectrogram.n_bins
         self.embedding = mlp(n_conditions, 32, 32, embedding_size)
-        self.encoder = SequenceEncoder(n_outputs, embedding_size, latent_size)
-        self.prior = LatentPrior(latent_size, embedding_size, prior_size, published)
-        self.decoder = mlp(latent_size + embedding_size, 128, 128, n_outputs)
+        self.encoder = SequenceEncoder(n_outputs, embedding_size, n_latents)
+        self.prior = LatentPrior(n_latents, embedding_size, prior_size, published)
+        self.decoder = mlp(n_latents + embedding_size, 128, 128, n_outputs)
 
     # ---- training --------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class CGMGM(GroundMotionModel):
         """
         generators = [realization.record() for realization in realizations]
         n_frames, n_bins = self.spectrogram.n_frames, self.spectrogram.n_bins
-        noise_shape = (n_frames, self.latent_size)
+        noise_shape = (n_frames, self.n_latents)
         phase_shape = (len(self.component_order), n_bins, n_frames)
         noise = np.stack([g.standard_normal(noise_shape, dtype=np.float32) for g in generators])
         turns = np.stack([g.random(phase_shape, dtype=np.float32) for g in generators])

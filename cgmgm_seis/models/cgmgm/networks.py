@@ -11,13 +11,13 @@ from cgmgm_seis.models.collectives import BatchNorm
 class SequenceEncoder(nn.Module):
     """Posterior of the latents: GRU over the frames, batch norm, one MLP each for the moments."""
 
-    def __init__(self, input_size: int, embedding_size: int, latent_size: int) -> None:
+    def __init__(self, input_size: int, embedding_size: int, n_latents: int) -> None:
         super().__init__()
         width = 128 + embedding_size
         self.gru = nn.GRU(input_size + embedding_size, width, batch_first=True)
         self.norm = BatchNorm(width)
-        self.mean = mlp(width, 64, latent_size)
-        self.log_variance = mlp(width, 64, latent_size)
+        self.mean = mlp(width, 64, n_latents)
+        self.log_variance = mlp(width, 64, n_latents)
 
     def forward(self, frames: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance (record, frame, latent)."""
@@ -31,13 +31,13 @@ class LatentPrior(nn.Module):
     """Prior of the latents: a GRU that hears the previous latent and the conditions."""
 
     def __init__(
-        self, latent_size: int, embedding_size: int, width: int, published: bool = False
+        self, n_latents: int, embedding_size: int, width: int, published: bool = False
     ) -> None:
         super().__init__()
         self.published = published
-        self.gru = nn.GRU(latent_size + embedding_size, width, batch_first=True)
-        self.mean = nn.Linear(width, latent_size)
-        self.log_variance = nn.Linear(width, latent_size)
+        self.gru = nn.GRU(n_latents + embedding_size, width, batch_first=True)
+        self.mean = nn.Linear(width, n_latents)
+        self.log_variance = nn.Linear(width, n_latents)
 
     def forward(
         self, latents: Tensor, condition: Tensor, heard: Tensor | None = None
@@ -68,14 +68,14 @@ class LatentPrior(nn.Module):
 
         The condition's share of the gates is computed once, and both moments in one product.
         """
-        latent_size = noise.shape[-1]
+        n_latents = noise.shape[-1]
         weight, hidden_weight, bias, hidden_bias = self.gru.all_weights[0]
-        input_weight, condition_weight = weight.split([latent_size, condition.shape[-1]], dim=1)
+        input_weight, condition_weight = weight.split([n_latents, condition.shape[-1]], dim=1)
         condition_gates = nn.functional.linear(condition, condition_weight, bias)
         moment_weight = torch.cat([self.mean.weight, self.log_variance.weight])
         moment_bias = torch.cat([self.mean.bias, self.log_variance.bias])
         hidden = condition.new_zeros(len(condition), self.gru.hidden_size)
-        latent = noise.new_zeros(len(noise), latent_size)
+        latent = noise.new_zeros(len(noise), n_latents)
         draws = []
         for draw in noise.unbind(dim=1):
             gates = torch.addmm(condition_gates, latent, input_weight.T)

@@ -13,8 +13,7 @@ from torch import Tensor
 from cgmgm_seis.models.evolutionary.decoder import Spectra
 from cgmgm_seis.models.evolutionary.evolution import Evolution
 from cgmgm_seis.models.evolutionary.normalisation import ABOVE_NOISE
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 # Standard deviation of a residual, as if it were independent of its event's others.
 RESIDUAL_SIGMA = 2.0

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgmgm_seis.models.evolutionary.places import fourier_features
-from cgmgm_seis.scenario.seeding import generator
-
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.seeding import random_generator
 
 N_WAVES = 512
 # Correlation lengths tried, km.
@@ -93,7 +92,7 @@ def event_fields(
     for source in np.unique(values, axis=0):
         rows = np.flatnonzero((values == source).all(axis=1))
         for k in range(n_realizations):
-            random = generator(seed, "field", *source.tolist(), k)
+            random = random_generator(seed, "field", *source.tolist(), k)
             fields[rows, k] = gaussian_fields(receivers_km[rows], length_km, n_fields, random)
     return fields
 

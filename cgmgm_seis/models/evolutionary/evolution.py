@@ -15,14 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
 from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.seeding import complex_normal
-
-Floats = NDArray[np.float64]
 
 # Amplitudes rise from zero to one within this time after an onset, s.
 RAMP_S = 0.03

@@ -8,7 +8,7 @@ of the log responses of these.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from cgmgm_seis.scenario.arrays import Floats
 
 
 def hats(nodes_hz: ArrayLike, frequencies: ArrayLike) -> Floats:

@@ -29,7 +29,7 @@ from cgmgm_seis.models.evolutionary.settling import settle
 from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.geography import middle_longitude
-from cgmgm_seis.scenario.seeding import event_numbers, generator
+from cgmgm_seis.scenario.seeding import event_numbers, random_generator
 
 # The calibration: its rounds, and records at most.
 CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 4000
@@ -271,7 +271,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         found = []
         for rows in torch.arange(len(batch["plain"])).split(self.sampling_batch_size):
             conditions = {name: values[rows.to(values.device)] for name, values in batch.items()}
-            generators = [generator("calibration", part, row) for row in rows.tolist()]
+            generators = [random_generator("calibration", part, row) for row in rows.tolist()]
             latents = self.effects.mean + self.means(conditions)
             numbers = self.evolution.numbers(generators, len(self.component_order))
             records = self._draw(conditions, latents, numbers)

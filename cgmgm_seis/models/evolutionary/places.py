@@ -4,16 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
-from cgmgm_seis.scenario.seeding import generator
+from cgmgm_seis.scenario.seeding import random_generator
 
 # Correlation lengths of the features, in units of the shortest, and how they share the waves.
 _SCALES = (1.0, 1.0, 2.0, 4.0)
 _PATH_POINTS = 16
-
-Floats = NDArray[np.float64]
 
 
 def station_spacing_km(scenario: pd.DataFrame, centre: Sequence[float]) -> float:
@@ -35,7 +33,7 @@ def random_waves(n_waves: int, length_km: float) -> Floats:
     process: squared exponentials of correlation lengths 1, 2 and 4 times `length_km`.
     """
     scales = length_km * np.resize(_SCALES, n_waves)[:, None]
-    return generator("fourier features").standard_normal((n_waves, 2)) / scales
+    return random_generator("fourier features").standard_normal((n_waves, 2)) / scales
 
 
 def fourier_features(points_km: Floats, waves: Floats) -> Floats:

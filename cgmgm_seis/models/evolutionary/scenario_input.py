@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cgmgm_seis.models.evolutionary.places import scenario_features
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
-
-Floats = NDArray[np.float64]
 
 # Number of plain conditions.
 N_PLAIN = 5
