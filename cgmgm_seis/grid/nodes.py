@@ -49,7 +49,8 @@ class Nodes:
         """Return receivers, see `cgmgm_seis.receivers`, as nodes without a grid."""
         columns = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m")
         codes = receivers[["station_network_code", "station_code"]].reset_index(drop=True)
-        return cls(*(receivers[column].to_numpy(float) for column in columns), codes=codes)
+        latitude, longitude, elevation = (receivers[column].to_numpy(float) for column in columns)
+        return cls(latitude, longitude, elevation, codes=codes)
 
     def __len__(self) -> int:
         return len(self.latitude)

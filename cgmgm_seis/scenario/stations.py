@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 from obspy import Inventory
@@ -11,7 +12,7 @@ from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, point_codes
 from cgmgm_seis.scenario.station_files import complete_stations, inventory_stations, read_stations
 
-Places = (
+Places: TypeAlias = (
     Iterable[tuple[float, float]] | Inventory | pd.DataFrame | str | Path | Iterable[str | Path]
 )
 
