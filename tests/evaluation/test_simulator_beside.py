@@ -16,6 +16,7 @@ from cgmgm_seis.simulator.seismograms import simulate_records
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 
+@pytest.mark.slow
 def test_the_simulator_shows_its_own_scatter(whole_catalogue):
     settings = QUICK | {"n_realizations": 8}
     records = read_split(whole_catalogue, WINDOW)
