@@ -9,6 +9,7 @@ from data.make_goldens import GOLDENS, goldens
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 def test_commands_write_what_they_wrote(tmp_path):
     found, expected = goldens(tmp_path), json.loads(GOLDENS.read_text())
     assert found.keys() == expected.keys()

@@ -55,6 +55,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_your_own_region(folder):
     said = run("tutorial.md", folder)
     assert "train would" in said and "station_longitude_deg" in said
@@ -64,6 +65,7 @@ def test_your_own_region(folder):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_picker_learns(folder):
     said = run("pickers.md", folder, after="assert np.mean(losses[-5:]) < 0.6 * losses[0]\n")
     assert "loss" in said

@@ -37,6 +37,7 @@ def here_and_there(catalogue, records):
     return found
 
 
+@pytest.mark.slow
 def test_all_tables_are_the_same_at_the_date_line(here_and_there):
     here, there = here_and_there
     longitudes = there.scenario[["source_longitude_deg", "station_longitude_deg"]]

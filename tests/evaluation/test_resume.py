@@ -57,6 +57,7 @@ def once():
 
 
 @pytest.mark.parametrize(("name", "call"), [("_check", 2), ("_picks", 3), ("_train", 1)])
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(
     recordings, records, stub_picker, work, once, tmp_path, name, call
 ):

@@ -19,6 +19,7 @@ from cgmgm_seis.simulator.seismograms import simulate_records
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 
+@pytest.mark.slow
 def test_the_simulator_shows_its_own_scatter(whole_catalogue):
     records = EvaluationData(whole_catalogue, WINDOW).read_split()
     config = replace(QUICK, n_realizations=8, seed=CATALOGUE_SEED)

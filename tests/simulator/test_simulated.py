@@ -51,6 +51,7 @@ def small():
 # ---- it looks real to the tools ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_phasenet_finds_the_true_onsets(catalogue, phasenet):
     waveforms, table = catalogue
     loud = np.flatnonzero(table["trace_snr_db"] > 10.0)
@@ -143,6 +144,7 @@ def test_records_of_one_event_share_its_terms():
     assert table["source_stress_drop_pa"].nunique() == 2
 
 
+@pytest.mark.slow
 def test_workers_make_no_difference(written, small):
     (_, table), (waveforms, one) = written, small
     parallel, two = simulate_catalogue(12, seed=5, workers=2)

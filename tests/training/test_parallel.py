@@ -91,6 +91,7 @@ def alone(dataset, tmp_path_factory):
 # ---- processes ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(dataset, alone, tmp_path):
     """EvolutionaryCGM, whose records of an event and whose prior's moments are coupled."""
     config = replace(CONFIG, devices=2)
@@ -106,6 +107,7 @@ def test_two_processes_give_the_losses_of_one(dataset, alone, tmp_path):
     np.testing.assert_allclose(phi[1], phi[0], rtol=0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_of_torchrun_do_too(dataset, alone, tmp_path):
     """CGMGM, with its batch norm."""
     script = tmp_path / "script.py"

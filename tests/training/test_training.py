@@ -223,6 +223,7 @@ def test_a_single_component_and_an_open_data_set(dataset, tmp_path):
 # ---- resuming ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_resuming_after_kill_9_changes_nothing(dataset, tmp_path):
     config = replace(CONFIG, epochs=25, batch_size=8)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
