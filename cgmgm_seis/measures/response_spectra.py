@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import cont2discrete, lfilter, resample
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.measures.intensity import Floats, acceleration, two_components
+from cgmgm_seis.measures.intensity import (
+    acceleration,
+    two_components,
+)
+from cgmgm_seis.scenario.arrays import (
+    Floats,
+)
 
 # Samples within the period of an oscillator, and limits of the oversampling that gives them.
 SAMPLES_PER_PERIOD = 40.0

@@ -80,7 +80,8 @@ def _variances(
         correlation[np.diag_indices(len(rows))] = 1.0
         factor = cholesky(correlation, lower=True)
         both = np.column_stack([np.ones(len(rows)), values[rows]])
-        one, y = solve_triangular(factor, both, lower=True).T
+        whitened: Floats = solve_triangular(factor, both, lower=True)
+        one, y = whitened[:, 0], whitened[:, 1]
         sums.append((one @ one, one @ y, y @ y, 2.0 * np.log(np.diag(factor)).sum(), len(rows)))
     oo, oy, yy, logarithm, n = np.transpose(sums)
 
