@@ -57,6 +57,7 @@ def to_stream(
     waveforms: NDArray[np.floating],
     scenario: pd.DataFrame,
     window: Window,
+    processing: str | None = None,
 ) -> Stream:
     """Turn an array of records into an ObsPy Stream.
 
@@ -68,6 +69,9 @@ def to_stream(
         Scenario table with one row per record.
     window : Window
         Of the records.
+    processing : str, optional
+        What made the records: the first entry of ``stats.processing``, where ObsPy appends what
+        is done to a trace later.
 
     Returns
     -------
@@ -131,6 +135,8 @@ def to_stream(
                 trace.stats.location = location_code(realization)
                 trace.stats.channel = channel_code(component, window.sampling_rate)
                 trace.stats.coordinates = AttribDict(coordinates)
+                if processing:
+                    trace.stats.processing = [processing]
                 traces.append(trace)
     return Stream(traces)
 

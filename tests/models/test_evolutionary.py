@@ -6,6 +6,7 @@ import torch
 from scipy.signal import lfilter
 from scipy.spatial import Delaunay
 
+import cgmgm_seis
 from cgmgm_seis import EvolutionaryCGM, bay_area_stations, from_points
 from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.measures.intensity import smoothed_fas
@@ -384,6 +385,16 @@ def test_site_and_path_maps_are_those_of_the_region(bundled):
     fields = true_fields()
     site = fields.site(places[:, 0], places[:, 1], [5.0])[:, 0]
     assert np.corrcoef(detrended(learned), detrended(site))[0, 1] > 0.5
+
+
+def test_traces_say_what_made_them(bundled):
+    stream = bundled.generate(from_points(4.0, (37.9, -122.1), [(37.8, -122.2)]), seed=7)
+    (made_by,) = stream[0].stats.processing
+    assert made_by.startswith(f"cgmgm-seis {cgmgm_seis.__version__}: generate(")
+    assert f"weights={bundled.weights_name}::sha256={bundled.weights_sha256[:12]}" in made_by
+    assert made_by.endswith("seed=7)")
+    stream.detrend("demean")
+    assert len(stream[0].stats.processing) == 2 and stream[0].stats.processing[0] == made_by
 
 
 def test_it_is_labelled_and_drawn_by_default(bundled):
