@@ -10,11 +10,14 @@ from cgmgm_seis import lazy_names
 if TYPE_CHECKING:
     from cgmgm_seis.scenario.coastlines import plot_coastlines
     from cgmgm_seis.scenario.geography import Region
-    from cgmgm_seis.scenario.stations import bay_area_stations
+    from cgmgm_seis.scenario.obspy_files import read_catalog, read_event, read_inventory
+    from cgmgm_seis.scenario.sources import source
+    from cgmgm_seis.scenario.stations import bay_area_stations, receivers
     from cgmgm_seis.scenario.streams import to_catalog, to_inventory, to_stream
     from cgmgm_seis.scenario.table import (
         add_paths,
         check_scenario,
+        cross,
         from_event_and_inventory,
         from_points,
     )
@@ -29,9 +32,15 @@ __all__ = [
     "bay_area_stations",
     "bay_area_travel_times",
     "check_scenario",
+    "cross",
     "from_event_and_inventory",
     "from_points",
     "plot_coastlines",
+    "read_catalog",
+    "read_event",
+    "read_inventory",
+    "receivers",
+    "source",
     "to_catalog",
     "to_inventory",
     "to_stream",
@@ -47,9 +56,15 @@ __getattr__ = lazy_names(
         "bay_area_stations": "stations",
         "bay_area_travel_times": "travel_times",
         "check_scenario": "table",
+        "cross": "table",
         "from_event_and_inventory": "table",
         "from_points": "table",
         "plot_coastlines": "coastlines",
+        "read_catalog": "obspy_files",
+        "read_event": "obspy_files",
+        "read_inventory": "obspy_files",
+        "receivers": "stations",
+        "source": "sources",
         "to_catalog": "streams",
         "to_inventory": "streams",
         "to_stream": "streams",

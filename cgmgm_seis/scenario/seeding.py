@@ -34,7 +34,7 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
 
     Examples
     --------
-    >>> bool(generator(1, "a").normal() == generator(1, "a").normal())
+    >>> bool(random_generator(1, "a").normal() == random_generator(1, "a").normal())
     True
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
@@ -56,7 +56,7 @@ def complex_normal(random: np.random.Generator, n: int) -> NDArray[np.complex64]
 
     Examples
     --------
-    >>> complex_normal(generator(1), 3).shape
+    >>> complex_normal(random_generator(1), 3).shape
     (3,)
     """
     words = random.bit_generator.random_raw(n).view(np.int32).astype(np.float32)

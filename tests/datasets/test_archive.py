@@ -242,7 +242,7 @@ def _empty_catalogue(folder):
     ],
 )
 def test_settings_that_make_no_sense(settings):
-    with pytest.raises(DatasetError, match="is not allowed"):
+    with pytest.raises(DatasetError, match="is not allowed|must be"):
         Processing(**settings)
 
 

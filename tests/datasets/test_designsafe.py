@@ -31,7 +31,7 @@ LEAD = 1000
 def simulated():
     # The layout names no stations; the bundled ones are found by their coordinates.
     with small_network():
-        waveforms, table = simulate_catalogue(3, seed=5, workers=1)
+        waveforms, table = simulate_catalogue(6, seed=5, workers=1)
     waveforms, table = waveforms[::3], table.iloc[::3].reset_index(drop=True)
     noise = waveforms[..., :400]
     lead = np.concatenate([noise, noise[..., ::-1], noise, noise[..., ::-1]], axis=-1)[..., -LEAD:]
