@@ -111,7 +111,7 @@ def test_bad_spaces_are_named(content, text, tmp_path):
     [
         ("x", "not a readable JSON"),
         ('{"model": "CGMGM"}', "is no recipe"),
-        ('{"model": "GAN", "arguments": {}, "training": {}}', "Model 'GAN' is unknown"),
+        ('{"model": "GAN", "arguments": {}, "training": {}}', "Model 'GAN' must be one of"),
         ('{"model": "CGMGM", "arguments": {"a": 1}, "training": {}}', "'a' is none of the arg"),
         ('{"model": "CGMGM", "arguments": {}, "training": {"epochs": true}}', "epochs = True"),
         ('{"model": "CGMGM", "arguments": {"ranges": {}}, "training": {}}', "'ranges' is none"),
