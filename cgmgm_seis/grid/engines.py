@@ -1,4 +1,4 @@
-"""Where tasks run: in processes of this machine, or on Ray; the results are the same bits."""
+"""Engines that run tasks: processes on this machine, or Ray; results are identical bit by bit."""
 
 import logging
 import os
@@ -16,25 +16,25 @@ from cgmgm_seis.storage.processes import process_pool
 Task = tuple[int, int]
 Seconds = Mapping[str, float]
 
-# Sums of many threads come in another order.
+# With several threads, the order of summation and hence the rounding would vary.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _job: GridJob | None = None
 
 
 def run_here(job: GridJob, tasks: Iterable[Task]) -> Iterator[Seconds]:
-    """Run tasks one after the other in this process, with its number of threads."""
+    """Run tasks one after the other in this process, with its current number of threads."""
     for task in tasks:
         yield job.run(*task)
 
 
 def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds]:
-    """Run tasks in processes of one thread each, yielding the seconds of each as it is finished.
+    """Run tasks in processes of one thread each, yielding the times of each finished task.
 
     Raises
     ------
     OutputError
-        If a process was killed, by want of memory for example.
+        If a process was killed, for example because memory ran out.
     """
     with (
         _environment(ONE_THREAD),
@@ -46,8 +46,8 @@ def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds
                 yield future.result()
         except BrokenProcessPool as error:
             raise OutputError(
-                "A worker was killed, perhaps for want of memory; finished chunks are kept and the "
-                "same command continues."
+                "A worker was killed, perhaps because memory ran out; finished chunks are kept, "
+                "and the same command continues."
             ) from error
         finally:
             for future in futures:
@@ -55,28 +55,30 @@ def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds
 
 
 def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iterator[Seconds]:
-    """Run tasks on Ray; a task whose worker dies runs again elsewhere.
+    """Run tasks on Ray; a task whose worker dies is restarted on another one.
 
     Parameters
     ----------
     job : GridJob
-        Its folder must be one that all machines share.
+        The job; its folder must be shared by all machines.
     tasks : list of tuple
-        First node and node after the last.
+        First node and node after the last of every task.
     address : str, optional
-        Of a running cluster ("auto" finds it); by default Ray is started here.
+        Address of a running cluster ("auto" finds it); by default Ray is started here.
 
     Raises
     ------
     CgmgmError
-        If Ray is missing, or the cluster not there.
+        If Ray is not installed, or the cluster cannot be reached.
     OutputError
-        If a task failed again and again.
+        If a task failed repeatedly.
     """
     try:
         import ray
     except ImportError as error:
-        raise CgmgmError("Ray is not installed; pip install 'cgmgm-seis[distributed]'.") from error
+        raise CgmgmError(
+            "Ray is not installed; install it with pip install 'cgmgm-seis[distributed]'."
+        ) from error
     started = not ray.is_initialized()
     if started:
         try:
@@ -103,7 +105,7 @@ def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iter
         raise OutputError(f"A task failed on Ray: {error.cause}.") from error
     except ray.exceptions.RayError as error:
         raise OutputError(
-            f"Ray lost a task: {type(error).__name__}; finished chunks are kept and the same "
+            f"Ray lost a task ({type(error).__name__}); finished chunks are kept, and the same "
             "command continues."
         ) from error
     finally:
@@ -112,7 +114,7 @@ def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iter
 
 
 def _reach(address: str | None) -> None:
-    """Raise OSError where nobody listens: Ray would try for minutes."""
+    """Raise OSError if no cluster answers at the address: Ray would try for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10.0).close()
@@ -120,7 +122,7 @@ def _reach(address: str | None) -> None:
 
 def _start(job: GridJob) -> None:
     global _job
-    # Ctrl-C is for the parent, which then stops the workers.
+    # Ctrl-C is handled by the parent, which stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _job = job
 
@@ -136,7 +138,7 @@ def _run_shared(job: GridJob, task: Task) -> Seconds:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, which child processes inherit, for a while."""
+    """Set environment variables temporarily; child processes inherit them."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,4 +1,4 @@
-"""An interactive map in one HTML file that needs no network."""
+"""An interactive map in one HTML file that works without network."""
 
 import base64
 import json
@@ -15,29 +15,29 @@ from cgmgm_seis.grid.statistics import STATISTICS
 from cgmgm_seis.scenario.coastlines import coastlines
 from cgmgm_seis.scenario.geography import unwrapped_longitude
 
-# More nodes than these are thinned: a page should open at once.
+# Maximum number of nodes; larger grids are thinned, so that the page opens quickly.
 MOST_NODES = 40_000
 COLOURS = "magma_r"
-# The coast is drawn as far beyond the nodes, degrees.
+# The coastline is drawn up to this far beyond the nodes, degrees.
 COAST_MARGIN = 0.5
 
 
 def write_html(path: Path, maps: Path, title: str) -> str:
-    """Write a page on which a map is chosen, and read under the cursor.
+    """Write a page on which a map can be selected and its values are shown under the cursor.
 
     Parameters
     ----------
     path : pathlib.Path
-        The page to make.
+        The page to write.
     maps : pathlib.Path
         ``maps.h5``.
     title : str
-        Its heading.
+        Heading of the page.
 
     Returns
     -------
     str
-        What it shows, one line.
+        Description of the page, one line.
     """
     with h5py.File(maps) as file:
         grid = "latitude" in file and file["latitude"].is_scale
@@ -67,15 +67,15 @@ def write_html(path: Path, maps: Path, title: str) -> str:
             .tolist(),
         }
     page = (files("cgmgm_seis.grid") / "map.html").read_text()
-    # A closing tag within the data would end the script.
+    # A closing tag in the data would end the script.
     data = json.dumps(content).replace("</", "<\\/")
     path.write_text(page.replace("/*DATA*/null", data))
-    thinned = f", every {step}th node each way" if step > 1 else ""
+    thinned = f", every {step}th node in both directions" if step > 1 else ""
     return f"interactive map, opens in any browser: {len(layers)} layers{thinned}"
 
 
 def _coast(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[list[list[float]]]:
-    """Return the lines of the coast that come near the map, as longitudes and latitudes."""
+    """Return the coastlines on or near the map, as longitudes and latitudes."""
     low = np.array([longitude.min(), latitude.min()]) - COAST_MARGIN
     high = np.array([longitude.max(), latitude.max()]) + COAST_MARGIN
     near = [line for line in coastlines() if ((line > low) & (line < high)).all(axis=1).any()]
@@ -83,7 +83,7 @@ def _coast(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[list[list[fl
 
 
 def _layers(file: h5py.File) -> list[tuple[str, NDArray[Any]]]:
-    """Return all statistics of all measures but those that are NaN throughout."""
+    """Return all statistics of all measures, except those that are NaN everywhere."""
     found = []
     for name in sorted(file):
         statistic = next((key for key in STATISTICS if name.endswith(f"_{key}")), None)

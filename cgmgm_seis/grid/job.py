@@ -1,4 +1,4 @@
-"""The work of a map: tasks of some nodes and all realizations, each kept when it is finished."""
+"""Computation of a map in tasks of some nodes and all realizations; finished tasks are saved."""
 
 import hashlib
 import shutil
@@ -24,9 +24,9 @@ from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.storage.chunks import Chunks
 from cgmgm_seis.storage.files import write_file
 
-# Records drawn before they are measured: 18 MB of three-component waveforms.
+# Records drawn at once before they are measured: 18 MB of three-component waveforms.
 DRAWN_RECORDS = 250
-# Step of the movie's envelope, s.
+# Time step of the movie, s.
 MOVIE_STEP_S = 0.5
 
 
@@ -39,29 +39,29 @@ class GridJob:
     model : GroundMotionModel
         The generator, with its weights.
     weights : str
-        Name or path of the weights: workers load them again.
+        Name or path of the weights; workers load them again.
     source : pandas.DataFrame
         Source columns of a scenario, one row.
     nodes : Nodes
         The receivers.
     measures : Measures
-        What is kept of every record.
+        Measures computed for every record.
     n_realizations, seed : int
         As in `GroundMotionModel.sample`.
     waveforms : bool
-        Keep the records too.
+        Also save the records.
     format, encoding : str
-        Of the records, see `WaveformFiles`.
+        Format and encoding of the records, see `WaveformFiles`.
     movie : bool
-        Keep the envelopes of realization 0.
+        Save the envelopes of realization 0.
     extrapolate : bool
         Warn instead of raising outside the trained ranges.
     device : str
-        Where the generator runs.
+        Device on which the generator runs.
     folder : pathlib.Path
-        Where finished tasks are kept; shared by all workers.
+        Folder where finished tasks are saved; shared by all workers.
     task_records : int
-        Records of a task, about.  The samples do not depend on it, but their last bits may.
+        Approximate number of records per task; affects the samples by rounding only.
     """
 
     model: GroundMotionModel
@@ -82,14 +82,17 @@ class GridJob:
 
     def __post_init__(self) -> None:
         if self.n_realizations < 1:
-            raise ScenarioError(f"n = {self.n_realizations} realizations are too few; 1 or more.")
-        WaveformFiles(self.format, self.encoding)  # says what does not go together
+            raise ScenarioError(f"n = {self.n_realizations} realizations must be at least 1.")
+        WaveformFiles(self.format, self.encoding)  # raises if format and encoding do not match
         if self.measures.n_series == 0:
-            raise ScenarioError("0 measures are left for this model; at least one is needed.")
+            raise ScenarioError(
+                f"None of the measures {', '.join(self.measures.kinds) or '(none)'} is defined for "
+                f"a model with components {self.measures.component_order}."
+            )
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What the results depend on, JSON-ready."""
+        """What the results depend on, JSON-serialisable."""
         return {
             "weights": self.model.weights_sha256,
             "source": self.source.to_dict(orient="records"),
@@ -110,7 +113,7 @@ class GridJob:
 
     @cached_property
     def files(self) -> WaveformFiles:
-        """How waveforms are kept."""
+        """Format and encoding of the waveform files."""
         return WaveformFiles(self.format, self.encoding)
 
     @property
@@ -122,18 +125,18 @@ class GridJob:
 
     @property
     def realizations_written(self) -> range:
-        """Realizations whose waveforms are kept."""
+        """Realizations whose waveforms are saved."""
         return range(self.n_realizations if self.waveforms else 0)
 
     def waveform_paths(self, first: int, last: int) -> dict[str, Path]:
-        """Return where a task's files of waveforms are, in `folder`, by their names."""
+        """Return the paths of a task's waveform files, by file name."""
         if not self.waveforms:
             return {}
         place = self.folder / self.chunks.name
         return {name: place / name for name in self.files.names(first, last, self.n_realizations)}
 
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
-        """Return a finished task's arrays; None if it is not, or a file of it is damaged."""
+        """Return the arrays of a task, or None if it is unfinished or one of its files damaged."""
         found = self.chunks.load(first, last)
         if found is None:
             return None
@@ -144,24 +147,24 @@ class GridJob:
         return found
 
     def results(self) -> Iterator[tuple[int, int, dict[str, NDArray[Any]]]]:
-        """Yield every task with its arrays; all must be finished.
+        """Yield every task with its arrays; all tasks must be finished.
 
         Raises
         ------
         OutputError
-            If one is not.
+            If a task is not finished.
         """
         for first, last in self.tasks:
             found = self.chunks.load(first, last)
             if found is None:
                 raise OutputError(
                     f"The chunk of nodes {first} to {last - 1} in {self.folder} is missing or "
-                    "damaged; the same command draws it again."
+                    "damaged; the same command computes it again."
                 )
             yield first, last, found
 
     def discard(self) -> None:
-        """Delete the finished tasks of this job, and the folder if nothing else is in it."""
+        """Delete the finished tasks of this job, and the folder if it is then empty."""
         for first, last in self.tasks:
             self.chunks.discard(first, last)
         shutil.rmtree(self.folder / self.chunks.name, ignore_errors=True)
@@ -169,7 +172,7 @@ class GridJob:
             self.folder.rmdir()
 
     def run(self, first: int, last: int) -> Mapping[str, float]:
-        """Draw, measure and keep one task.
+        """Draw, measure and save the records of one task.
 
         Returns
         -------
@@ -194,8 +197,8 @@ class GridJob:
             drawn = perf_counter()
             if not np.isfinite(records).all():
                 raise ScenarioError(
-                    f"The generator gave NaN at one of the nodes {first} to {last - 1}; its "
-                    "weights do not fit this scenario."
+                    f"The generator returned NaN or infinity at one of the nodes {first} to "
+                    f"{last - 1}; its weights are not suitable for this scenario."
                 )
             parts.append(self.measures(records))
             if self.movie:
@@ -219,7 +222,7 @@ class GridJob:
         return seconds
 
     def _envelope(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the largest velocity of any component in every step, (record, step), m/s."""
+        """Return the peak velocity over all components in every step, (record, step), m/s."""
         n = round(MOVIE_STEP_S * self.model.sampling_rate)
         steps = records.shape[-1] // n
         cut = np.abs(records[..., : steps * n]).max(axis=1)
@@ -228,27 +231,30 @@ class GridJob:
     # ---- for workers -----------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the model out: workers load it by name, which is faster and safer."""
+        """Exclude the model: workers load it by name, which is faster and safer."""
         kept = dict(self.__dict__, model=None)
         return kept | {"sha256": self.model.weights_sha256}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Load the model; the same weights or none."""
+        """Load the model and check that the weights are the same."""
         wanted = state.pop("sha256")
         torch.set_num_threads(1)
         state["model"] = _loaded(state["weights"], state["device"])
         if state["model"].weights_sha256 != wanted:
-            raise OutputError(f"Weights {state['weights']} are others here; all workers need one.")
+            raise OutputError(
+                f"Weights {state['weights']} differ on this worker; all workers must load the same "
+                "file."
+            )
         self.__dict__.update(state)
 
 
 @cache
 def _loaded(weights: str, device: str) -> GroundMotionModel:
-    """Load a model once a process."""
+    """Load a model once per process."""
     return load_model(weights, device)
 
 
 def _write(path: Path, content: bytes) -> NDArray[np.uint8]:
-    """Write a file, complete or not at all; return its checksum."""
+    """Write a file atomically; return its checksum."""
     write_file(path, content)
     return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)

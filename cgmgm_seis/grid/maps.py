@@ -1,4 +1,4 @@
-"""Maps as a file: HDF5 that is netCDF-4 with CF conventions, written piece by piece."""
+"""Map file: HDF5 in netCDF-4 layout with CF conventions, written piece by piece."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,35 +18,35 @@ from cgmgm_seis.grid.statistics import STATISTICS
 Arrays = Mapping[str, NDArray[Any]]
 
 CONVENTIONS = "CF-1.10"
-# What a file needs beside its numbers.
+# Space that a file needs in addition to its numbers.
 OVERHEAD_BYTES = 2**20
 AXES = {
     "frequency": {"units": "Hz", "long_name": "frequency"},
     "period": {"units": "s", "long_name": "natural period of the oscillator"},
     "component": {"long_name": "component of motion"},
-    "realization": {"units": "1", "long_name": "realization, an earthquake each"},
+    "realization": {"units": "1", "long_name": "realization, one earthquake each"},
     "latitude": {"units": "degrees_north", "standard_name": "latitude"},
     "longitude": {"units": "degrees_east", "standard_name": "longitude"},
 }
 
 
 class MapFile:
-    """Maps of the statistics of measures, and of the realizations if wanted.
+    """Maps of the statistics of measures, and optionally of the realizations.
 
     Variables are natural logarithms named ``ln_<measure>_<statistic>`` with the dimensions of the
-    measure (component, frequency, period) and then latitude and longitude, or station; those of
-    the realizations are ``ln_<measure>`` with the dimension realization before.
+    measure (component, frequency, period), followed by latitude and longitude, or station; those
+    of the realizations are ``ln_<measure>`` with the dimension realization first.
 
     Parameters
     ----------
     file : h5py.File
-        Open for writing.
+        File open for writing.
     nodes : Nodes
         The receivers.
     measures : Measures
-        What was measured.
+        The measures.
     n_kept : int
-        Realizations to keep, or 0.
+        Number of realizations to write; 0 for none.
     """
 
     def __init__(self, file: h5py.File, nodes: Nodes, measures: Measures, n_kept: int) -> None:
@@ -63,7 +63,7 @@ class MapFile:
                 self._variable(name, kind, text, (["realization"] if every else []), axes, places)
 
     def write(self, first: int, values: NDArray[np.float32], found: Arrays) -> None:
-        """Write the nodes from `first` on: ln values (node, realization, series), statistics."""
+        """Write ln values (node, realization, series) and statistics of nodes from `first` on."""
         for kind, part in self.measures.slices.items():
             sizes = [len(axis) for axis in self.measures.axes[kind].values()]
             for key, array in found.items():
@@ -115,7 +115,7 @@ class MapFile:
         return ["station"]
 
     def _axis(self, name: str, values: Any) -> None:
-        """Write a coordinate, once."""
+        """Write a coordinate unless it exists."""
         if name in self.file:
             return
         text = len(values) and isinstance(values[0], str)
@@ -155,27 +155,28 @@ def open_map_file(
     n_kept: int,
     attributes: Mapping[str, Any],
 ) -> Iterator[MapFile]:
-    """Make a map file and yield its writer.
+    """Create a map file and yield its writer.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file to make.
+        The file to create.
     nodes, measures, n_kept
         See `MapFile`.
     attributes : mapping
-        Global attributes: texts and numbers.
+        Global attributes, texts and numbers.
 
     Raises
     ------
     OutputError
-        If the disk has no room for it, which HDF5 would find out too late.
+        If there is not enough disk space, which HDF5 would notice too late.
     """
     needed = 4 * len(nodes) * measures.n_series * (len(STATISTICS) + n_kept) + OVERHEAD_BYTES
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(
-            f"{path.name} needs {needed / 1e6:.0f} MB; its disk has {free / 1e6:.0f} MB left."
+            f"{path.name} needs {needed / 1e6:.0f} MB, but only {free / 1e6:.0f} MB are free on "
+            f"the disk."
         )
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         file.attrs["Conventions"] = CONVENTIONS

@@ -1,4 +1,4 @@
-"""Measures of ground motion at the nodes of a map, and how they are named."""
+"""Measures of ground motion at the nodes of a map, and their names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from cgmgm_seis.scenario.arrays import Floats
 KINDS = ("fas", "eas", "pga", "pgv", "psa")
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
 PERIODS = (0.1, 0.3, 1.0)  # s
-# Records measured at once; more would leave the processor's cache.
+# Records measured at once, so that they fit the processor's cache.
 BLOCK = 64
 UNITS = {"fas": "m/s s", "eas": "m/s s", "pga": "m/s2", "pgv": "m/s", "psa": "m/s2"}
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured, natural logarithms: `n_series` numbers a record.
+    """Measures of records as natural logarithms, `n_series` numbers per record.
 
-    FAS of every component; of both horizontals EAS (Goulet et al. 2018) and the RotD50 (Boore
-    2010) of PGA, PGV and the 5 % damped PSA.  A model of one component has FAS and the plain
-    peaks of that component, and no EAS.
+    FAS of every component; EAS of both horizontals (Goulet et al. 2018); RotD50 (Boore 2010) of
+    PGA, PGV and 5 % damped PSA.  A model with one component has FAS and the peaks of that
+    component, but no EAS.
 
     Parameters
     ----------
     component_order : str
-        Of the model.
+        Components of the model.
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
     kinds : sequence of str
         Some of `KINDS`.
     frequencies, periods : sequence of float
-        Hz and s.
+        Frequencies, Hz, and periods, s.
 
     Raises
     ------
@@ -59,23 +59,23 @@ class Measures:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             if kind not in KINDS:
-                raise CgmgmError(f"Measure '{kind}' is unknown; {', '.join(KINDS)} are known.")
+                raise CgmgmError(f"Measure '{kind}' must be one of {', '.join(KINDS)}.")
         for frequency in self.frequencies:
             if not 0.0 < frequency <= 0.5 * self.sampling_rate:
                 raise CgmgmError(
-                    f"A frequency of {frequency:g} Hz is not in the records; above 0 to "
-                    f"{0.5 * self.sampling_rate:g} Hz is."
+                    f"Frequency {frequency:g} Hz must be above 0 and at most "
+                    f"{0.5 * self.sampling_rate:g} Hz, the Nyquist frequency."
                 )
         for period in self.periods:
             if not 5.0 <= period * self.sampling_rate * (1.0 + 1e-9) < np.inf:
                 raise CgmgmError(
-                    f"A period of {period:g} s is not resolved; {5.0 / self.sampling_rate:g} s or "
-                    "more is."
+                    f"Period {period:g} s must be at least {5.0 / self.sampling_rate:g} s, which "
+                    "is 5 samples."
                 )
 
     @property
     def horizontals(self) -> list[int]:
-        """Places of the two horizontals, or none."""
+        """Indices of the two horizontal components; empty if there are not two."""
         found = [k for k, component in enumerate(self.component_order) if component != "Z"]
         return found if len(found) == 2 else []
 
@@ -94,19 +94,19 @@ class Measures:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Where the series of every kind are."""
+        """Slice of the series of every kind."""
         sizes = [int(np.prod([len(axis) for axis in axes.values()])) for axes in self.axes.values()]
         ends = np.cumsum(sizes).tolist()
         return {k: slice(end - n, end) for k, n, end in zip(self.axes, sizes, ends, strict=True)}
 
     @property
     def n_series(self) -> int:
-        """Numbers a record."""
+        """Number of values per record."""
         return max((part.stop for part in self.slices.values()), default=0)
 
     @property
     def labels(self) -> list[str]:
-        """Names of the series, for people."""
+        """Readable names of the series."""
         names: list[str] = []
         for kind, axes in self.axes.items():
             texts = [""]
@@ -118,7 +118,7 @@ class Measures:
         return names
 
     def definition(self, kind: str) -> str:
-        """Return what a kind of measure is, in words."""
+        """Return a description of a kind of measure."""
         both = "RotD50 (Boore 2010) of both horizontals" if self.horizontals else "one component"
         smoothed = "Konno-Ohmachi smoothed, b = 20"
         return {
@@ -130,7 +130,7 @@ class Measures:
         }[kind]
 
     def __call__(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Measure velocities (.., component, sample), m/s: ln values (.., series)."""
+        """Return ln measures (.., series) of velocities (.., component, sample), m/s."""
         records = waveforms.reshape(-1, *waveforms.shape[-2:])
         values = np.empty((len(records), self.n_series), dtype=np.float32)
         for first in range(0, len(records), BLOCK):
@@ -141,7 +141,7 @@ class Measures:
         return values.reshape(*waveforms.shape[:-2], self.n_series)
 
     def _measured(self, kind: str, x: NDArray[np.float32]) -> Floats:
-        """Return one kind's values (record, series)."""
+        """Return the values of one kind of measure, (record, series)."""
         rate, pair = self.sampling_rate, self.horizontals
         if kind == "fas":
             return smoothed_fas(x, rate, self.frequencies).reshape(len(x), -1)

@@ -17,7 +17,7 @@ from cgmgm_seis.scenario.table import cross
 
 @dataclass(frozen=True)
 class Nodes:
-    """Where the ground shakes.
+    """Nodes of a map.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ class Nodes:
         Rows (latitudes, northwards) and columns (longitudes, eastwards) of a regular grid, whose
         nodes are numbered row by row.
     codes : pandas.DataFrame, optional
-        ``station_network_code`` and ``station_code`` of receivers; a grid's nodes are virtual.
+        ``station_network_code`` and ``station_code`` of receivers; by default those of virtual
+        stations.
 
     Examples
     --------
@@ -46,7 +47,7 @@ class Nodes:
 
     @classmethod
     def of(cls, receivers: pd.DataFrame) -> Self:
-        """Return receivers, see `cgmgm_seis.receivers`, as nodes without a grid."""
+        """Return nodes at receivers, see `cgmgm_seis.receivers`."""
         columns = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m")
         codes = receivers[["station_network_code", "station_code"]].reset_index(drop=True)
         latitude, longitude, elevation = (receivers[column].to_numpy(float) for column in columns)
@@ -57,13 +58,13 @@ class Nodes:
 
     @property
     def unwrapped_longitude(self) -> Floats:
-        """Longitudes without the step at the date line: beyond 180 degrees, eastwards."""
+        """Longitudes that continue eastwards beyond 180 degrees at the date line."""
         if self.shape is not None:
             return self.longitude + 360.0 * (self.longitude < self.longitude[0])
         return unwrapped_longitude(self.longitude, middle_longitude(self.longitude))
 
     def table(self, first: int, last: int) -> pd.DataFrame:
-        """Return the station columns of the nodes from `first` to before `last`."""
+        """Return the station columns of nodes `first` to `last` - 1."""
         part = slice(first, last)
         if self.codes is None:
             codes = pd.DataFrame(
@@ -81,11 +82,11 @@ class Nodes:
         )
 
     def scenario(self, source: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
-        """Return the scenario of a source, a table of one row, at some of the nodes."""
+        """Return the scenario of a source (a table of one row) at nodes `first` to `last` - 1."""
         return cross(source, self.table(first, last))
 
     def extremes(self, source: pd.DataFrame) -> pd.DataFrame:
-        """Return the scenario of the outermost, the nearest and the farthest nodes."""
+        """Return the scenario at the outermost, the nearest and the farthest nodes."""
         far = _haversine(
             self.latitude,
             self.longitude,
@@ -101,7 +102,7 @@ class Nodes:
         return pd.concat(parts, ignore_index=True)
 
     def digest(self) -> str:
-        """Return a checksum of places and codes."""
+        """Return a checksum of coordinates and codes."""
         total = hashlib.sha256(repr(self.shape).encode())
         for values in (self.latitude, self.longitude, self.elevation):
             total.update(np.ascontiguousarray(values).tobytes())
@@ -116,24 +117,24 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
     Parameters
     ----------
     region : sequence of float
-        West, east, south, north, degrees (the order of GMT); west is greater than east across the
-        date line.
+        West, east, south, north, degrees (the order of GMT); west is greater than east if the
+        region crosses the date line.
     shape : tuple of int
-        Rows and columns, two or more each.
+        Rows and columns, at least 2 each.
 
     Raises
     ------
     ScenarioError
-        If the region is no box on the Earth, or the shape too small or too large.
+        If the region is invalid, or the shape is too small or too large.
     """
     box = Region(*region)
     if box.west == box.east:
-        raise ScenarioError(f"The region {box} is a line; its west and east must differ.")
+        raise ScenarioError(f"Region {box} has no width; west and east must differ.")
     rows, columns = shape
     if min(shape) < 2 or rows * columns > MOST_NODES:
         raise ScenarioError(
-            f"A grid of {rows}x{columns} nodes is not allowed; two or more each way and "
-            f"{MOST_NODES} at most are."
+            f"A grid of {rows}x{columns} nodes must have at least 2 rows and 2 columns, and at "
+            f"most {MOST_NODES} nodes."
         )
     east = box.east if box.west < box.east else box.east + 360.0
     latitude, longitude = np.meshgrid(
@@ -146,7 +147,7 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
 def _haversine(
     latitude: Floats, longitude: Floats, latitude_0: float, longitude_0: float
 ) -> Floats:
-    """Return distances on a sphere, radians."""
+    """Return distances on the unit sphere, radians."""
     a, b = np.radians(latitude), np.radians(latitude_0)
     half = np.sin(0.5 * (a - b)) ** 2
     half += np.cos(a) * np.cos(b) * np.sin(0.5 * np.radians(longitude - longitude_0)) ** 2

@@ -1,8 +1,8 @@
 """Ground-motion fields for OpenQuake's scenario calculations with `gmfs_file` and `sites_csv`.
 
 The columns are ``site_id, event_id, gmv_<IMT> ..`` and ``custom_site_id, lon, lat``; a site's
-number is its row in the second file.  The engine also finds sites by name, but searches all fields
-for each of them, which takes days for a million nodes.  PGA and SA are in g, PGV in cm/s.
+number is its row in the second file.  The engine can also match sites by name, but searches all
+fields for each site, which takes days for a million nodes.  PGA and SA are in g, PGV in cm/s.
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.measures.intensity import GRAVITY
 
 GMF_FILE, SITES_FILE = "gmf_data.csv", "sitemesh.csv"
-# The engine cuts longer names of sites.
+# The engine truncates longer site names.
 LONGEST_NAME = 8
-# Of the natural logarithms: to g, and to cm/s.
+# Added to natural logarithms to convert m/s2 to g, and m/s to cm/s.
 LN_G, LN_CM_S = -np.log(GRAVITY), np.log(100.0)
 
 
@@ -30,11 +30,11 @@ class OpenQuakeFiles:
     Parameters
     ----------
     folder : pathlib.Path
-        Where to.
+        Folder of the two files.
     nodes : Nodes
         The sites.
     measures : Measures
-        PGA, PGV and PSA of them are written.
+        The measures, of which PGA, PGV and PSA are written.
     """
 
     def __init__(self, folder: Path, nodes: Nodes, measures: Measures) -> None:
@@ -71,7 +71,7 @@ class OpenQuakeFiles:
         self.sites.close()
 
     def write(self, first: int, values: NDArray[np.float32]) -> None:
-        """Write the nodes from `first` on: ln values (node, realization, series)."""
+        """Write ln values (node, realization, series) of the nodes from `first` on."""
         table = self.nodes.table(first, first + len(values))
         names = site_names(table["station_network_code"], table["station_code"], first)
         motion = np.exp(values[..., self.columns].astype(float) + np.array(self.offsets))
@@ -87,7 +87,7 @@ class OpenQuakeFiles:
 
 
 def site_names(network: Iterable[str], code: Iterable[str], first: int) -> list[str]:
-    """Return names of 8 characters at most: codes of virtual nodes, else numbers.
+    """Return names of at most 8 characters: codes for virtual nodes, otherwise numbers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Figures of a map file: spectra, scatter and peaks at the nodes, and the wavefield as a movie."""
+"""Figures of a map file: spectra, scatter and peaks at the nodes, and a movie of the wavefield."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,26 +23,26 @@ from cgmgm_seis.scenario.stations import bay_area_stations
 AMPLITUDES, SCATTER = "magma_r", "viridis"
 N_CONTOURS = 8
 MOVIE_MS = 100
-# The movie's colours span so many decades below the largest velocity.
+# Colours of the movie cover this many decades below the largest velocity.
 MOVIE_DECADES = 3.5
 
 Layer = tuple[str, NDArray[Any]]
 
 
 def map_figures(path: Path, title: str) -> dict[str, Figure]:
-    """Draw the maps of a file.
+    """Plot the maps in a file.
 
     Parameters
     ----------
     path : pathlib.Path
         ``maps.h5``.
     title : str
-        Of the figures: the earthquake and the model.
+        Title of the figures: the earthquake and the model.
 
     Returns
     -------
     dict
-        Name to figure: "map_spectra", "map_peaks" and, for two realizations or more, "map_sigma".
+        Name to figure: "map_spectra", "map_peaks" and, with at least 2 realizations, "map_sigma".
     """
     with h5py.File(path) as file:
         spectra, peaks = _spectra(file, "median"), _peaks(file)
@@ -69,7 +69,7 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
 
 
 def _spectra(file: h5py.File, statistic: str) -> list[Layer]:
-    """Return maps of the EAS at every frequency, or of the FAS of the last component."""
+    """Return maps of EAS at every frequency, or else of FAS of the last component."""
     frequencies = file["frequency"][:] if "frequency" in file else []
     if f"ln_eas_{statistic}" in file:
         return [
@@ -101,7 +101,7 @@ def _peaks(file: h5py.File) -> list[Layer]:
 
 
 def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> Figure:
-    """Draw one map a layer."""
+    """Plot one map per layer."""
     columns = 3 if len(layers) in (3, 5, 6, 9) else min(len(layers), 4)
     rows = -(-len(layers) // columns)
     width = 1.0 + 3.6 * columns
@@ -130,12 +130,12 @@ def draw_map(
     values: NDArray[Any],
     colours: str,
 ) -> Any:
-    """Draw values of a grid (latitude, longitude) with contours, or of stations as dots."""
+    """Plot values on a grid (latitude, longitude) with contours, or at stations as dots."""
     image: Any
     if values.ndim == 2:
         image = axes.pcolormesh(longitude, latitude, values, cmap=colours, rasterized=True)
         finite = values[np.isfinite(values)]
-        # Those of noisy scatter would hide it.
+        # No contours for scatter, which is noisy.
         if colours == AMPLITUDES and len(finite) and np.ptp(finite) > 0.0:
             levels = np.linspace(finite.min(), finite.max(), N_CONTOURS + 2)[1:-1]
             lines = axes.contour(
@@ -151,7 +151,7 @@ def draw_map(
 
 
 def draw_background(axes: Axes, region: Sequence[float]) -> None:
-    """Draw what lies in a region (west, east, south, north): the coast and seismic stations."""
+    """Plot coastlines and seismic stations in a region (west, east, south, north)."""
     plot_coastlines(axes, above=True)
     west, east, south, north = region
     stations = bay_area_stations()
@@ -173,7 +173,7 @@ def draw_background(axes: Axes, region: Sequence[float]) -> None:
 
 
 def draw_source(axes: Axes, source: Mapping[str, Any] | pd.Series) -> None:
-    """Draw the epicentre on a map whose limits are set."""
+    """Plot the epicentre on a map whose limits are set."""
     axes.plot(
         unwrapped_longitude(source["source_longitude_deg"], float(np.mean(axes.get_xlim()))),
         source["source_latitude_deg"],
@@ -185,13 +185,13 @@ def draw_source(axes: Axes, source: Mapping[str, Any] | pd.Series) -> None:
 
 
 def _limits(degrees: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the ends of an axis, apart where all is in one place."""
+    """Return the limits of an axis, which differ even if all values are equal."""
     low, high = float(degrees.min()), float(degrees.max())
     return (low, high) if high > low else (low - 0.01, high + 0.01)
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the same figure gives the same bytes."""
+    """Write a figure without creation date, so that the same figure gives the same bytes."""
     figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 
@@ -199,23 +199,23 @@ def write_figure(figure: Figure, path: Path) -> None:
 
 
 def write_movie(path: Path, job: GridJob, envelope: NDArray[np.float32], title: str) -> int:
-    """Write the envelope of the ground's velocity over time as an animated GIF.
+    """Write the envelope of ground velocity over time as an animated GIF.
 
     Parameters
     ----------
     path : pathlib.Path
-        The ``.gif`` to make; with another suffix, a folder of PNG pictures.
+        The ``.gif`` file to write; with another suffix, a folder of PNG images.
     job : GridJob
-        What was drawn.
+        The job.
     envelope : numpy.ndarray
         Largest absolute velocity in every step, m/s, (node, step).
     title : str
-        Of the pictures.
+        Title of the images.
 
     Returns
     -------
     int
-        Number of pictures.
+        Number of images.
     """
     frames = _frames(job, envelope, title)
     if path.suffix == ".gif":
@@ -232,7 +232,7 @@ def write_movie(path: Path, job: GridJob, envelope: NDArray[np.float32], title: 
 
 
 def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator[Image.Image]:
-    """Yield a picture a step, from the origin time on."""
+    """Yield one image per step, from the origin time on."""
     largest = float(envelope.max()) or 1.0
     norm = LogNorm(largest / 10.0**MOVIE_DECADES, largest, clip=True)
     figure = Figure(figsize=(5.2, 5.6), dpi=90, layout="constrained")
@@ -255,7 +255,7 @@ def _frames(job: GridJob, envelope: NDArray[np.float32], title: str) -> Iterator
     text = axes.set_title("0 s after the origin", fontsize=10)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    # The layout stays: working it out takes most of a picture's time.
+    # Keep the layout: computing it takes most of the time of an image.
     figure.set_layout_engine("none")
     first = max(0, int(-job.model.start_offset_s // MOVIE_STEP_S))
     for step in range(first, envelope.shape[1]):

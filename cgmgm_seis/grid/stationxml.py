@@ -1,4 +1,4 @@
-"""One StationXML for all nodes and realizations whose waveforms are written."""
+"""One StationXML file for all nodes and realizations whose waveforms are written."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +14,9 @@ from cgmgm_seis.scenario.streams import to_inventory, to_stream
 
 
 def write_stationxml(path: Path, job: GridJob, provenance: Mapping[str, Any]) -> int:
-    """Write the channels of all waveforms, with their counts a m/s; return their number.
+    """Write the channels of all waveforms with their counts per m/s; return their number.
 
-    The creation time is the origin time: the same command gives the same bytes.
+    The creation time is the origin time, so that the same command gives the same bytes.
     """
     networks: dict[str, Network] = {}
     channels = 0
@@ -37,7 +37,7 @@ def _inventories(job: GridJob, comment: str) -> Iterator[Inventory]:
     shape = (n, len(job.model.component_order), job.model.n_samples)
     for first, last, found in job.results():
         scenario = job.nodes.scenario(job.source, first, last)
-        # Traces share this: only their headers are read.
+        # All traces share this array, since only their headers are needed.
         silence = np.broadcast_to(np.float32(0.0), (len(scenario), *shape))
         stream = to_stream(silence, scenario, job.model.window)
         inventory = to_inventory(stream, comment)
@@ -51,7 +51,7 @@ def _inventories(job: GridJob, comment: str) -> Iterator[Inventory]:
 
 
 def _set_counts(channel: Any, counts: float) -> None:
-    """Give a channel of integers its gain, counts a m/s."""
+    """Set the gain of a channel of integers, counts per m/s."""
     response = channel.response
     response.instrument_sensitivity.value = counts
     response.instrument_sensitivity.output_units = "COUNTS"

@@ -1,4 +1,4 @@
-"""Statistics of realizations at every node, with the scatter between and within events."""
+"""Statistics of realizations at every node, including the scatter between and within events."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
 
-# Name in the files, and what it is.
+# Name in the files, and description.
 STATISTICS = {
     "median": "median of the realizations",
     "mean": "mean of the realizations",
@@ -17,32 +17,32 @@ STATISTICS = {
     "p16": "16th percentile of the realizations",
     "p84": "84th percentile of the realizations",
 }
-# Nodes that tell the event terms to all others.
+# Number of nodes, the anchors, from which the event terms are estimated.
 N_ANCHORS = 64
 
 
 def anchor_rows(n_nodes: int) -> NDArray[np.int64]:
-    """Return the nodes, evenly through the table, that tell the event terms."""
+    """Return the rows of the anchors, evenly spaced in the table of nodes."""
     return np.unique(np.linspace(0, n_nodes - 1, N_ANCHORS).round().astype(np.int64))
 
 
 @dataclass(frozen=True)
 class EventTerms:
-    """What the nodes of every realization have in common.
+    """Event terms of the realizations, which are common to all nodes.
 
-    All records of a realization share an event term, and near ones more than that.  So the term
-    that a node hears is taken from nodes far away: the covariance of a node's residuals with the
-    mean residuals F of the farther half of some anchors is tau_node x tau, and that of an anchor
-    itself, on average, tau^2.
+    All records of a realization share an event term, and nearby records also a correlated part.
+    The scatter of the event term at a node is therefore estimated with nodes far away: the
+    covariance of a node's residuals with the mean residuals F of the farther half of some anchors
+    is tau_node x tau, and that of the anchors themselves is on average tau^2.
 
     Parameters
     ----------
     places : numpy.ndarray
         East and north of the anchors, km, (anchor, 2).
     residuals : numpy.ndarray
-        Of the anchors, ln units about their mean, (anchor, realization, series).
+        Residuals of the anchors from their mean, ln units, (anchor, realization, series).
     centre : tuple of float
-        Latitude and longitude that places are measured from.
+        Latitude and longitude of the origin of `places`.
     """
 
     places: Floats
@@ -51,7 +51,7 @@ class EventTerms:
 
     @classmethod
     def of(cls, latitude: Floats, longitude: Floats, values: NDArray[np.float32]) -> "EventTerms":
-        """Return the terms that anchors with values (anchor, realization, series) tell."""
+        """Return the event terms from anchors with values (anchor, realization, series)."""
         centre = (float(latitude.mean()), middle_longitude(longitude))
         values = values.astype(float)
         residuals = values - values.mean(axis=1, keepdims=True)
@@ -85,14 +85,14 @@ def statistics(
     values : numpy.ndarray
         ln measures, shape (node, realization, series).
     latitude, longitude : numpy.ndarray
-        Of the nodes, degrees.
+        Coordinates of the nodes, degrees.
     terms : EventTerms
-        Of the realizations.
+        Event terms of the realizations.
 
     Returns
     -------
     dict
-        Of arrays (node, series).  One realization has no scatter: its sigmas are NaN.
+        Name to array (node, series).  With one realization, standard deviations are NaN.
     """
     x = values.astype(float)
     mean = x.mean(axis=1)

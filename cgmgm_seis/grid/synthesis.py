@@ -1,4 +1,4 @@
-"""From a job to a folder of maps, waveforms and what describes them."""
+"""From a job to a folder of maps, waveforms and metadata."""
 
 import logging
 import os
@@ -32,11 +32,11 @@ from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 logger = logging.getLogger(__name__)
 
-# What can be written beside the waveforms, which the job decides on, and provenance.
+# Outputs besides provenance and the waveforms, which are a setting of the job.
 PARTS = ("maps", "figures", "html", "openquake", "quakeml")
 MAPS_FILE = "maps.h5"
 
-# From a job and tasks to the seconds of each task as it is finished.
+# Runs tasks of a job and yields the times of each finished task.
 Engine = Callable[[GridJob, list[Task]], Iterator[Seconds]]
 
 
@@ -46,43 +46,40 @@ def draw_tasks(
     shard: tuple[int, int] = (1, 1),
     progress: bool = False,
 ) -> dict[str, float]:
-    """Draw what is not finished of a job; finished tasks are verified, not trusted.
+    """Run the unfinished tasks of a job; finished tasks are verified.
 
     Parameters
     ----------
     job : GridJob
-        What to draw.
+        The job.
     engine : callable, optional
-        Of `cgmgm_seis.grid.engines`; by default the tasks run in this process.
+        Engine of `cgmgm_seis.grid.engines`; by default the tasks run in this process.
     shard : tuple of int
-        (i, n): only every n-th task, from the i-th on; 1 <= i <= n.
+        (i, n): run only every n-th task, starting with the i-th; 1 <= i <= n.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     dict
-        "tasks" in this shard, those "found" finished, "records" drawn, and seconds spent in
-        "generation", "measures" and "writing", the sum over workers.
+        Number of "tasks" in this shard, of tasks "found" finished and of "records" drawn, and
+        seconds spent in "generation", "measures" and "writing", summed over workers.
 
     Raises
     ------
     OutputError
-        If the shard is none, or something cannot be written.
+        If the shard is invalid, or a file cannot be written.
     """
     number, count = shard
     if not 1 <= number <= count:
-        raise OutputError(
-            f"Shard {number}/{count} is not allowed; 1/{count} to {count}/{count} are."
-        )
+        raise OutputError(f"Shard {number}/{count} must be I/N with I from 1 to N.")
     tasks = job.tasks[number - 1 :: count]
     hidden = not progress
     with tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar:
-        # A folder without this job's files needs no look.
         missing = [task for task in bar if job.load(*task) is None]
     if found := len(tasks) - len(missing):
         logger.info(
-            "%d of %d chunks are finished and whole; drawing the others.", found, len(tasks)
+            "%d of %d chunks are finished and verified; drawing the others.", found, len(tasks)
         )
     totals = dict.fromkeys(("generation", "measures", "writing"), 0.0)
     records = sum(last - first for first, last in missing) * job.n_realizations
@@ -95,7 +92,7 @@ def draw_tasks(
 
 
 def local_engine(workers: int) -> Engine:
-    """Return the engine of some processes of this machine."""
+    """Return an engine that runs tasks in several processes on this machine."""
     return lambda job, tasks: run_local(job, tasks, min(workers, len(tasks)))
 
 
@@ -112,22 +109,22 @@ def write_grid(
     overwrite: bool = False,
     progress: bool = False,
 ) -> list[tuple[Path, str]]:
-    """Write the folder of a job whose tasks are all finished; complete or not at all.
+    """Write the folder of a job whose tasks are all finished, completely or not at all.
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        The folder to make.
+        The folder to write.
     job : GridJob
-        All drawn, see `draw_tasks`.
+        A job with all tasks finished, see `draw_tasks`.
     parts : sequence of str
         Some of `PARTS`.
     keep_realizations : bool
-        Keep all realizations of the measures in the maps.
+        Write all realizations of the measures to the maps.
     movie : str, optional
-        "gif" or "png"; the job must have envelopes.
+        "gif" or "png"; requires a job with `movie` set.
     settings, warnings, command
-        For the provenance, see `cgmgm_seis.output.provenance.provenance`.
+        Written to the provenance, see `cgmgm_seis.output.provenance.provenance`.
     overwrite : bool
         Replace an existing folder of generated records.
     progress : bool
@@ -136,16 +133,16 @@ def write_grid(
     Returns
     -------
     list of (pathlib.Path, str)
-        Files written and what they hold, one line each.
+        Files written and their descriptions, one line each.
 
     Raises
     ------
     OutputError
-        If a part is unknown or something cannot be written.
+        If a part is unknown or a file cannot be written.
     """
     for part in parts:
         if part not in PARTS:
-            raise OutputError(f"'{part}' cannot be written; {', '.join(PARTS)} can.")
+            raise OutputError(f"Output '{part}' must be one of {', '.join(PARTS)}.")
     folder = Path(folder)
     made_by = _provenance(job, settings, warnings, command)
     source = job.source.iloc[0]
@@ -165,7 +162,7 @@ def write_grid(
             name = "movie.gif" if movie == "gif" else "movie"
             envelope = np.concatenate([found["envelope"] for _, _, found in job.results()])
             count = write_movie(temporary / name, job, envelope, title)
-            written[name] = f"wavefield of realization 0, {count} pictures"
+            written[name] = f"wavefield of realization 0, {count} images"
         if "maps" not in parts:
             maps.unlink(missing_ok=True)
         if job.waveforms:
@@ -177,12 +174,12 @@ def write_grid(
             (temporary / "events.xml").write_bytes(to_bytes(to_catalog(job.source), "QUAKEML"))
             written["events.xml"] = "QuakeML of the source"
         (temporary / PROVENANCE_FILE).write_bytes(json_bytes(made_by))
-        written[PROVENANCE_FILE] = "what made these files: versions, weights, scenario, nodes, seed"
+        written[PROVENANCE_FILE] = "origin of the files: versions, weights, scenario, nodes, seed"
     return [(folder / name, description) for name, description in written.items()]
 
 
 def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
-    """Write the figures of the maps, each as PNG and PDF."""
+    """Write the figures of the maps, as PNG and PDF."""
     written = {}
     for name, figure in map_figures(maps, title).items():
         for suffix in ("png", "pdf"):
@@ -194,7 +191,7 @@ def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
 def _write_tables(
     folder: Path, job: GridJob, parts: Sequence[str], keep: bool, progress: bool
 ) -> dict[str, str]:
-    """Write maps and OpenQuake's files in one pass over the tasks."""
+    """Write the map file and the OpenQuake files in one pass over the tasks."""
     written: dict[str, str] = {}
     wants_maps = bool({"maps", "figures", "html"} & set(parts))
     motion = {"pga", "pgv", "psa"} & set(job.measures.axes)
@@ -234,7 +231,7 @@ def _write_tables(
 
 
 def _event_terms(job: GridJob) -> EventTerms:
-    """Return what all nodes of a realization have in common, from some of them."""
+    """Return the event terms of the realizations, estimated from the anchors."""
     rows = anchor_rows(len(job.nodes))
     parts = []
     for first, last in job.tasks:
@@ -243,7 +240,8 @@ def _event_terms(job: GridJob) -> EventTerms:
             found = job.chunks.load(first, last)
             if found is None:
                 raise OutputError(
-                    f"The chunk of nodes {first} to {last - 1} is gone; draw it again."
+                    f"The chunk of nodes {first} to {last - 1} is missing or damaged; the same "
+                    "command computes it again."
                 )
             parts.append(found["measures"][inside])
     places = job.nodes.latitude[rows], job.nodes.longitude[rows]
@@ -251,21 +249,21 @@ def _event_terms(job: GridJob) -> EventTerms:
 
 
 def _bring_waveforms(folder: Path, job: GridJob) -> str:
-    """Make the folder of a finished job's waveforms; return what it holds, in words."""
+    """Create the folder of a finished job's waveforms; return a description of it."""
     for task in job.tasks:
         for name, path in job.waveform_paths(*task).items():
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(path, place)
-            except OSError:  # another file system, or one without links
+            except OSError:  # another file system, or one without hard links
                 shutil.copyfile(path, place)
     nodes, n = len(job.nodes), len(job.realizations_written)
     if job.format == "seisbench":
         lines = [f"{job.files.chunk(*task)}\n" for task in job.tasks]
         (folder / CHUNKS_FILE).write_text("".join(lines))
         return f"SeisBench data set: {nodes * n} records, P and S labelled"
-    return f"MiniSEED of {nodes} nodes, {n} realization(s), a folder each"
+    return f"MiniSEED of {nodes} nodes and {n} realization(s), one folder per realization"
 
 
 def _attributes(job: GridJob) -> dict[str, Any]:
@@ -288,7 +286,7 @@ def _provenance(
     warnings: Sequence[str],
     command: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the provenance: the source, and the nodes in short."""
+    """Return the provenance, with the source and a summary of the nodes."""
     made_by = provenance(
         job.model,
         job.source,

@@ -1,4 +1,4 @@
-"""Waveform files of a task: MiniSEED of every realization, or a chunk of a SeisBench data set."""
+"""Waveform files of a task: MiniSEED for each realization, or a chunk of a SeisBench data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,25 +17,26 @@ from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 FORMATS = ("mseed", "seisbench")
 ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
-# Counts a m/s of integer waveforms: a picometre a second.  Steim-2 takes differences of 29 bits.
+# Counts per m/s of integer waveforms, 1 pm/s per count.  Steim-2 can hold differences of 29 bits.
 COUNTS_PER_M_S = 1e12
 LARGEST_DIFFERENCE = 2**29 - 1
 
 
 @dataclass(frozen=True)
 class WaveformFiles:
-    """How the waveforms of some nodes and all realizations are kept.
+    """Format of the waveforms of some nodes and all realizations.
 
     Parameters
     ----------
-    format, encoding : str
-        "mseed", or "seisbench", a data set whose P and S are labelled; "float32", or, of MiniSEED,
-        "steim2": integers of `COUNTS_PER_M_S` or less a m/s.
+    format : str
+        "mseed", or "seisbench", a data set with labelled P and S arrivals.
+    encoding : str
+        "float32", or for MiniSEED "steim2", integers with at most `COUNTS_PER_M_S` counts per m/s.
 
     Raises
     ------
     OutputError
-        If one of them is unknown, or they do not go together.
+        If one of them is unknown, or the format does not support the encoding.
     """
 
     format: str
@@ -47,21 +48,21 @@ class WaveformFiles:
             ("Encoding", self.encoding, ENCODINGS),
         ):
             if value not in known:
-                raise OutputError(f"{what} '{value}' is unknown; {' and '.join(known)} are known.")
+                raise OutputError(f"{what} '{value}' must be {' or '.join(known)}.")
         if self.format == "seisbench" and self.encoding != "float32":
             raise OutputError(
-                f"Format seisbench has no encoding '{self.encoding}'; float32 is its only one."
+                f"Encoding '{self.encoding}' must be float32 for the format seisbench."
             )
 
     def names(self, first: int, last: int, n_realizations: int) -> list[str]:
-        """Return the names of the files of the nodes from `first` to before `last`."""
+        """Return the names of the files of nodes `first` to `last` - 1."""
         if self.format == "seisbench":
             return list(chunk_files(self.chunk(first, last)))
         nodes = _nodes_name(first, last)
         return [f"realization_{k:04d}/{nodes}.mseed" for k in range(n_realizations)]
 
     def chunk(self, first: int, last: int) -> str:
-        """Return the name of these nodes' chunk of a data set."""
+        """Return the name of the data set chunk of nodes `first` to `last` - 1."""
         return f"_{_nodes_name(first, last)}"
 
     def contents(
@@ -72,16 +73,16 @@ class WaveformFiles:
         Parameters
         ----------
         model : GroundMotionModel
-            What drew the records.
+            The model that generated the records.
         scenario : pandas.DataFrame
-            Of the nodes.
+            Scenario at the nodes.
         records : numpy.ndarray
             Velocity, m/s, (node, realization, component, sample).
 
         Returns
         -------
         list of bytes, numpy.ndarray
-            Of every one of `names`, and the counts of 1 m/s (realization, node x component).
+            Contents in the order of `names`, and counts per m/s (realization, node x component).
         """
         if self.format == "seisbench":
             ones = np.ones((records.shape[1], len(records) * records.shape[2]))
@@ -94,7 +95,7 @@ class WaveformFiles:
     def _stream(
         self, model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], k: int
     ) -> Stream:
-        """Return the records (node, component, sample) of one realization."""
+        """Return the records (node, component, sample) of realization `k` as a stream."""
         stream = to_stream(records[:, None], scenario, model.window)
         for trace in stream:
             trace.stats.location = location_code(k)
@@ -110,7 +111,7 @@ def _nodes_name(first: int, last: int) -> str:
 
 
 def _counts(data: NDArray[np.float32]) -> float:
-    """Return a power of ten, the counts of 1 m/s, that Steim-2 can hold."""
+    """Return the counts per m/s, a power of ten, with which Steim-2 can hold the data."""
     step = float(np.abs(np.diff(data.astype(float), prepend=0.0)).max())
     counts = COUNTS_PER_M_S
     while step * counts > LARGEST_DIFFERENCE - 1 or np.abs(data).max() * counts > 2**31 - 2:
@@ -121,7 +122,7 @@ def _counts(data: NDArray[np.float32]) -> float:
 def _seisbench_chunk(
     model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32]
 ) -> list[bytes]:
-    """Return metadata, with the samples of P and S, and waveforms."""
+    """Return the files of a chunk: metadata with the samples of P and S, and waveforms."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         with DatasetWriter(folder, model.component_order, in_memory=True) as writer:

@@ -1,4 +1,4 @@
-"""The contract every generator keeps: a SeisBench model that turns scenarios into records."""
+"""Base class of all generators: a SeisBench model that turns scenarios into records."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class GroundMotionModel(SavedModel):
     A new generator implements `conditions`, `numbers` and `forward`, which draw a batch of records,
     and `features` and `loss`, which train it; every argument of its constructor is an attribute of
     the same name.  Sampling, streams, files, training, tuning, evaluation, maps and the command
-    line then work with it unchanged, once `cgmgm_seis.models.registry` knows it.
+    line then work with it unchanged, once it is listed in `cgmgm_seis.models.registry`.
 
     Parameters
     ----------
@@ -48,26 +48,26 @@ class GroundMotionModel(SavedModel):
     ranges : mapping, optional
         Scenario column to [lowest, highest] value seen in training; set by training.
     travel_time_grid : mapping, optional
-        Steps and shape of the table of travel times; by default the Bay Area's table.
+        Steps and shape of the travel-time table; by default that of the Bay Area.
     citation : str, optional
-        What to cite.
+        Publication to cite.
 
     Attributes
     ----------
     sampling_batch_size : int
         Records that `sample` draws at once by default.
     training_defaults : mapping
-        Settings of `cgmgm_seis.training.config.TrainingConfig` that suit the model better than its
-        defaults.
+        Settings of `cgmgm_seis.training.config.TrainingConfig` that replace its defaults for this
+        model.
     from_data : tuple of str
-        Arguments of the constructor that training sets.
+        Arguments of the constructor that are set from the training data.
     search_space : mapping
-        What a search varies by default: name of an argument or of a setting to a list of values, or
+        Default search space: name of an argument or of a setting to a list of values, or
         to ``{"from": low, "to": high}``, see `cgmgm_seis.tuning.space.SearchSpace`.
     not_searched : tuple of str
         Arguments that a search must not vary, since scores would not be comparable.
     train_options : mapping
-        Options of ``cgmgm-seis train`` that belong to the model, and the arguments they give.
+        Options of ``cgmgm-seis train`` that belong to the model, and the arguments they set.
     adjustable : tuple of str
         Arguments that may change when trained weights are trained further.
     """
@@ -120,8 +120,8 @@ class GroundMotionModel(SavedModel):
     def numbers(self, realizations: Sequence[Realization]) -> dict[str, Tensor]:
         """Return the random numbers of realizations, each tensor (realization, ..).
 
-        From the generators of the `Realization` and nothing else: then they do not depend on the
-        batch.
+        Use only the random generators of each `Realization`, so that the numbers do not depend on
+        the batch.
         """
 
     @abstractmethod
@@ -131,7 +131,7 @@ class GroundMotionModel(SavedModel):
         Parameters
         ----------
         batch : mapping
-            What `inputs` yields: `conditions`, `numbers` and `fields` of some realizations.
+            As yielded by `inputs`: `conditions`, `numbers` and `fields` of some realizations.
 
         Returns
         -------
@@ -141,16 +141,16 @@ class GroundMotionModel(SavedModel):
 
     @abstractmethod
     def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
-        """Turn records (record, component, sample) in m/s into the tensors of training."""
+        """Turn records (record, component, sample) in m/s into the tensors used in training."""
 
     @abstractmethod
     def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return the mean loss per record of a batch of features as "loss", and its parts."""
+        """Return the mean loss per record of a batch of features as "loss", and its terms."""
 
     # ---- sampling --------------------------------------------------------------------------
 
     def fields(self, scenario: pd.DataFrame, n_realizations: int, seed: int) -> dict[str, Tensor]:
-        """Return random numbers that neighbouring records share, by default none.
+        """Return random numbers shared by neighbouring records, by default none.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class GroundMotionModel(SavedModel):
         return {}
 
     def sampler(self) -> Self:
-        """Return the model that `sample` calls: this one, or a copy in another precision."""
+        """Return the model called by `sample`: this one, or a copy in another precision."""
         return self
 
     @torch.no_grad()
@@ -187,7 +187,7 @@ class GroundMotionModel(SavedModel):
         batch_size : int, optional
             Records drawn at once; affects memory and speed only.
         extrapolate : bool
-            Warn instead of raising where the scenario leaves the trained range.
+            Warn instead of raising where the scenario is outside the trained ranges.
         progress : bool
             Show a progress bar.
 
@@ -197,7 +197,7 @@ class GroundMotionModel(SavedModel):
             Velocity, m/s, float32, shape (record, realization, component, sample).
         """
         if n_realizations < 1:
-            raise ScenarioError(f"n_realizations = {n_realizations} is not allowed; 1 or more.")
+            raise ScenarioError(f"n_realizations = {n_realizations} must be at least 1.")
         scenario = check_scenario(scenario)
         self.check_ranges(scenario, extrapolate)
         shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
@@ -219,7 +219,7 @@ class GroundMotionModel(SavedModel):
         seed: int = 0,
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Tensor]]:
-        """Yield the input of `forward`, batch by batch: realizations of a row are neighbours.
+        """Yield the input of `forward` batch by batch; realizations of a row follow each other.
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ class GroundMotionModel(SavedModel):
             )
 
     def on_device(self, batch: Batch) -> dict[str, Tensor]:
-        """Return tensors on the device of the model, real numbers in its precision."""
+        """Return tensors on the model's device, floating-point ones in its precision."""
         like = self.travel_time_table
         return {
             name: values.to(like.device, like.dtype if values.is_floating_point() else None)
@@ -261,11 +261,11 @@ class GroundMotionModel(SavedModel):
     # ---- training --------------------------------------------------------------------------
 
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
-        """Take ranges (and a subclass's scaling) from the records of the training split."""
+        """Set the ranges (and scaling in a subclass) from the records of the training split."""
         self.ranges = training_ranges(scenario)
 
     def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
-        """Estimate what only the trained model can tell of its training records.
+        """Estimate what needs the trained model, such as a calibration, from the training records.
 
         Parameters
         ----------
@@ -275,17 +275,17 @@ class GroundMotionModel(SavedModel):
         Returns
         -------
         dict
-            For the weight card.
+            Entries for the weight card.
         """
         return {}
 
     def score(self, losses: Mapping[str, float]) -> float:
-        """Return what to compare trainings with other settings by; the smaller, the better.
+        """Return the score that compares trainings with different settings; lower is better.
 
         Parameters
         ----------
         losses : mapping
-            Means over a split of what `loss` returns.
+            Values returned by `loss`, averaged over a split.
         """
         return losses["loss"]
 
@@ -298,7 +298,7 @@ class GroundMotionModel(SavedModel):
 
     @property
     def correlation_length_km(self) -> float:
-        """Length over which records of an event correlate between receivers, km; 0: none."""
+        """Correlation length between receivers of records of one event, km; 0 for none."""
         return 0.0
 
     def generate(
@@ -320,10 +320,10 @@ class GroundMotionModel(SavedModel):
         scenario, n_realizations, seed, batch_size, extrapolate, progress
             As in `sample`.
         components : str, optional
-            Those wanted and their order; by default all.
+            Components to return and their order; by default all.
         start_offset_s, duration_s : float, optional
-            Start relative to the origin time and length, s, within the model's window, by default
-            all of it.  The samples are those of the whole record.
+            Start relative to the origin time and length, s, within the model's window; by default
+            the whole window.  The samples are the same as in the whole record.
 
         Returns
         -------
@@ -355,12 +355,11 @@ class GroundMotionModel(SavedModel):
     def _window(
         self, components: str | None, start_offset_s: float | None, duration_s: float | None
     ) -> tuple[list[int], slice]:
-        """Return the rows and samples of a part of the model's window."""
+        """Return the component indices and the samples of a part of the model's window."""
         wanted = self.component_order if components is None else components
         if not wanted or len(set(wanted)) < len(wanted) or set(wanted) - set(self.component_order):
             raise CgmgmError(
-                f"components = '{wanted}' are not to be had; some of {self.component_order}, each "
-                f"once, are."
+                f"components = '{wanted}' must be some of {self.component_order}, each once."
             )
         start = self.start_offset_s if start_offset_s is None else start_offset_s
         first = round((start - self.start_offset_s) * self.sampling_rate)
@@ -369,10 +368,10 @@ class GroundMotionModel(SavedModel):
             last = first + round(duration_s * self.sampling_rate)
         if not 0 <= first < last <= self.n_samples:
             end = self.start_offset_s + self.n_samples / self.sampling_rate
-            length = "the rest" if duration_s is None else f"{duration_s:g} s"
+            length = "" if duration_s is None else f" lasting {duration_s:g} s"
             raise CgmgmError(
-                f"{length} from {start:g} s after the origin on leaves the window of the model, "
-                f"{self.start_offset_s:g} to {end:g} s."
+                f"A record starting {start:g} s after the origin time{length} must lie within the "
+                f"model's window, {self.start_offset_s:g} to {end:g} s."
             )
         return [self.component_order.index(component) for component in wanted], slice(first, last)
 
@@ -380,7 +379,7 @@ class GroundMotionModel(SavedModel):
         """Compare a scenario with the trained ranges; see `cgmgm_seis.models.conditions`."""
         if not self.ranges:
             raise WeightsError(
-                f"This {self.name} has 0 trained ranges; train it or load weights before sampling."
+                f"This {self.name} is untrained; train it or load weights before sampling."
             )
         ranges = {column: self.ranges[column] for column in RANGE_COLUMNS if column in self.ranges}
         return check_ranges(scenario, ranges, extrapolate)
@@ -398,18 +397,18 @@ class GroundMotionModel(SavedModel):
     def onsets(self, scenario: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the P and S times of every scenario row, s after the origin time.
 
-        Where the records of `sample` begin to move; here those of the 1-D table.
+        These are the onsets in the records of `sample`; here the times of the 1-D table.
         """
         p, s = self.travel_times.at(scenario["source_depth_km"], scenario["path_ep_distance_km"])
         return p, s
 
     def to_device(self, device: str) -> Self:
-        """Move the model to "cpu", "cuda", "mps", .., or with "auto" to the fastest at hand.
+        """Move the model to "cpu", "cuda", "mps", .., or with "auto" to the fastest available.
 
         Raises
         ------
         CgmgmError
-            If there is no such device.
+            If the device is not available.
         """
         if device == "auto":
             self.to_preferred_device()
@@ -419,7 +418,9 @@ class GroundMotionModel(SavedModel):
                 raise RuntimeError("a device without memory")
             return self.to(torch.device(device))
         except (RuntimeError, AssertionError) as error:
-            raise CgmgmError(f"Device '{device}' is not available here; cpu always is.") from error
+            raise CgmgmError(
+                f"Device '{device}' is not available on this machine; use cpu or auto."
+            ) from error
 
     def set_travel_times(self, table: TravelTimeTable) -> None:
         """Replace the table of travel times, for a model of another region."""
@@ -434,7 +435,7 @@ class GroundMotionModel(SavedModel):
 
     @classmethod
     def arguments(cls) -> dict[str, Any]:
-        """Return the arguments of the constructor and their defaults, those of the base first.
+        """Return the arguments of the constructor and their defaults, the base class's first.
 
         Examples
         --------
@@ -461,7 +462,7 @@ class GroundMotionModel(SavedModel):
 
 
 def _plain(value: Any) -> Any:
-    """Return a value with dictionaries and lists in the place of other collections."""
+    """Return a value with other collections converted to dictionaries and lists."""
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Training in several processes: each has a share of every batch, all have the same weights."""
+"""Training in several processes: each receives part of every batch, all hold the same weights."""
 
 import logging
 import os
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Share:
-    """Rows of a batch that a process has.
+    """Rows of a batch that belong to one process.
 
     Parameters
     ----------
     first, last : int
-        The first row, and the first that is another process's.
+        First row, and the row after the last.
     total : int
-        Rows of the whole batch.
+        Number of rows of the whole batch.
     """
 
     first: int
@@ -39,19 +39,19 @@ def n_processes() -> int:
 
 
 def rank() -> int:
-    """Return the number of this process; that of the first, which writes the files, is 0."""
+    """Return the number of this process; process 0 writes the files."""
     return dist.get_rank() if dist.is_initialized() else int(os.environ.get("RANK", 0))
 
 
 def share_of(events: ArrayLike, n: int, number: int) -> Share:
-    """Return the rows of a batch for process `number` of `n`: whole events, about as many each.
+    """Return the rows of a batch for process `number` of `n`: whole events, about equal shares.
 
     Parameters
     ----------
     events : array_like
-        The event of every row, shape (row,); rows of an event are neighbours.
+        The event of every row, shape (row,); rows of an event must follow each other.
     n, number : int
-        Processes, and which of them.
+        Number of processes, and number of this process.
 
     Raises
     ------
@@ -68,10 +68,10 @@ def share_of(events: ArrayLike, n: int, number: int) -> Share:
     begins = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]]))
     if len(begins) < n:
         raise TrainingError(
-            f"A batch of {len(begins)} events cannot be shared by {n} processes; use larger "
-            f"batches (--batch-size) or fewer processes (--devices)."
+            f"A batch of {len(begins)} events cannot be shared by {n} processes; use a larger "
+            f"batch size (--batch-size) or fewer processes (--devices)."
         )
-    # The event that begins nearest to an even cut; each process gets at least one.
+    # Cut where an event begins nearest to an even share; each process gets at least one event.
     wanted = np.arange(n) * total / n
     cuts = np.abs(begins[:, None] - wanted).argmin(axis=0) - np.arange(n)
     cuts = np.maximum.accumulate(np.minimum(cuts, len(begins) - n)) + np.arange(n)
@@ -80,7 +80,7 @@ def share_of(events: ArrayLike, n: int, number: int) -> Share:
 
 
 def gathered(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Return the rows of all processes, in the order of the batch; gradients end here."""
+    """Return the rows of all processes, in the order of the batch; gradients are not passed on."""
     if n_processes() == 1:
         return tensors
     counts: list[Tensor] = [torch.zeros(1, dtype=torch.long) for _ in range(n_processes())]
@@ -98,7 +98,7 @@ def gathered(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def summed(tensor: Tensor) -> Tensor:
-    """Return the sum over the processes."""
+    """Return the sum over all processes."""
     if n_processes() > 1:
         tensor = tensor.clone()
         dist.all_reduce(tensor)
@@ -106,7 +106,7 @@ def summed(tensor: Tensor) -> Tensor:
 
 
 def agreed(value: Any) -> Any:
-    """Return what the first process has; all wait for each other."""
+    """Return the value of the first process on all processes, which wait for each other."""
     if n_processes() == 1:
         return value
     values = [value]
@@ -115,7 +115,7 @@ def agreed(value: Any) -> Any:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over the processes, and the same of its gradient."""
+    """Sum over all processes, forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -129,11 +129,11 @@ class _Sum(torch.autograd.Function):
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of (row, feature) with the statistics of the rows of all processes.
 
-    `torch.nn.SyncBatchNorm` is the same, but for accelerators only.
+    `torch.nn.SyncBatchNorm` does the same, but on accelerators only.
     """
 
     def forward(self, values: Tensor) -> Tensor:
-        """Normalise; in evaluation, or alone, as `torch.nn.BatchNorm1d` does."""
+        """Normalise; in evaluation or in a single process, as `torch.nn.BatchNorm1d` does."""
         if not self.training or n_processes() == 1:
             return super().forward(values)
         n = float(summed(torch.tensor(float(len(values)), device=values.device)))

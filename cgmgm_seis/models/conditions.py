@@ -1,4 +1,4 @@
-"""Condition sets: which columns of the scenario a model hears, their ranges and scaling."""
+"""Condition sets: the scenario columns that are a model's input, their ranges and scaling."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ CONDITION_SETS: dict[str, tuple[str, ...]] = {
     "depth": ("source_magnitude", "source_depth_km"),
 }
 
-# Columns whose training range is kept with the weights, used as a condition or not.
+# Columns whose training range is saved with the weights, whether they are conditions or not.
 RANGE_COLUMNS = (*CONDITION_SETS["coordinates"], "path_ep_distance_km", "path_hyp_distance_km")
 
 
 class ExtrapolationWarning(UserWarning):
-    """A scenario value lies outside the range the model was trained on."""
+    """A scenario value is outside the range the model was trained on."""
 
 
 def condition_columns(condition_set: str) -> tuple[str, ...]:
@@ -45,11 +45,11 @@ def condition_columns(condition_set: str) -> tuple[str, ...]:
     Raises
     ------
     ScenarioError
-        If there is no set of that name.
+        If no condition set has that name.
     """
     if condition_set not in CONDITION_SETS:
         raise ScenarioError(
-            f"Condition set '{condition_set}' is unknown; it is one of {', '.join(CONDITION_SETS)}."
+            f"Condition set '{condition_set}' must be one of {', '.join(CONDITION_SETS)}."
         )
     return CONDITION_SETS[condition_set]
 
@@ -75,9 +75,9 @@ def training_ranges(table: pd.DataFrame) -> dict[str, list[float]]:
 def _continuous(
     table: pd.DataFrame, column: str, middle: float | None = None
 ) -> NDArray[np.float64]:
-    """Return a column; longitudes without the jump of a region that crosses the date line.
+    """Return a column; longitudes are continuous where a region crosses the date line.
 
-    Those around 180 degrees may then exceed it, in the ranges kept with the weights too.
+    Longitudes may then exceed 180 degrees, also in the ranges saved with the weights.
     """
     values = table[column].to_numpy(float)
     if not column.endswith("_longitude_deg"):
@@ -86,10 +86,10 @@ def _continuous(
 
 
 def inside_range(table: pd.DataFrame, column: str, limits: Sequence[float]) -> NDArray[np.bool_]:
-    """Tell which rows lie in the trained range of a column; NaN is never inside.
+    """Return which rows are within the trained range of a column; NaN never is.
 
-    The epicentral distance has no least value: right above a source is no other world, and too
-    near is what the hypocentral distance says.
+    The lower limit of the epicentral distance is 0: receivers directly above the source do not
+    count as extrapolation, and the hypocentral distance has a lower limit.
 
     Examples
     --------
@@ -121,12 +121,12 @@ def check_ranges(
     Returns
     -------
     list of str
-        One sentence per column that leaves its range; empty when all is well.
+        One sentence per column that is outside its range; empty if none is.
 
     Raises
     ------
     RangeError
-        At the first such column, unless `extrapolate` is set.
+        For the first such column, unless `extrapolate` is set.
     """
     messages = []
     for column, (low, high) in ranges.items():
@@ -135,7 +135,7 @@ def check_ranges(
             continue
         first = int(np.argmax(outside))
         row = table.iloc[first]
-        # Of a longitude across the date line: the range as seen from the given value.
+        # For longitudes across the date line, give the range on the same side as the value.
         turn = row[column] - _continuous(table, column, 0.5 * (low + high))[first]
         where = ""
         if not column.startswith("source_"):
@@ -145,7 +145,7 @@ def check_ranges(
             f"{low + turn:.6g} to {high + turn:.6g}"
         )
         if not extrapolate:
-            raise RangeError(f"{message}; --extrapolate (extrapolate=True) tries all the same.")
+            raise RangeError(f"{message}; --extrapolate (extrapolate=True) allows it.")
         message += f" ({outside.sum()} of {len(table)} rows)."
         warnings.warn(message, ExtrapolationWarning, stacklevel=2)
         messages.append(message)
@@ -177,6 +177,6 @@ def scaled_conditions(
         ],
         axis=1,
     )
-    # A data set with a single depth or magnitude has no width to divide by.
+    # If all records have the same depth or magnitude, the width is 0: do not divide by it.
     width = np.where(high > low, high - low, 1.0)
     return ((values - low) / width).astype(np.float32)

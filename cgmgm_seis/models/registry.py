@@ -1,11 +1,11 @@
-"""The generators there are: those of this package, of other packages, and of the running program.
+"""Registry of generators: of this package, of other packages, and of the running program.
 
 Another package declares its generator as an entry point:
 
     [project.entry-points."cgmgm_seis.models"]
     mine = "my_package.model:MyModel"
 
-The name of the entry point is the choice of ``--model``; weights carry the name of the class.
+The name of the entry point is a value of ``--model``; weights store the name of the class.
 """
 
 from importlib.metadata import EntryPoint, entry_points
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cgmgm_seis.models.base import GroundMotionModel
 
 GROUP = "cgmgm_seis.models"
-# Those of this package are available without its metadata, for example in a bare checkout.
+# Listed here so that they are also found when the package is not installed.
 BUNDLED = (
     EntryPoint("evolutionary", "cgmgm_seis.models.evolutionary.model:EvolutionaryCGM", GROUP),
     EntryPoint("cgmgm", "cgmgm_seis.models.cgmgm.model:CGMGM", GROUP),
@@ -29,16 +29,16 @@ _registered: dict[str, "type[GroundMotionModel]"] = {}
 
 
 def register(cls: type[Model]) -> type[Model]:
-    """Make a generator known to the running program; a decorator of its class.
+    """Register a generator in the running program; use it as a decorator of the class.
 
-    Its choice of ``--model`` is the name of the class in lower case.
+    The value of ``--model`` is the name of the class in lower case.
     """
     _registered[cls.__name__] = cls
     return cls
 
 
 def model_choices() -> dict[str, str]:
-    """Return the names of the classes of all generators by their choice of ``--model``.
+    """Return the class names of all generators by their value of ``--model``.
 
     No generator is imported.
 
@@ -52,7 +52,7 @@ def model_choices() -> dict[str, str]:
 
 
 def model_names() -> list[str]:
-    """Return the names of the classes of all generators."""
+    """Return the class names of all generators."""
     return list(model_choices().values())
 
 
@@ -62,13 +62,13 @@ def model_class(name: str) -> "type[GroundMotionModel]":
     Raises
     ------
     WeightsError
-        If there is no generator of that name, or its package cannot be imported.
+        If no generator has that name, or its package cannot be imported.
     """
     if name in _registered:
         return _registered[name]
     entry = next((entry for entry in _entry_points() if entry.attr == name), None)
     if entry is None:
-        raise WeightsError(f"Model '{name}' is unknown; there are {', '.join(model_names())}.")
+        raise WeightsError(f"Model '{name}' must be one of {', '.join(model_names())}.")
     try:
         found: type[GroundMotionModel] = entry.load()
     except (ImportError, AttributeError) as error:

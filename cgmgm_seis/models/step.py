@@ -1,4 +1,4 @@
-"""What a step of training gives the loss of a generator, besides the batch."""
+"""Input of a generator's loss besides the batch: random numbers, progress, share."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ class Step:
     Parameters
     ----------
     noise : torch.Generator
-        Random numbers of the epoch, on the device of the model.
+        Random generator of the epoch, on the model's device.
     progress : float
         Share of the epochs that are done, 0 to 1, for losses that change during training.
     share : Share, optional
-        Rows of the batch in this process, where several processes share the batch.
+        Rows of the batch in this process, if several processes share the batch.
 
     Examples
     --------
@@ -33,14 +33,15 @@ class Step:
     share: Share | None = None
 
     def normal(self, like: Tensor) -> Tensor:
-        """Return standard normal numbers like a tensor (record, ..) of the batch."""
+        """Return standard normal numbers in the shape of a tensor (record, ..) of the batch."""
         return self._own_rows(self._whole(like).normal_(generator=self.noise))
 
     def uniform(self, like: Tensor) -> Tensor:
-        """Return numbers between 0 and 1 like a tensor (record, ..) of the batch."""
+        """Return numbers between 0 and 1 in the shape of a tensor (record, ..) of the batch."""
         return self._own_rows(self._whole(like).uniform_(generator=self.noise))
 
-    # All processes draw the numbers of the whole batch: one process alone would draw the same.
+    # Every process draws the numbers of the whole batch, so that they do not depend on the number
+    # of processes.
 
     def _whole(self, like: Tensor) -> Tensor:
         n_records = len(like) if self.share is None else self.share.total

@@ -1,4 +1,4 @@
-"""Find, describe and load weights by name or path, whichever model they belong to."""
+"""Find, describe and load weights of any model by name or path."""
 
 import logging
 import re
@@ -23,22 +23,22 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
         A name such as "bay_area", or the path of a pair of files, with or without ``.json``
         or ``.pt``.
     device : str
-        "cpu", "cuda", "mps" or "auto", the fastest at hand.
+        "cpu", "cuda", "mps" or "auto", the fastest available.
 
     Raises
     ------
     WeightsError
         If the weights are missing, damaged or unsafe.
     CgmgmError
-        If there is no such device.
+        If the device is not available.
     """
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
     name = metadata.get("model")
     if name not in model_names():
         raise WeightsError(
-            f"{path_json} holds weights of {name or 'an unnamed model'}; those of "
-            f"{', '.join(model_names())} can be loaded."
+            f"{path_json} holds weights of {name or 'an unnamed model'}; the model must be one of "
+            f"{', '.join(model_names())}."
         )
     cls = model_class(name)
     model = cls.load(_without_suffix(path_json), version_str=version)
@@ -48,7 +48,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
 def list_weights() -> list[dict[str, Any]]:
     """Return `weights_info` of all named weights, bundled and in SeisBench's cache.
 
-    Damaged ones are left out and logged.
+    Damaged weights are skipped and logged.
     """
     found = []
     for model in model_names():
@@ -66,7 +66,7 @@ def weights_info(name_or_path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        With "sha256" and "size_bytes" of both files, by file name.
+        "sha256" and "size_bytes" hold one value per file, by file name.
     """
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
@@ -95,8 +95,7 @@ def _ranges(metadata: Mapping[str, Any], path: Path) -> dict[str, list[float]]:
         return {column: [float(low), float(high)] for column, (low, high) in ranges.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{path} has ranges that are no pairs of numbers ({error}); [lowest, highest] of every "
-            "column is needed."
+            f"{path} has invalid ranges ({error}); every column must have [lowest, highest]."
         ) from error
 
 
@@ -104,7 +103,9 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
     """Return the JSON file of the weights, and the version in its file name."""
     path = Path(name_or_path)
     if path.name in ("", ".."):
-        raise WeightsError(f"'{name_or_path}' names no weights; a name or a pair of files does.")
+        raise WeightsError(
+            f"Weights '{name_or_path}' must be a name, or the path of a pair of files."
+        )
     if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
         path, version = path.with_name(match[1]), match[2]
     else:
@@ -117,8 +118,8 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
             return found
     names = [name for model in model_names() for name in model_class(model).list_pretrained()]
     raise WeightsError(
-        f"There are no weights '{name_or_path}': neither a pair {path}.json and {path}.pt nor "
-        f"one of the names {', '.join(names) or '(none)'}."
+        f"Weights '{name_or_path}' were not found; give one of the names "
+        f"{', '.join(names) or '(none)'}, or the path of a pair {path}.json and {path}.pt."
     )
 
 

@@ -1,4 +1,4 @@
-"""Models as SeisBench's pairs of weights files: write, read, find, and list them."""
+"""Write, read, find and list models as SeisBench's pairs of weights files."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ class SavedModel(SeisBenchModel):
     Parameters
     ----------
     citation : str, optional
-        What to cite.
+        Publication to cite.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class SavedModel(SeisBenchModel):
     weights_name : str
         Name of the loaded weights.
     weights_sha256 : str
-        Checksum of their ``.pt`` file; empty without weights.
+        Checksum of the ``.pt`` file; empty without weights.
     """
 
     ranges: dict[str, list[float]]
@@ -58,14 +58,14 @@ class SavedModel(SeisBenchModel):
     ) -> None:
         """Save as SeisBench's pair of files, ``path.json`` and ``path.pt``.
 
-        The files are complete or absent: they are written under other names and renamed.
+        The files are complete or absent: they are written under temporary names and renamed.
 
         Parameters
         ----------
         path : str or pathlib.Path
             Name without suffix.
         weights_docstring : str
-            Text that says what the weights are.
+            Description of the weights.
         version_str : str, optional
             Appended to the file names as ``.v<version>`` and stored in the JSON.
         card : mapping, optional
@@ -92,25 +92,25 @@ class SavedModel(SeisBenchModel):
 
     @classmethod
     def load(cls, path: str | Path, version_str: str | None = None, **kwargs: Any) -> Self:
-        """Load a pair of files written by `save`, on the CPU and never unpickling code.
+        """Load a pair of files written by `save`, on the CPU and without unpickling code.
 
         Raises
         ------
         WeightsError
-            If a file is missing, truncated, of another model, or holds pickled code.
+            If a file is missing, truncated, of another model, or contains pickled code.
         """
         path = Path(path)
         path_json, path_pt = cls._get_weights_file_paths(path, version_str)
         metadata = read_metadata(path_json)
         if metadata.get("model") != cls._name_internal():
             raise WeightsError(
-                f"{path_json} holds weights of {metadata.get('model')}; "
-                f"{cls._name_internal()} can load its own only."
+                f"{path_json} holds weights of {metadata.get('model')}, not of "
+                f"{cls._name_internal()}."
             )
         kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
         try:
             with warnings.catch_warnings():
-                # torch warns of foreign pickles before it refuses them.
+                # torch warns about pickled objects before it refuses them.
                 warnings.simplefilter("ignore")
                 model = super().load(path, version_str, **kwargs)
             spans = [low <= high for low, high in model.ranges.values()]
@@ -118,7 +118,7 @@ class SavedModel(SeisBenchModel):
             raise WeightsError(f"{error.filename} is missing beside {path_json}.") from error
         except pickle.UnpicklingError as error:
             raise WeightsError(
-                f"{path_pt} is damaged or holds pickled objects; only tensors are allowed."
+                f"{path_pt} is damaged or contains pickled objects; only tensors are allowed."
             ) from error
         except (
             RuntimeError,
@@ -132,7 +132,9 @@ class SavedModel(SeisBenchModel):
             raise WeightsError(f"{path_pt} cannot be loaded: {reason}") from error
         finite = all(tensor.isfinite().all() for tensor in model.state_dict().values())
         if not (finite and all(spans)):
-            raise WeightsError(f"{path_pt} holds NaN, or its ranges do not rise; it is damaged.")
+            raise WeightsError(
+                f"{path_pt} is damaged: weights must be finite, and ranges must increase."
+            )
         model.weights_name = path.name
         model.weights_sha256 = sha256(path_pt)
         return model.eval()
@@ -153,13 +155,13 @@ class SavedModel(SeisBenchModel):
     ) -> Self:
         """Load named weights: those bundled with the package first, then SeisBench's cache.
 
-        Nothing is downloaded unless `update` or `force` asks for it; parameters as in
+        Nothing is downloaded unless `update` or `force` is set; parameters as in
         `seisbench.models.base.SeisBenchModel.from_pretrained`.
 
         Raises
         ------
         WeightsError
-            If there are no such weights; the message lists the names there are.
+            If no weights have that name; the message lists the available names.
         """
         if update or force:
             return super().from_pretrained(name, version_str, update, force, wait_for_file)
@@ -167,14 +169,14 @@ class SavedModel(SeisBenchModel):
         if found is None:
             raise WeightsError(
                 f"{cls._name_internal()} has no weights '{name}' (version {version_str}); "
-                f"there are {', '.join(cls.list_pretrained()) or 'none'}."
+                f"available are {', '.join(cls.list_pretrained()) or 'none'}."
             )
         path_json, version_str = found
         return cls.load(path_json.with_name(name), version_str=version_str)
 
     @classmethod
     def find_pretrained(cls, name: str, version_str: str = "latest") -> tuple[Path, str] | None:
-        """Return the JSON file and version of named weights at hand, or None."""
+        """Return the JSON file and version of locally available weights, or None."""
         for folder in (cls.bundled_path(), cls._model_path()):
             versions = _versions(folder, name)
             if version_str != "latest":
@@ -186,14 +188,14 @@ class SavedModel(SeisBenchModel):
 
     @classmethod
     def list_pretrained(cls, details: bool = False, remote: bool = False) -> Any:
-        """List the weights at hand: bundled and in SeisBench's cache.
+        """List the locally available weights: bundled and in SeisBench's cache.
 
         Parameters
         ----------
         details : bool
-            Return a dict of name to docstring instead of a list.
+            Return a dictionary of name to docstring instead of a list.
         remote : bool
-            Also ask SeisBench's repository, over the network.
+            Include SeisBench's repository, over the network.
         """
         names = {
             path.name.split(".json.v")[0]
@@ -212,15 +214,21 @@ class SavedModel(SeisBenchModel):
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the JSON file of a pair of weights files, or say what is wrong with it."""
+    """Read the JSON file of a pair of weights files.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or is not a JSON object.
+    """
     try:
         metadata = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise WeightsError(f"There is no weights file {path}.") from error
+        raise WeightsError(f"Weights file {path} was not found.") from error
     except (ValueError, OSError) as error:
         raise WeightsError(f"{path} is not a readable JSON file: {error}.") from error
     if not isinstance(metadata, dict):
-        raise WeightsError(f"{path} holds {type(metadata).__name__}, a JSON object is needed.")
+        raise WeightsError(f"{path} must hold a JSON object, not {type(metadata).__name__}.")
     return metadata
 
 

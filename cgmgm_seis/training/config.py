@@ -16,40 +16,40 @@ class TrainingConfig:
     Parameters
     ----------
     epochs : int
-        Passes through the training split; the learning rate falls over all of them.
+        Number of passes through the training split, over which the learning rate decreases.
     batch_size : int
-        Number of records in a step, about: an epoch is cut into even batches, and a model with
-        event terms hears all records of an event at once.
+        Approximate number of records per step: an epoch is divided into even batches, and for a
+        model with event terms all records of an event are in one batch.
     learning_rate, final_learning_rate : float
-        Learning rate of AdamW at the start and at the end, with a half cosine between them.
+        Learning rate of AdamW at the start and at the end; it follows half a cosine in between.
     weight_decay : float
         Decoupled weight decay.
     gradient_clip : float
-        Greatest norm of the gradient.
+        Maximum norm of the gradient.
     patience : int
-        Epochs without a better dev loss after which training stops.
+        Number of epochs without improvement of the dev loss after which training stops.
     max_minutes : float, optional
-        Time for one call of `train`; no epoch starts that would end later.
+        Time limit of one call of `train`; epochs that would end later are not started.
     seed : int
-        Of batch order, noise and event-wise split.
+        Random seed of batch order, noise and event-wise split.
     device : str
-        "cpu", "cuda", "mps" or "auto", the fastest at hand.
+        "cpu", "cuda", "mps" or "auto", the fastest available.
     skip_bad : bool
         Leave out records with NaN or constant components.
     only : str
-        Train the parameters whose name begins so, "prior" for example, and keep the others.
+        Train only the parameters whose name starts with this text, for example "prior".
     bf16 : bool
-        Compute the networks' products in bfloat16 (`torch.autocast`), for accelerators.
+        Compute matrix products of the networks in bfloat16 (`torch.autocast`), for accelerators.
     devices : int
-        Processes of this machine that share every batch, each on its own accelerator, or on its
-        share of the CPU's cores.
+        Number of processes on this machine that share every batch, each with one accelerator or
+        an equal part of the CPU cores.
     workers : int
-        With more than 0, records are not kept in memory but read again in every epoch, by so many
-        processes: for data larger than memory.
+        If above 0, records are not kept in memory but read again in every epoch by this many
+        processes, for data larger than memory.
     tensorboard : bool
-        Write the metrics for TensorBoard too, into the run folder.
+        Also write the metrics for TensorBoard, into the run folder.
     name, docstring : str
-        Name of the weights' files, by default the model's, and the text that says what they are.
+        Name of the weights files, by default that of the model, and description of the weights.
     """
 
     epochs: int = 200
@@ -73,25 +73,28 @@ class TrainingConfig:
 
     @classmethod
     def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
-        """Return the settings that suit a model, with those given in their place."""
+        """Return the default settings of a model, with those given replaced."""
         return cls(**{**model.training_defaults, **given})
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "patience", "devices"):
             if getattr(self, key) < 1:
-                raise TrainingError(f"{key} = {getattr(self, key)} is not allowed; 1 or more is.")
+                raise TrainingError(f"{key} = {getattr(self, key)} must be at least 1.")
         for key in ("learning_rate", "gradient_clip"):
             if not 0.0 < getattr(self, key) < math.inf:
-                raise TrainingError(f"{key} = {getattr(self, key)} is not allowed; above 0 is.")
+                raise TrainingError(f"{key} = {getattr(self, key)} must be finite and above 0.")
         for key in ("final_learning_rate", "weight_decay", "max_minutes", "workers"):
             value = getattr(self, key)
             if value is not None and not 0.0 <= value < math.inf:
-                raise TrainingError(f"{key} = {value} is not allowed; 0 or more is.")
+                raise TrainingError(f"{key} = {value} must be finite and at least 0.")
         if Path(self.name).name != self.name or self.name in ("checkpoint", "config"):
-            raise TrainingError(f"name = '{self.name}' is not allowed; a plain file name is.")
+            raise TrainingError(
+                f"name = '{self.name}' must be a file name without folders, other than checkpoint "
+                f"and config."
+            )
 
 
-# Settings that a resumed run may change: they do not touch the numbers of an epoch.
+# Settings that may change when a run is resumed, since they do not affect the results.
 FREE_SETTINGS = (
     "max_minutes",
     "device",

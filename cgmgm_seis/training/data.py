@@ -1,4 +1,4 @@
-"""From a data set to the tensors of training: splits, normalisation, features and their card."""
+"""Training data from a data set: splits, normalisation, features and entries of the card."""
 
 import copy
 import hashlib
@@ -44,23 +44,23 @@ class TrainingData:
     Parameters
     ----------
     model : GroundMotionModel
-        Says what to read.
+        Determines the window and components that are read.
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set; without a ``split`` column it is split event-wise.
     seed : int
-        Of the event-wise split.
+        Random seed of the event-wise split.
     skip_bad : bool
         Leave out records with NaN or constant components.
     progress : bool
         Show a progress bar where stderr is a terminal.
     workers : int
-        With more than 0, nothing is kept in memory: so many processes read the data set again
-        in every epoch.
+        If above 0, records are not kept in memory but read again in every epoch by this many
+        processes.
 
     Attributes
     ----------
     card : dict
-        The data's part of the weight card.
+        Entries of the weight card that describe the data.
 
     Raises
     ------
@@ -91,14 +91,15 @@ class TrainingData:
         for name in ("train", "dev"):
             if not len(rows[name]):
                 raise DatasetError(
-                    f"The {name} split has 0 of {len(scenario)} records; train and dev need at "
-                    f"least 1."
+                    f"The {name} split has 0 of {len(scenario)} records; the train and dev splits "
+                    f"need at least 1."
                 )
         self.rows = {name: part for name, part in rows.items() if len(part)}
         events = {name: scenario["source_id"].iloc[r].nunique() for name, r in self.rows.items()}
         if sum(events.values()) > scenario["source_id"].nunique():
             logger.warning(
-                "The data set's splits share events; its dev and test losses are optimistic."
+                "Some events are in more than one split of the data set; dev and test losses are "
+                "too optimistic."
             )
         folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
         self.card: dict[str, Any] = {
@@ -113,20 +114,20 @@ class TrainingData:
         }
 
     def records(self, split: str) -> tuple[Waveforms, pd.DataFrame]:
-        """Return waveforms, perhaps unread, and scenario of a split."""
+        """Return waveforms (read lazily with `workers`) and scenario of a split."""
         rows, waveforms = self.rows[split], self.waveforms
         part = waveforms.part(rows) if isinstance(waveforms, LazyWaveforms) else waveforms[rows]
         return part, self.scenario.iloc[rows]
 
     def fit(self, model: GroundMotionModel) -> None:
-        """Fit a model's normalisation to the training split, if it has none from training."""
+        """Fit a model's normalisation to the training split, unless it was trained before."""
         if not model.ranges:
-            # Models take slices of what they are given, which reads no more than those.
+            # Models slice the waveforms, so that lazy ones read only what is needed.
             waveforms, scenario = self.records("train")
             model.fit_normalisation(cast(NDArray[np.float32], waveforms), scenario)
 
     def features(self, model: GroundMotionModel) -> dict[str, "Features | StreamedFeatures"]:
-        """Return `GroundMotionModel.features` of "train", "dev" and, where there is one, "test"."""
+        """Return `GroundMotionModel.features` of "train", "dev" and, if present, "test"."""
         found: dict[str, Features | StreamedFeatures] = {}
         for name, rows in self.rows.items():
             scenario, waveforms = self.scenario, self.waveforms
@@ -139,23 +140,23 @@ class TrainingData:
 
 
 class StreamedFeatures:
-    """Features of a split that worker processes compute from the data set, batch by batch.
+    """Features of a split, computed from the data set by worker processes, batch by batch.
 
     Parameters
     ----------
     model : GroundMotionModel
-        With its normalisation.
+        Model with its normalisation set.
     waveforms : LazyWaveforms
         Records of the split.
     scenario : pandas.DataFrame
-        Their scenario table.
+        Scenario table of the records.
     workers : int
-        Processes that read ahead.
+        Number of processes that read ahead.
 
     Attributes
     ----------
     events : numpy.ndarray
-        Rows of one number (record,) must stay in one batch.
+        Event number of every record, (record,); records of an event must be in one batch.
     """
 
     def __init__(
@@ -174,14 +175,14 @@ class StreamedFeatures:
         return len(self.events)
 
     def __getitems__(self, rows: list[int]) -> Features:
-        """Read some rows, as `torch.utils.data` asks for them."""
+        """Read some rows; called by `torch.utils.data`."""
         index = np.array(rows)
         return self.model.features(self.waveforms[index], self.scenario.iloc[index])
 
     def batches(
         self, parts: Sequence[NDArray[np.intp]], device: torch.device
     ) -> Iterator[Features]:
-        """Yield the features of each batch of rows, read ahead by the workers."""
+        """Yield the features of each batch of rows; the workers read ahead."""
         loader = DataLoader(
             cast("Dataset[Features]", self),
             batch_sampler=[part.tolist() for part in parts],
@@ -201,12 +202,12 @@ class LoadedFeatures:
     features : dict of torch.Tensor
         `GroundMotionModel.features` of all records.
     device : torch.device
-        Where they are kept.
+        Device on which the features are stored.
 
     Attributes
     ----------
     events : numpy.ndarray
-        Rows of one number (record,) must stay in one batch.
+        Event number of every record, (record,); records of an event must be in one batch.
     """
 
     def __init__(self, features: Features, device: torch.device) -> None:
@@ -218,7 +219,7 @@ class LoadedFeatures:
         self, parts: Sequence[NDArray[np.intp]], device: torch.device
     ) -> Iterator[Features]:
         """Yield the features of each batch of rows."""
-        # One transfer of the rows; the batches are views of it.
+        # Row numbers are transferred once; the batches are views.
         rows = torch.as_tensor(np.concatenate(parts)).to(device)
         for part in rows.split([len(part) for part in parts]):
             yield {key: tensor[part] for key, tensor in self.features.items()}
@@ -234,21 +235,21 @@ def prepare(
 ) -> tuple[dict[str, "Features | StreamedFeatures"], dict[str, Any]]:
     """Read a data set and fit the model's normalisation to its training split.
 
-    A model that has been trained before keeps its normalisation, to which its weights belong.
+    A model that was trained before keeps its normalisation, on which its weights depend.
 
     Parameters
     ----------
     model : GroundMotionModel
-        Says what to read; its ranges and scaling are set.
+        Determines what is read; its ranges and scaling are set.
     dataset, seed, skip_bad, progress, workers
         As in `TrainingData`.
 
     Returns
     -------
     features : dict
-        `GroundMotionModel.features` of "train", "dev" and, where there is one, "test".
+        `GroundMotionModel.features` of "train", "dev" and, if present, "test".
     card : dict
-        The data's part of the weight card.
+        Entries of the weight card that describe the data.
 
     Raises
     ------
@@ -271,7 +272,7 @@ def regional_travel_times(
     model: GroundMotionModel,
     progress: bool = False,
 ) -> TravelTimeTable:
-    """Compute travel times of a region's 1-D Earth, as deep and far as a data set reaches.
+    """Compute travel times in a 1-D velocity model for the depths and distances of a data set.
 
     Parameters
     ----------
@@ -280,7 +281,7 @@ def regional_travel_times(
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         The data set.
     model : GroundMotionModel
-        The model that is to be trained; says which records count.
+        The model to train; determines which records are usable.
     progress : bool
         Show a progress bar.
 
@@ -289,12 +290,12 @@ def regional_travel_times(
     DatasetError
         If the data set cannot be read.
     ScenarioError
-        If the velocity model cannot.
+        If the velocity model cannot be read.
     """
     metadata = open_dataset(dataset, model.window).metadata
     rows, _ = usable_rows(metadata, model.component_order)
     table = add_paths(metadata.iloc[rows])
-    # A tenth more, so that a scenario a little outside does not extrapolate.
+    # 10 % more, so that scenarios slightly outside are still covered by the table.
     return TravelTimeTable.covering(
         velocity_model,
         1.1 * max(float(table["source_depth_km"].max()), 1.0),
@@ -309,7 +310,7 @@ def _features(
     scenario: pd.DataFrame,
     rows: NDArray[np.intp],
 ) -> Features:
-    """Compute the features of some rows in chunks, into tensors allocated once."""
+    """Compute the features of some rows in chunks; the tensors are allocated once."""
     features: Features = {}
     for start in range(0, len(rows), FEATURE_CHUNK):
         part = rows[start : start + FEATURE_CHUNK]
@@ -321,7 +322,7 @@ def _features(
 
 
 def _origin(scenario: pd.DataFrame) -> str:
-    """Return the words of the weight card on what kind of records these are."""
+    """Return the description of the kind of records for the weight card."""
     if "trace_simulated" not in scenario:
         return "records of a kind that the data set does not state"
     simulated = scenario["trace_simulated"].eq(True)
@@ -331,7 +332,7 @@ def _origin(scenario: pd.DataFrame) -> str:
 
 
 def _metadata_sha256(folder: Path) -> str:
-    """Return the checksum of all metadata files, of which a chunked data set has several."""
+    """Return the checksum of all metadata files; a chunked data set has several."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("metadata*.csv")):
         digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Processes of this machine that train one model together."""
+"""Training of one model by several processes on this machine."""
 
 import logging
 import os
@@ -18,13 +18,13 @@ from cgmgm_seis.models.collectives import n_processes
 
 logger = logging.getLogger(__name__)
 
-# Seconds that interrupted processes get to end by themselves.
+# Time that interrupted processes are given to end by themselves, s.
 PATIENCE_S = 30.0
 
 
 @contextmanager
 def started_by_torchrun() -> Iterator[None]:
-    """Join the process group where `torchrun` started this process; do nothing elsewhere."""
+    """Join the process group if `torchrun` started this process; otherwise do nothing."""
     if not dist.is_torchelastic_launched() or dist.is_initialized():
         yield
         return
@@ -41,14 +41,14 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:
     Raises
     ------
     CgmgmError
-        The first that a process raised; the others are ended.
+        The first error raised in a process; the other processes are ended.
     """
     errors = get_context("spawn").SimpleQueue()
     threads = max(1, torch.get_num_threads() // n)
     level = logging.getLogger("cgmgm_seis").getEffectiveLevel()
-    # Torch's own remarks, on parts of a model that rest for instance, are for its developers.
+    # Hide log messages of torch for developers, for example on unused parameters.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # As bytes: tensors would be shared, and every process would train the same memory.
+    # Pass bytes: tensors would be shared, and all processes would train the same memory.
     task = pickle.dumps((work, arguments))
     with tempfile.TemporaryDirectory() as folder:
         member = (task, n, f"file://{folder}/store", threads, level, errors)
@@ -57,7 +57,7 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:
             while not group.join():
                 pass
         except KeyboardInterrupt:
-            # The terminal interrupts all processes; the first says what is kept.
+            # The terminal interrupts all processes; the first reports what was saved.
             for process in group.processes:
                 process.join(PATIENCE_S)
                 process.terminate()
@@ -79,7 +79,7 @@ def _member(
     level: int,
     errors: Any,
 ) -> None:
-    """Be one process of the group."""
+    """Run the work as one process of the group."""
     torch.set_num_threads(threads)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     logging.getLogger("cgmgm_seis").setLevel(level if number == 0 else logging.ERROR)
@@ -97,19 +97,21 @@ def _member(
 
 
 def check_devices(device: str, n: int) -> None:
-    """Raise `TrainingError` unless `n` processes find a device of this kind each."""
+    """Raise `TrainingError` unless there is a device of this kind for each of `n` processes."""
     if n_accelerators := torch.cuda.device_count():
         if device in ("auto", "cuda") and n > n_accelerators:
             raise TrainingError(
-                f"devices = {n} is not allowed; {n_accelerators} or fewer are here."
+                f"devices = {n} must be at most {n_accelerators}, the number of GPUs here."
             )
         return
     if device not in ("auto", "cpu"):
-        raise TrainingError(f"devices = {n} needs cuda or cpu, not device = {device}.")
+        raise TrainingError(
+            f"device = {device} must be cuda or cpu for several processes (devices = {n})."
+        )
 
 
 def own_device(device: str) -> str:
-    """Return the accelerator of this process among those of its machine."""
+    """Return the device of this process on its machine."""
     kind = "cuda" if device == "auto" and torch.cuda.is_available() else device
     if n_processes() == 1:
         return device
@@ -119,5 +121,5 @@ def own_device(device: str) -> str:
 
 
 def _backend() -> str:
-    """Return what carries the messages: both, since small ones stay on the CPU."""
+    """Return the communication backend: both on GPUs, since small messages stay on the CPU."""
     return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"

@@ -1,4 +1,4 @@
-"""A recipe: which generator to train, with which arguments and settings; read from JSON."""
+"""Recipe: the generator to train with its arguments and settings, read from JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,13 +15,13 @@ from cgmgm_seis.models.registry import (
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 
-# Settings of a run that are no part of how a model is trained.
+# Settings of a run that do not affect the trained model.
 NOT_OF_A_RECIPE = ("name", "docstring", "max_minutes", "device", "devices", "workers")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make and train a generator.
+    """How to construct and train a generator.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Recipe:
     arguments : mapping
         Arguments of its constructor.
     training : mapping
-        Settings of `TrainingConfig`; the others are those that suit the model.
+        Settings of `TrainingConfig`; others have the model's defaults.
 
     Raises
     ------
@@ -54,21 +54,21 @@ class Recipe:
         _check("training", self.training, settings_of(self.model))
 
     def new_model(self, seed: int) -> GroundMotionModel:
-        """Return the model with its first, random weights."""
+        """Return the model with random initial weights."""
         torch.manual_seed(seed)
         try:
             return model_class(self.model)(**self.arguments)
         except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
             raise TrainingError(
-                f"{self.model} cannot be made with {dict(self.arguments)}: {error}."
+                f"{self.model} cannot be constructed with {dict(self.arguments)}: {error}."
             ) from error
 
     def config(self, **given: Any) -> TrainingConfig:
-        """Return the settings of the training, with those given in their place."""
+        """Return the settings of the training, with those given replaced."""
         return TrainingConfig.of(model_class(self.model), **{**self.training, **given})
 
     def as_json(self, **more: Any) -> bytes:
-        """Return the content of a recipe's file; `more` is for human readers."""
+        """Return the content of a recipe file; `more` is information for the reader."""
         content = {"model": self.model, "arguments": self.arguments, "training": self.training}
         return json_bytes(content | more)
 
@@ -79,7 +79,7 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises
     ------
     TrainingError
-        If the file is missing or no recipe.
+        If the file is missing or is not a recipe.
     """
     content = read_json(path, TrainingError)
     kinds = {"model": str, "arguments": dict, "training": dict}
@@ -87,13 +87,14 @@ def read_recipe(path: str | Path) -> Recipe:
         not isinstance(content.get(key), kind) for key, kind in kinds.items()
     ):
         raise TrainingError(
-            f"{path} is no recipe; an object with model (text), arguments and training is."
+            f"{path} is not a recipe; it must be a JSON object with model (text), arguments and "
+            f"training (objects)."
         )
     return Recipe(*(content[key] for key in kinds))
 
 
 def arguments_of(model: str) -> dict[str, Any]:
-    """Return the arguments of a generator that are not found in the data, and their defaults."""
+    """Return the arguments of a generator that are not set from data, and their defaults."""
     try:
         cls = model_class(model)
     except WeightsError as error:
@@ -106,21 +107,21 @@ def arguments_of(model: str) -> dict[str, Any]:
 
 
 def settings_of(model: str) -> dict[str, Any]:
-    """Return the settings of a training that a recipe may hold, and their defaults."""
+    """Return the training settings that a recipe may contain, and their defaults."""
     config = TrainingConfig.of(model_class(model))
     names = [field.name for field in fields(config) if field.name not in NOT_OF_A_RECIPE]
     return {name: getattr(config, name) for name in names}
 
 
 def _check(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Raise unless all names are known and their values like the defaults."""
+    """Raise unless all names are known and their values have the types of the defaults."""
     for name, value in given.items():
         if name not in known:
             raise TrainingError(
-                f"'{name}' is none of the {what} of a recipe; they are {', '.join(known)}."
+                f"'{name}' must be one of the {what} of a recipe: {', '.join(known)}."
             )
         wanted = type(known[name])
-        # An integer is as good as a number, but true is no number.
+        # An integer is accepted as a float, but a boolean is not accepted as a number.
         allowed = (int, float) if wanted is float else (wanted,)
         if type(value) not in allowed:
-            raise TrainingError(f"{name} = {value!r} is not allowed; {wanted.__name__} is.")
+            raise TrainingError(f"{name} = {value!r} must be of type {wanted.__name__}.")

@@ -35,20 +35,19 @@ def train(
 ) -> Path:
     """Train a model and write its weights as SeisBench's pair of files.
 
-    The folder holds config.json, metrics.csv (one row an epoch), checkpoint.pt (after every
-    epoch) and in the end the weights with the least dev loss.  On the same machine and number
-    of threads, a resumed run gives the same numbers as one that was never stopped.
+    The folder holds config.json, metrics.csv (one row per epoch), checkpoint.pt (written after
+    every epoch) and finally the weights with the lowest dev loss.  On the same machine with the
+    same number of threads, a resumed run gives the same results as an uninterrupted one.
 
-    Several processes, be they started by `config.devices` or by ``torchrun``, give the numbers of
-    one process to rounding: batches, noise, batch norms and running moments are those of the
+    Several processes, started with `config.devices` or by ``torchrun``, give the results of one
+    process up to rounding: batches, noise, batch norms and running moments are those of the
     whole batch.
 
     Parameters
     ----------
     model : GroundMotionModel
-        Trained in place; holds the best weights afterwards, but for `config.devices` above 1, when
-        copies are trained.  One that has been loaded from weights goes on from there, with their
-        normalisation.
+        Trained in place; has the best weights afterwards, except with `config.devices` above 1,
+        where copies are trained.  Loaded weights are trained further, with their normalisation.
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set with magnitude, source and station columns, see
         `cgmgm_seis.datasets.windows.read_records`.  Without a ``split`` column it is split
@@ -56,7 +55,7 @@ def train(
     out : str or pathlib.Path
         Run folder.
     config : TrainingConfig, optional
-        Settings; by default those that suit the model.
+        Settings; by default those of the model.
     resume : bool
         Continue from the checkpoint in `out`, or start if there is none.
     overwrite : bool
@@ -67,7 +66,7 @@ def train(
     Returns
     -------
     pathlib.Path
-        Path of the weights without suffix, as `load_model` takes it.
+        Path of the weights without suffix, as needed by `load_model`.
 
     Raises
     ------
@@ -100,14 +99,14 @@ def _train(
     overwrite: bool,
     progress: bool,
 ) -> None:
-    """Train in this process, which may be one of several; the first writes the files."""
+    """Train in this process, which may be one of several; only the first writes files."""
     began = time.monotonic()
     first = rank() == 0
     progress = progress and first
     if config.tensorboard:
         check_tensorboard()
     run = RunFolder(out, resume, overwrite, writes=first)
-    agreed(None)  # all have looked at the folder before one writes to it
+    agreed(None)  # all processes must have checked the folder before one writes to it
     model.to_device(own_device(config.device))
     identity: dict[str, Any] = {
         "model": model.name,
@@ -136,7 +135,7 @@ def _train(
     card |= model.after_training(trainer.batches("train"))
     card |= trainer.card() | {"stopped_by": stopped, "metrics": metrics}
     run.save_weights(model, config.name, config.docstring, card)
-    agreed(None)  # none ends before the weights are there
+    agreed(None)  # no process may end before the weights are written
 
 
 def _run_epochs(
@@ -146,7 +145,7 @@ def _run_epochs(
     progress: bool,
     log: Callable[[Mapping[str, float]], None],
 ) -> str:
-    """Train until there is a reason to stop, which is returned."""
+    """Train until there is a reason to stop, and return it."""
     with tqdm(
         total=trainer.config.epochs,
         initial=trainer.epoch,
@@ -166,7 +165,7 @@ def _run_epochs(
                 logger.debug(", ".join(f"{key} {value:.5g}" for key, value in row.items()))
         except KeyboardInterrupt as error:
             raise TrainingError(
-                f"Interrupted in epoch {trainer.epoch + 1}; {run.checkpoint} keeps those before "
-                f"it, and the same command with --resume (resume=True) continues."
+                f"Interrupted in epoch {trainer.epoch + 1}; {run.checkpoint} keeps the epochs "
+                f"before it, and the same command with --resume (resume=True) continues."
             ) from error
     return reason

@@ -1,4 +1,4 @@
-"""The folder of a training run: checkpoint, metrics and configuration, always whole files."""
+"""The folder of a training run: checkpoint, metrics and configuration, written atomically."""
 
 import csv
 import json
@@ -24,21 +24,21 @@ CONFIG_FILE = "config.json"
 
 
 class RunFolder:
-    """A folder that a killed run leaves ready to resume.
+    """Folder of a training run, which can be resumed even if the process was killed.
 
-    Every file is written under another name and renamed; the metrics are written from the
-    history inside the checkpoint, so the two agree after a resume whatever happened between.
+    Every file is written under a temporary name and renamed; the metrics are written from the
+    history in the checkpoint, so that the two always agree after a resume.
 
     Parameters
     ----------
     path : pathlib.Path
-        The folder; made when there is something to write.
+        The folder; created when the first file is written.
     resume : bool
-        Continue from a checkpoint, where there is one.
+        Continue from a checkpoint if there is one.
     overwrite : bool
         Replace the files of an earlier run.
     writes : bool
-        False in all but one of several processes, which only read.
+        False in all but the first of several processes, which only read.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class RunFolder:
         self.checkpoint = path / CHECKPOINT_FILE
         self.identity: dict[str, Any] = {}
         self.resumes = resume and self.checkpoint.is_file()
-        # A run that was stopped before its first checkpoint holds no weights and starts again.
+        # A run that was stopped before its first checkpoint has no weights and starts again.
         restarts = resume and not any(path.glob("*.pt"))
         replaces = (overwrite or restarts) and (path / CONFIG_FILE).is_file()
         check_resumable(path, self.resumes or replaces, "a training run")
@@ -67,14 +67,14 @@ class RunFolder:
         Parameters
         ----------
         identity : mapping
-            What a resumed run must share with the run before: JSON-ready, may be nested.
+            What must be equal in a resumed run; JSON-serialisable, may be nested.
         settings : mapping
-            All settings of this run, of which "name" is that of the weights' files.
+            All settings of this run; "name" is the name of the weights files.
 
         Raises
         ------
         TrainingError
-            If the checkpoint is damaged or of a run with another identity.
+            If the checkpoint is damaged or belongs to a run with another identity.
         """
         self.identity = plain(identity)
         state = self._load() if self.resumes else None
@@ -88,7 +88,7 @@ class RunFolder:
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write the checkpoint and the metrics of its "history", a list of rows."""
+        """Write the checkpoint, and the metrics from its "history", a list of rows."""
         buffer = BytesIO()
         torch.save({"identity": json.dumps(self.identity), **state}, buffer)
         self._write(CHECKPOINT_FILE, buffer.getvalue())
@@ -102,15 +102,16 @@ class RunFolder:
     def save_weights(
         self, model: GroundMotionModel, name: str, docstring: str, card: Mapping[str, Any]
     ) -> None:
-        """Write a model as SeisBench's pair of files; the checkpoint stays, whatever happens."""
+        """Write a model as SeisBench's pair of files; the checkpoint is kept."""
         if not self.writes:
             return
         try:
             model.save(self.path / name, docstring, card=card)
-        except (OSError, RuntimeError) as error:  # torch has no OSError for a full disk
+        except (OSError, RuntimeError) as error:  # torch raises RuntimeError for a full disk
             raise OutputError(
                 f"{self.path / name}.pt cannot be written: {reason_of(error)}; {self.checkpoint} "
-                f"keeps the training, and the same command with --resume (resume=True) writes it."
+                f"keeps the training, and the same command with --resume (resume=True) writes the "
+                f"weights."
             ) from error
 
     def _load(self) -> dict[str, Any]:
@@ -119,15 +120,15 @@ class RunFolder:
                 self.checkpoint, map_location="cpu", weights_only=True
             )
             before = json.loads(state.pop("identity"))
-        except Exception as error:  # torch raises many kinds for a damaged file
+        except Exception as error:  # torch raises many kinds of errors for a damaged file
             raise TrainingError(
                 f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
-                f"--overwrite (overwrite=True) starts anew."
+                f"--overwrite (overwrite=True) replaces the run."
             ) from error
         if found := difference(before, self.identity):
             raise TrainingError(
-                f"The run in {self.path} has {found}; it resumes with its own settings and data "
-                f"only."
+                f"The run in {self.path} has {found}; it can be resumed with the same settings and "
+                f"data only."
             )
         return state
 
@@ -140,7 +141,7 @@ class RunFolder:
             kept = f"{self.checkpoint} keeps the epochs before, and "
             raise OutputError(
                 f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
-                f"command with --resume (resume=True) goes on once it can."
+                f"command with --resume (resume=True) continues once the file can be written."
             ) from error
 
 
@@ -148,16 +149,16 @@ class RunFolder:
 def metrics_log(
     folder: Path, tensorboard: bool, n_epochs: int
 ) -> Iterator[Callable[[Mapping[str, float]], None]]:
-    """Yield what takes the metrics of an epoch; with `tensorboard`, it writes them for it.
+    """Yield a function that receives the metrics of an epoch, and writes them for TensorBoard.
 
     Parameters
     ----------
     folder : pathlib.Path
         The run folder.
     tensorboard : bool
-        Write to the folder "tensorboard" in it.
+        Write to its folder "tensorboard"; otherwise the function does nothing.
     n_epochs : int
-        Epochs before; what an earlier run wrote of later ones is no longer shown.
+        Number of epochs before; later ones that an earlier run has written are hidden.
     """
     if not tensorboard:
         yield lambda _: None
@@ -177,5 +178,5 @@ def check_tensorboard() -> None:
     """Raise `TrainingError` if the package tensorboard is missing."""
     if find_spec("tensorboard") is None:
         raise TrainingError(
-            "TensorBoard is not installed; pip install 'cgmgm-seis[tensorboard]' installs it."
+            "TensorBoard is not installed; install it with pip install 'cgmgm-seis[tensorboard]'."
         )

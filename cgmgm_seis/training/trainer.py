@@ -1,4 +1,4 @@
-"""A model in training: its batches, optimizer, epochs and what is known after each."""
+"""A model in training: its batches, optimizer, epochs and their metrics."""
 
 import math
 import time
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """A model with its data, its optimizer and what is known after each epoch.
+    """A model with its data, its optimizer and the metrics of each epoch.
 
-    Batch order and noise of an epoch depend on the seed and its number alone.  In a process
-    group, every process has a `Share` of each batch, and all get the numbers of the whole.
+    Batch order and noise of an epoch depend only on the seed and the number of the epoch.  In a
+    process group, every process has a `Share` of each batch, and the metrics are those of the
+    whole batch.
 
     Parameters
     ----------
     model : GroundMotionModel
-        On its device.
+        Model on the device on which it is trained.
     splits : dict
-        Features of "train", "dev" and perhaps "test", in memory or streamed.
+        Features of "train", "dev" and optionally "test", in memory or streamed.
     config : TrainingConfig
         Settings.
     """
@@ -56,9 +57,10 @@ class Trainer:
         self.trained = _trained(model, config.only)
         self.step_loss: nn.Module = _Loss(model, config.bf16)
         if n_processes() > 1:
-            # Parts of a model may join later, or rest; its buffers are equal without a message.
+            # Parts of a model may be unused or trained later; buffers are equal in all processes
+            # without being broadcast.
             with warnings.catch_warnings():
-                # The newer name of broadcast_buffers is unknown to older torch.
+                # Older versions of torch lack the new name of broadcast_buffers.
                 warnings.simplefilter("ignore", FutureWarning)
                 self.step_loss = DistributedDataParallel(
                     self.step_loss, find_unused_parameters=True, broadcast_buffers=False
@@ -80,11 +82,11 @@ class Trainer:
 
     @property
     def best_loss(self) -> float:
-        """Least dev loss so far."""
+        """Lowest dev loss so far."""
         return self.history[self.best_epoch - 1]["dev_loss"] if self.best_epoch else math.inf
 
     def run_epoch(self) -> dict[str, float]:
-        """Train one epoch and return its row of the metrics; the loss must stay finite."""
+        """Train one epoch and return its row of the metrics; raise if a loss is not finite."""
         began = time.monotonic()
         epoch = self.epoch + 1
         noise = self._noise("epoch", epoch)
@@ -103,7 +105,7 @@ class Trainer:
             norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.gradient_clip)
             self.optimizer.step()
             names = [*losses, "gradient_norm"]
-            # Summed on the device: asking for a number would wait for it in every step.
+            # Sum on the device: reading a number would wait for the device in every step.
             totals = totals + weight * torch.stack([*losses.values(), norm]).detach()
         row = {"epoch": epoch, "learning_rate": rate}
         row |= _named("train", names, summed(totals))
@@ -112,9 +114,9 @@ class Trainer:
         for key in ("train_loss", "dev_loss"):
             if not math.isfinite(row[key]):
                 raise TrainingError(
-                    f"{key} became {row[key]} in epoch {epoch}; it must stay finite. "
-                    f"The checkpoint keeps the epochs before; learning_rate = "
-                    f"{self.config.learning_rate:g} may be too high."
+                    f"{key} became {row[key]} in epoch {epoch} and must stay finite; learning_rate "
+                    f"= {self.config.learning_rate:g} may be too high (the checkpoint keeps the "
+                    f"epochs before)."
                 )
         self.history.append(row)
         if row["dev_loss"] < self.best_loss:
@@ -123,7 +125,7 @@ class Trainer:
         return row
 
     def _set_training(self) -> None:
-        """Put the parts that are trained in training mode, and only them."""
+        """Set training mode for the parts that are trained, and only for those."""
         self.model.train()
         for part in self.model.children():
             if not any(parameter.requires_grad for parameter in part.parameters()):
@@ -131,9 +133,9 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, split: str, epoch: int | None = None) -> dict[str, float]:
-        """Return the loss of a split and its parts, always with the same noise.
+        """Return the loss of a split and its terms, always with the same noise.
 
-        The loss is that of an epoch, by default the last complete one.
+        The loss may depend on the epoch, which is by default the last complete one.
         """
         self.model.eval()
         noise, progress = self._noise(split), self._progress(epoch or self.epoch)
@@ -152,7 +154,7 @@ class Trainer:
             yield batch
 
     def stop_reason(self, deadline: float) -> str | None:
-        """Say why no further epoch should start, or None if one should."""
+        """Return why no further epoch should start, or None if training continues."""
         if self.epoch >= self.config.epochs:
             return "all epochs"
         if self.epoch - self.best_epoch >= self.config.patience:
@@ -162,7 +164,7 @@ class Trainer:
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a resumed run needs; tensors and plain values only."""
+        """Return everything needed to resume a run, as tensors and plain values only."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -172,7 +174,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken."""
+        """Continue from the state returned by `state_dict`."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = list(state["history"])
@@ -180,7 +182,7 @@ class Trainer:
         self.best_weights = state["best_weights"]
 
     def card(self) -> dict[str, Any]:
-        """Return the run's part of the weight card."""
+        """Return the entries of the weight card that describe the run."""
         return {
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "training": asdict(self.config),
@@ -200,7 +202,7 @@ class Trainer:
     ) -> list[NDArray[np.intp]]:
         """Return the rows of even batches.
 
-        Records of an "event" stay together, for models with terms that they share.
+        For models with event terms, records of an "event" stay together.
         """
         rows, places = _grouped(self.splits[split].events, order)
         batch = places * math.ceil(len(rows) / self.config.batch_size) // len(rows)
@@ -221,7 +223,7 @@ class Trainer:
             yield len(part) / n, batch, share
 
     def _progress(self, epoch: int) -> float:
-        """Return the share of the epochs that were done when an epoch began."""
+        """Return the share of the epochs that were complete when an epoch started."""
         return (epoch - 1) / self.config.epochs
 
     def _noise(self, *key: int | str) -> torch.Generator:
@@ -234,28 +236,28 @@ class Trainer:
 
 
 class _Loss(nn.Module):
-    """The loss of a model as a module, which is what is run in several processes."""
+    """The loss of a model as a module, as needed to train in several processes."""
 
     def __init__(self, model: GroundMotionModel, bf16: bool) -> None:
         super().__init__()
         self.model, self.bf16 = model, bf16
 
     def forward(self, batch: Features, step: Step) -> dict[str, Tensor]:
-        """Return the loss and its parts, of which only the loss has a gradient."""
+        """Return the loss and its terms; only the loss has a gradient."""
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
             losses = self.model.loss(batch, step)
         return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
 
 
 def _balance(share: Share | None) -> float:
-    """Return the weight of this process's mean loss: the gradients are averaged afterwards."""
+    """Return the weight of this process's mean loss, since gradients are averaged afterwards."""
     return n_processes() * (share.last - share.first) / share.total if share else 1.0
 
 
 def _grouped(
     events: NDArray[np.int64], order: np.random.Generator | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows with those of an event together, in random order, and where each event begins."""
+    """Return rows grouped by event, in random order of events, and where each event begins."""
     _, event, counts = np.unique(events, return_inverse=True, return_counts=True)
     names = np.arange(len(counts)) if order is None else order.permutation(len(counts))
     rank = np.argsort(names)
@@ -265,18 +267,18 @@ def _grouped(
 
 
 def _trained(model: GroundMotionModel, only: str) -> list[torch.nn.Parameter]:
-    """Return the parameters to train; the others no longer need a gradient."""
+    """Return the parameters to train, and switch off the gradient of the others."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.startswith(only))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
         names = ", ".join(name for name, part in model.named_children() if [*part.parameters()])
-        raise TrainingError(f"only = '{only}' names no parameters; there are {names}.")
+        raise TrainingError(f"only = '{only}' must match parameters of one of {names}.")
     return trained
 
 
 def _named(prefix: str, names: list[str], totals: Any) -> dict[str, float]:
-    """Return the totals by name; the only wait for the device."""
+    """Return the totals by name; only here the program waits for the device."""
     prefix = f"{prefix}_" if prefix else ""
     return {
         f"{prefix}{name}": float(value) for name, value in zip(names, totals.tolist(), strict=True)

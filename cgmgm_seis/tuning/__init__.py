@@ -1,1 +1,1 @@
-"""Search for the settings of a generator: spaces, objectives, trials, and two engines."""
+"""Search for the best settings of a generator: spaces, objectives, trials, and two engines."""

@@ -1,4 +1,4 @@
-"""What a search minimises: the score of one trial, epoch by epoch."""
+"""Objective that a search minimises: the score of one trial, epoch by epoch."""
 
 import math
 from collections.abc import Iterator
@@ -14,23 +14,24 @@ from cgmgm_seis.training.trainer import Trainer
 
 DEV, DISCRIMINATIVE = "dev", "discriminative"
 OBJECTIVES = (DEV, DISCRIMINATIVE)
-# Classifiers of the discriminative score.
+# Number of classifiers for the discriminative score.
 N_CLASSIFIERS = 3
 
 
 @dataclass(frozen=True)
 class Study:
-    """What all trials of a search share.
+    """Settings common to all trials of a search.
 
     Parameters
     ----------
     dataset : str or pathlib.Path
         SeisBench data set.
     objective : str
-        "dev": `GroundMotionModel.score` of the dev split.  "discriminative": how far a classifier
-        of dev records and generated ones is from guessing, on events that it was not trained on.
+        "dev": `GroundMotionModel.score` of the dev split.  "discriminative": how much better than
+        guessing a classifier separates dev records from generated ones, on events that were not
+        used to train it.
     seed : int
-        Of the weights, batches and noise of every trial, and of the search.
+        Random seed of the weights, batches and noise of every trial, and of the search.
     device : str
         As in `TrainingConfig`.
     skip_bad : bool
@@ -46,7 +47,7 @@ class Study:
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise TrainingError(
-                f"objective = '{self.objective}' is not allowed; {' or '.join(OBJECTIVES)} is."
+                f"objective = '{self.objective}' must be {' or '.join(OBJECTIVES)}."
             )
 
     def read(self, recipe: Recipe, progress: bool = False) -> TrainingData:
@@ -56,14 +57,14 @@ class Study:
 
 
 class Attempt:
-    """One trial: a model of a recipe, trained epoch by epoch.
+    """One trial: a model made from a recipe and trained epoch by epoch.
 
     Parameters
     ----------
     study : Study
-        What it shares with the others.
+        Settings common to all trials.
     recipe : Recipe
-        Its settings.
+        Settings of this trial.
     data : TrainingData
         The records.
     """
@@ -79,7 +80,7 @@ class Attempt:
         )
 
     def scores(self) -> Iterator[float]:
-        """Train; yield the dev score of the weights with the least dev loss after every epoch."""
+        """Train; after every epoch yield the dev score of the weights with the lowest dev loss."""
         while self.trainer.stop_reason(math.inf) is None:
             self.trainer.run_epoch()
             yield self.dev_score()
@@ -94,13 +95,13 @@ class Attempt:
         return self.model.score(losses)
 
     def objective(self) -> float:
-        """Return the objective's value for the best weights."""
+        """Return the value of the objective for the best weights."""
         if self.study.objective == DEV:
             return self.dev_score()
         return self._discriminative_score()
 
     def _discriminative_score(self) -> float:
-        """Draw the dev records' scenarios, phases and all, and train classifiers."""
+        """Generate records for the scenarios of the dev split, and train classifiers."""
         from cgmgm_seis.evaluation.discriminator import discriminative_score
 
         self.model.load_state_dict(self.trainer.best_weights)

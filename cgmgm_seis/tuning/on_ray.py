@@ -1,4 +1,4 @@
-"""Trials on many machines: Ray Tune with the same objective, space and file of trials."""
+"""Trials on many machines with Ray Tune, with the same objective, space and file of trials."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ from cgmgm_seis.tuning.objective import Attempt
 from cgmgm_seis.tuning.search import Done, Search
 from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
 
-# A trial whose worker died starts again so many times.
+# Number of times that a trial is restarted after its worker died.
 RESTARTS = 3
 
 
@@ -27,24 +27,25 @@ def run_on_ray(
     n_trials: int,
     done: Done,
 ) -> None:
-    """Run trials on the workers of Ray: of the cluster that RAY_ADDRESS names, or local ones.
+    """Run trials on the workers of Ray: of the cluster in RAY_ADDRESS, or local ones.
 
-    Hyperopt's TPE suggests (`HyperOptSearch`), asynchronous successive halving (ASHA: Li et al.
-    2020) stops hopeless trials; the records are in Ray's object store, once a machine.  Workers
-    finish in any order, so a search on Ray repeats itself only where it has one worker.
+    Settings are suggested by hyperopt's TPE (`HyperOptSearch`); asynchronous successive halving
+    (ASHA: Li et al. 2020) stops unpromising trials.  The records are in Ray's object store, once
+    per machine.  Workers finish in any order, so that a search on Ray is reproducible only with
+    one worker.
 
     Parameters
     ----------
     search : Search
-        What is searched.
+        The search.
     data : TrainingData
         The records.
     trials : TrialsFile
-        Trials before, from which TPE goes on.
+        Earlier trials, which TPE takes into account.
     n_trials : int
-        How many to run.
+        Number of trials to run.
     done : callable
-        Takes every finished trial.
+        Called with every finished trial.
 
     Raises
     ------
@@ -60,9 +61,9 @@ def run_on_ray(
         from ray import tune
     except ImportError as error:
         raise TrainingError(
-            "Ray is not installed; pip install 'cgmgm-seis[distributed]' installs it."
+            "Ray is not installed; install it with pip install 'cgmgm-seis[distributed]'."
         ) from error
-    # Ray misses the result files that it was told not to write.
+    # Ray warns about missing result files, although it was told not to write them.
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
     before, results = len(trials.trials), _Results(search, trials, done)
@@ -96,30 +97,30 @@ def run_on_ray(
             ray.shutdown()
     if results.problems:
         raise results.problems[0]
-    if len(trials.trials) < before + n_trials:  # Ray ends in order after Ctrl-C
+    if len(trials.trials) < before + n_trials:  # Ray returns normally after Ctrl-C
         raise KeyboardInterrupt
 
 
 class _Results:
-    """Hand over the trials that Ray finishes; the search ends where one cannot be kept."""
+    """Pass on the trials that Ray finishes; the search ends if one cannot be saved."""
 
     def __init__(self, search: Search, trials: TrialsFile, done: Done) -> None:
         self.search, self.trials, self.done = search, trials, done
         self.problems: list[Exception] = []
 
     def keep(self, trial: Any, result: Mapping[str, Any], state: str, message: str) -> None:
-        """Hand over a trial of Ray that ended."""
+        """Pass on a finished trial of Ray."""
         score = None if state == FAILED else float(result["score"])
         scores, seconds = list(result.get("scores", [])), result.get("time_total_s", 0.0)
         number = self.trials.next_number()
         try:
             settings = {name: trial.config[name] for name in self.search.space.ranges}
             self.done(Trial(number, settings, state, score, scores, seconds, message))
-        except Exception as error:  # Ray would take it for the trial's and repeat that
+        except Exception as error:  # Ray would take it for an error of the trial and restart it
             self.problems.append(error)
 
     def callback(self) -> Any:
-        """Return what Ray calls with every trial that ends."""
+        """Return the callback that Ray calls with every finished trial."""
         from ray import tune
 
         keep = self.keep
@@ -138,7 +139,7 @@ class _Results:
         return Record()
 
     def stopper(self) -> Any:
-        """Return what ends Ray's search where a trial could not be kept."""
+        """Return the stopper that ends Ray's search if a trial could not be saved."""
         from ray import tune
 
         problems = self.problems
@@ -154,7 +155,7 @@ class _Results:
 
 
 def _suggestions(search: Search, trials: TrialsFile) -> Any:
-    """Return hyperopt's TPE as Ray has it, which knows the trials before."""
+    """Return Ray's interface to hyperopt's TPE, with the earlier trials."""
     from ray.tune.search.hyperopt import HyperOptSearch
 
     random = np.random.RandomState([search.study.seed, len(trials.trials)])
@@ -168,7 +169,7 @@ def _suggestions(search: Search, trials: TrialsFile) -> Any:
 
 
 def _scheduler(search: Search) -> Any:
-    """Return what stops hopeless trials: successive halving, or nothing."""
+    """Return the scheduler that stops unpromising trials: successive halving, or none."""
     from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 
     epochs = search.any_recipe().config().epochs
@@ -186,7 +187,7 @@ def _trial(config: dict[str, Any], search: Search, data: TrainingData) -> None:
     scores: list[float] = []
 
     def report(score: float, state: str, message: str = "") -> None:
-        # A trial that is stopped leaves its last report.
+        # If a trial is stopped, its last report is used.
         tune.report(
             {
                 "score": score if math.isfinite(score) else math.inf,

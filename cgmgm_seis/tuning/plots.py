@@ -13,28 +13,28 @@ from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial
 COLOURS = {COMPLETE: "#2274a5", STOPPED: "#b8860b", FAILED: "#c1440e"}
 MARKERS = {COMPLETE: "o", STOPPED: "v", FAILED: "x"}
 OBJECTIVE_NAMES = {
-    "dev": "Score on the dev split (nats a record)",
+    "dev": "Score on the dev split (nats per record)",
     "discriminative": "Discriminative score",
 }
 COLUMNS = 4
 
 
 def plot_trials(trials: Sequence[Trial], space: SearchSpace, objective: str = "dev") -> Figure:
-    """Draw the score of every trial with the best so far, and the score against every setting.
+    """Plot the score of every trial with the best so far, and the score against every setting.
 
     Parameters
     ----------
     trials : sequence of Trial
-        Trials in their order; failed ones are marked at the top.
+        Trials in order; failed ones are marked at the top.
     space : SearchSpace
-        What was varied.
+        The search space.
     objective : str
-        Its name.
+        Name of the objective.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The best trial is ringed.
+        Figure with a circle around the best trial.
     """
     names = list(space.ranges)
     rows = math.ceil(len(names) / COLUMNS)

@@ -1,4 +1,4 @@
-"""Search for the settings of a generator with hyperopt's TPE, then train with the best."""
+"""Search for the best settings of a generator with hyperopt's TPE, then train with them."""
 
 import logging
 import math
@@ -33,26 +33,26 @@ from cgmgm_seis.tuning.trials import FAILED, STOPPED, TRIALS_FILE, Trial, Trials
 logger = logging.getLogger(__name__)
 
 BEST_FILE, FIGURE_FILE, BEST_FOLDER = "best.json", "trials.png", "best"
-# Suggestions of TPE, then at random, of which the first that is new is tried.
+# Suggestions by TPE, then random ones; the first that is new is tried.
 SUGGESTIONS = (hyperopt.tpe.suggest,) * 10 + (hyperopt.rand.suggest,) * 10
 
 
 @dataclass(frozen=True)
 class Search:
-    """A search: its study, its space, and the settings that no trial changes.
+    """A search: its study, its space, and the settings that are the same in all trials.
 
     Parameters
     ----------
     study : Study
         Data and objective.
     space : SearchSpace
-        What is varied.
+        The search space.
     fixed : mapping
-        Further arguments of the generator and settings of the training, "epochs" among them.
+        Other arguments of the generator and settings of the training, for example "epochs".
     n_random : int
-        Trials at random before TPE (Bergstra et al. 2011) has seen enough.
+        Number of random trials before those suggested by TPE (Bergstra et al. 2011).
     stops : bool
-        Stop hopeless trials early.
+        Stop unpromising trials early.
     """
 
     study: Study
@@ -63,7 +63,7 @@ class Search:
 
     @property
     def judges_early(self) -> bool:
-        """Whether trials are stopped: only the dev score tells about itself before the end."""
+        """Whether trials are stopped early: only the dev score is known before the end."""
         return self.stops and self.study.objective == DEV
 
     def recipe(self, settings: Mapping[str, Any]) -> Recipe:
@@ -71,11 +71,11 @@ class Search:
         return self.space.recipe(settings, seed=self.study.seed, **self.fixed)
 
     def any_recipe(self) -> Recipe:
-        """Return the recipe of what is fixed, which says what to read."""
+        """Return the recipe of the fixed settings, which determines what is read."""
         return self.space.recipe({}, **self.fixed)
 
     def identity(self, data: TrainingData) -> dict[str, Any]:
-        """Return what a resumed search must share, JSON-ready."""
+        """Return what must be equal in a resumed search, JSON-serialisable."""
         return {
             "model": self.space.model,
             "space": dict(self.space.ranges),
@@ -89,14 +89,14 @@ class Search:
 
 
 Done = Callable[[Trial], None]
-# Runs so many trials of a search and hands each of them over when it is finished.
+# Runs a number of trials of a search and passes on each trial when it is finished.
 Engine = Callable[[Search, TrainingData, TrialsFile, int, Done], None]
 
 
 def run_here(
     search: Search, data: TrainingData, trials: TrialsFile, n_trials: int, done: Done
 ) -> None:
-    """Run trials in this process, one after the other: the engine of one machine."""
+    """Run trials in this process, one after the other: the engine for one machine."""
     for _ in range(n_trials):
         number = trials.next_number()
         done(run_trial(search, data, trials, number, suggest(search, trials, number)))
@@ -114,42 +114,43 @@ def tune(
 ) -> Path:
     """Search, then train with the settings of the best trial.
 
-    The folder holds trials.json, whole after every trial; trials.csv and trials.png, the same as
+    The folder holds trials.json, written after every trial; trials.csv and trials.png, the same as
     table and figure; best.json, a recipe for `cgmgm-seis train --config`; and the folder best, a
-    run with the weights of the best trial's settings, which on the same machine are its own.
+    training run with the best settings, whose weights are those of the best trial on the same
+    machine.
 
-    On one machine, trial n depends on the seed and the trials before it alone: a search that was
-    killed repeats the trial that it was in and ends as if it had not been.
+    On one machine, a trial depends only on the seed and the trials before it: a search that was
+    killed repeats the current trial and gives the same result as an uninterrupted one.
 
     Parameters
     ----------
     search : Search
-        What is searched.
+        The search.
     out : str or pathlib.Path
         Folder of the search.
     n_trials : int
-        Number of trials, those before a resume among them.
+        Number of trials, including those before a resume.
     resume : bool
-        Continue the search in `out`, or start if there is none; with more trials, go on.
+        Continue the search in `out`, possibly with more trials, or start if there is none.
     overwrite : bool
         Replace the search in `out`.
     progress : bool
         Show progress bars where stderr is a terminal.
     engine : callable
-        What runs the trials: `run_here`, or `cgmgm_seis.tuning.on_ray.run_on_ray` on the workers
-        of Ray.
+        Function that runs the trials: `run_here`, or `cgmgm_seis.tuning.on_ray.run_on_ray` on the
+        workers of Ray.
     retrain : bool
-        Train the best.
+        Train a model with the best settings.
 
     Returns
     -------
     pathlib.Path
-        Path of the best weights without suffix; without `retrain`, that of best.json.
+        Path of the best weights without suffix; without `retrain`, path of best.json.
 
     Raises
     ------
     TrainingError
-        If no trial is complete, or a resumed search is another one.
+        If no trial is complete, or the search to resume has other settings or data.
     DatasetError
         If the data set cannot be used.
     OutputError
@@ -157,7 +158,7 @@ def tune(
     """
     out = Path(out)
     if n_trials < 1:
-        raise TrainingError(f"trials = {n_trials} is not allowed; 1 or more is.")
+        raise TrainingError(f"trials = {n_trials} must be at least 1.")
     check_resumable(out, (resume or overwrite) and (out / TRIALS_FILE).is_file(), "a search")
     data = search.study.read(search.any_recipe(), progress)
     if overwrite and not resume:
@@ -198,11 +199,11 @@ def tune(
 
 
 def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
-    """Return the settings of trial `number`: at random first, then those TPE expects to be best.
+    """Return the settings of trial `number`: random at first, then those suggested by TPE.
 
-    Tree-structured Parzen estimators (Bergstra et al. 2011) of hyperopt.  In a space of choices
-    they would suggest their favourite again and again, whose result is known: settings are new
-    as long as the space has any.
+    Uses the tree-structured Parzen estimators (Bergstra et al. 2011) of hyperopt.  In a discrete
+    space these may suggest the same settings repeatedly; settings that were tried are skipped as
+    long as the space has new ones.
     """
     domain = Domain(lambda point: point, search.space.expression())
     before = trials.to_hyperopt(search.space)
@@ -227,7 +228,7 @@ def run_trial(
     number: int,
     settings: Mapping[str, Any],
 ) -> Trial:
-    """Train one trial, unless it is hopeless; what fails is kept as failed."""
+    """Train one trial, or stop it if it is unpromising; errors are recorded as a failed trial."""
     began = time.monotonic()
     trial = Trial(number, dict(settings))
     try:
@@ -243,7 +244,7 @@ def run_trial(
     except OutputError:
         raise
     except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-        # A setting that cannot be trained is a result; torch has no error of its own.
+        # Settings that cannot be trained are a result; torch raises general kinds of errors.
         trial.state, trial.score = FAILED, None
         trial.message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     trial.seconds = time.monotonic() - began
@@ -260,7 +261,7 @@ def _say(trial: Trial) -> None:
 
 
 def _show(out: Path, search: Search, trials: TrialsFile) -> None:
-    """Draw the trials anew."""
+    """Update the figure of the trials."""
     figure = plot_trials(trials.trials, search.space, search.study.objective)
     picture = BytesIO()
     figure.savefig(picture, format="png")
@@ -268,7 +269,7 @@ def _show(out: Path, search: Search, trials: TrialsFile) -> None:
 
 
 def _write_best(out: Path, search: Search, trials: TrialsFile) -> Recipe:
-    """Write the recipe of the best trial, and how good it is."""
+    """Write the recipe of the best trial with its score."""
     best = trials.best()
     recipe = search.recipe(best.settings)
     about = {
@@ -283,7 +284,7 @@ def _write_best(out: Path, search: Search, trials: TrialsFile) -> Recipe:
 
 
 def _is_of(folder: Path, config: TrainingConfig) -> bool:
-    """Tell whether a run folder is of these settings, so that a killed training goes on."""
+    """Return whether a run folder has these settings, so that its training can be continued."""
     try:
         before = {**read_json(folder / CONFIG_FILE, TrainingError)["config"], "name": ""}
     except (TrainingError, KeyError, TypeError):

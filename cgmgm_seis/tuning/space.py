@@ -1,4 +1,4 @@
-"""What a search may choose: arguments of a generator and settings of its training."""
+"""Search space: arguments of a generator and settings of its training."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.storage.json_files import read_json
 from cgmgm_seis.training.recipe import Recipe, arguments_of, settings_of
 
-# Settings of the training that would change what is compared, or how long it is trained.
+# Training settings that would make trials incomparable, such as the length of the training.
 NOT_SEARCHED = ("epochs", "seed", "patience", "skip_bad", "only", "tensorboard")
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The settings that a search varies, and how.
+    """The settings that are varied in a search, and their values.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class SearchSpace:
         Name of a generator, see `cgmgm_seis.models.registry`.
     ranges : mapping
         Name of an argument of the generator or of a setting of the training to a list of values,
-        or to ``{"from": low, "to": high}``, searched uniformly in the logarithm.
+        or to ``{"from": low, "to": high}``, which is sampled uniformly in the logarithm.
 
     Raises
     ------
     TrainingError
-        If a name is unknown, a range is empty or a value not allowed.
+        If a name is unknown, a range is empty or a value is not allowed.
 
     Examples
     --------
@@ -48,18 +48,21 @@ class SearchSpace:
     def __post_init__(self) -> None:
         names = self.searchable(self.model)
         if not self.ranges:
-            raise TrainingError(f"The search space is empty; it holds some of {', '.join(names)}.")
+            raise TrainingError(
+                f"The search space is empty; it must have at least one of {', '.join(names)}."
+            )
         for name, values in self.ranges.items():
             if name not in names:
                 raise TrainingError(
-                    f"'{name}' cannot be searched for {self.model}; {', '.join(names)} can."
+                    f"'{name}' cannot be searched for {self.model}; the names allowed are "
+                    f"{', '.join(names)}."
                 )
             for value in self._ends(name, values):
                 self.recipe({name: value})
 
     @staticmethod
     def searchable(model: str) -> list[str]:
-        """Return the names of what can be searched."""
+        """Return the names of the arguments and settings that can be searched."""
         names = {**arguments_of(model), **settings_of(model)}
         fixed = (*model_class(model).not_searched, *NOT_SEARCHED)
         return [name for name in names if name not in fixed]
@@ -76,12 +79,12 @@ class SearchSpace:
             ):
                 return [float(low), float(high)]
         raise TrainingError(
-            f"{name} = {values} is no range; a list of values or "
-            '{"from": low, "to": high} with 0 < low < high is.'
+            f"{name} = {values} must be a list of values, or "
+            '{"from": low, "to": high} with 0 < low < high.'
         )
 
     def expression(self) -> dict[str, Any]:
-        """Return the space as hyperopt has it, a stochastic expression for every name."""
+        """Return the space for hyperopt, a stochastic expression for every name."""
         return {
             name: hp.choice(name, values)
             if isinstance(values, list)
@@ -90,19 +93,19 @@ class SearchSpace:
         }
 
     def settings(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values at a point of hyperopt, which has indices for choices."""
+        """Return the values at a point of hyperopt, where choices are given by index."""
         found: dict[str, Any] = hyperopt.space_eval(self.expression(), dict(point))
         return {name: found[name] for name in self.ranges}
 
     def point(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return hyperopt's point for values: the inverse of `settings`."""
+        """Return the point of hyperopt for values: the inverse of `settings`."""
         return {
             name: values.index(settings[name]) if isinstance(values, list) else settings[name]
             for name, values in self.ranges.items()
         }
 
     def recipe(self, settings: Mapping[str, Any], **fixed: Any) -> Recipe:
-        """Return the recipe of values, with further arguments and settings that are fixed."""
+        """Return the recipe for some values, with other arguments and settings fixed."""
         both = {**fixed, **settings}
         arguments = arguments_of(self.model)
         recipe = Recipe(
@@ -115,8 +118,8 @@ class SearchSpace:
 
 
 def default_space(model: str) -> SearchSpace:
-    """Return the space that a model is searched in by default."""
-    arguments_of(model)  # an unknown model is an error of the training
+    """Return the default search space of a model."""
+    arguments_of(model)  # raises TrainingError if the model is unknown
     return SearchSpace(model, model_class(model).search_space)
 
 
@@ -126,9 +129,11 @@ def read_space(model: str, path: str | Path) -> SearchSpace:
     Raises
     ------
     TrainingError
-        If the file is missing or no space of this model.
+        If the file is missing or is not a search space for this model.
     """
     content = read_json(path, TrainingError)
     if not isinstance(content, dict):
-        raise TrainingError(f"{path} is no search space; an object of names and their values is.")
+        raise TrainingError(
+            f"{path} is not a search space; it must be a JSON object of names and their values."
+        )
     return SearchSpace(model, content)

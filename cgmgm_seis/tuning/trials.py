@@ -1,4 +1,4 @@
-"""The trials of a search: a file that a killed search leaves whole, a table, and their ranks."""
+"""The trials of a search: a file written after each trial, a table, and their ranking."""
 
 import statistics
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ TRIALS_FILE = "trials.json"
 TABLE_FILE = "trials.csv"
 UNREADABLE, START_ANEW = (
     "not a readable file of trials",
-    "; --overwrite (overwrite=True) starts anew",
+    "; --overwrite (overwrite=True) replaces the search",
 )
 COMPLETE, STOPPED, FAILED = "complete", "stopped", "failed"
-# Trials that must be complete before others are compared with their median.
+# Number of complete trials from which on others are compared with their median.
 FEWEST_COMPARED = 4
 
 
@@ -35,17 +35,17 @@ class Trial:
     number : int
         0, 1, ..
     settings : dict
-        Values of what is searched.
+        Values of the searched settings.
     state : str
-        "complete"; "stopped" early, for it was worse than others; or "failed".
+        "complete"; "stopped" early, since it was worse than others; or "failed".
     score : float, optional
-        The objective's value, the smaller the better; of a failed trial None.
+        Value of the objective, lower is better; None for a failed trial.
     scores : list of float
         Best score on the dev split up to each epoch.
     seconds : float
-        Wall time.
+        Wall time, s.
     message : str
-        Why it failed.
+        Reason why the trial failed.
     """
 
     number: int
@@ -58,19 +58,19 @@ class Trial:
 
 
 class TrialsFile:
-    """The finished trials of a search, on disk after each of them.
+    """The finished trials of a search, written to a file after each trial.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder of the search.
     identity : mapping
-        What a resumed search must share with the one before, JSON-ready.
+        What must be equal in a resumed search, JSON-serialisable.
 
     Raises
     ------
     TrainingError
-        If the file is damaged or of another search.
+        If the file is damaged or belongs to another search.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -81,7 +81,7 @@ class TrialsFile:
             self._load()
 
     def add(self, trial: Trial) -> None:
-        """Keep a finished trial; those of several workers finish in any order."""
+        """Add a finished trial; several workers may finish in any order."""
         self.trials = sorted([*self.trials, trial], key=lambda known: known.number)
         content = {"search": self.identity, "trials": [asdict(known) for known in self.trials]}
         write_file(self.path, json_bytes(content, allow_nan=True))
@@ -92,19 +92,19 @@ class TrialsFile:
         return 1 + max((trial.number for trial in self.trials), default=-1)
 
     def best(self) -> Trial:
-        """Return the complete trial with the least score.
+        """Return the complete trial with the lowest score.
 
         Raises
         ------
         TrainingError
-            If there is none.
+            If no trial is complete.
         """
         complete = [trial for trial in self.trials if trial.state == COMPLETE]
         if not complete:
             reason = next((trial.message for trial in self.trials if trial.message), "")
             raise TrainingError(
-                f"0 of {len(self.trials)} trials are complete, 1 is needed; the first failed "
-                f"because: {reason}"
+                f"0 of {len(self.trials)} trials are complete, and at least 1 is needed; the first "
+                f"failed with: {reason}"
             )
         return min(complete, key=lambda trial: (trial.score, trial.number))
 
@@ -113,7 +113,7 @@ class TrialsFile:
         return [t.score for t in self.trials if t.state == COMPLETE and t.score is not None]
 
     def table(self) -> pd.DataFrame:
-        """Return one row a trial."""
+        """Return a table with one row per trial."""
         rows = [
             {
                 "trial": trial.number,
@@ -129,7 +129,7 @@ class TrialsFile:
         return pd.DataFrame(rows)
 
     def is_hopeless(self, scores: list[float]) -> bool:
-        """Tell whether a trial is worse than the median of the complete ones after its epochs.
+        """Return whether a trial is worse than the median of complete trials at the same epoch.
 
         The median stopping rule of Golovin et al. (2017), with the best score up to an epoch.
         """
@@ -138,7 +138,7 @@ class TrialsFile:
         return len(others) >= FEWEST_COMPARED and scores[-1] > statistics.median(others)
 
     def to_hyperopt(self, space: SearchSpace) -> Trials:
-        """Return the trials as hyperopt has them."""
+        """Return the trials in the format of hyperopt."""
         trials = Trials()
         for trial in self.trials:
             point = space.point(trial.settings)
@@ -169,6 +169,6 @@ class TrialsFile:
             ) from error
         if found := difference(before, self.identity):
             raise TrainingError(
-                f"The search in {self.path.parent} has {found}; it resumes with its own settings "
-                f"and data only."
+                f"The search in {self.path.parent} has {found}; it can be resumed with the same "
+                f"settings and data only."
             )

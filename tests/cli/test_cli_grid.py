@@ -35,7 +35,7 @@ def test_shards_then_the_whole(quick, tmp_path):
     whole = run(*quick)
     assert whole.exit_code == 0, whole.output
     assert "CGMGM, weights tiny, has no correlation between receivers" in whole.output
-    assert "1 of 1 chunks are finished and whole" in whole.output
+    assert "1 of 1 chunks are finished and verified" in whole.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "maps.h5", "map.html", "map_spectra.png", "map_spectra.pdf", "map_peaks.png",
@@ -88,8 +88,8 @@ def test_event_and_overrides(quick, tmp_path):
         ([*SOURCE, "--region", "-122,-121,38,37", "--shape", "2x2"], "south below north", 1),
         ([*SOURCE, "--stations", "missing.csv"], "There is no file missing.csv", 1),
         ([*SOURCE, "--region", "-125,-121.8,37.27,38.07", "--shape", "2x2"], "trained range", 1),
-        ([*SOURCE, *GRID, "--frequencies", "80"], "80 Hz is not in the records", 1),
-        ([*SOURCE, *GRID, "--weights", "nothing"], "no weights 'nothing'", 1),
+        ([*SOURCE, *GRID, "--frequencies", "80"], "Frequency 80 Hz must be above 0", 1),
+        ([*SOURCE, *GRID, "--weights", "nothing"], "Weights 'nothing' were not found", 1),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, words, code, tmp_path, monkeypatch):

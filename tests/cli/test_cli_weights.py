@@ -48,7 +48,7 @@ def test_info(tiny_weights):
 def test_unknown_name():
     result = run("weights", "info", "atlantis")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: There are no weights 'atlantis'")
+    assert result.stderr.startswith("Error: Weights 'atlantis' were not found")
     assert result.stderr.count("\n") == 1
 
 
@@ -62,4 +62,4 @@ def test_ranges_that_are_no_numbers(tiny_weights, tmp_path, bad):
     path.write_text(json.dumps(metadata))
     result = run("weights", "info", str(tmp_path / "tiny"))
     assert result.exit_code == 1
-    assert "has ranges that are no pairs of numbers" in result.output
+    assert "has invalid ranges" in result.output

@@ -189,7 +189,7 @@ def test_a_labelled_data_set_of_all_nodes(job, tmp_path):
             data[f"trace_{phase}_arrival_sample"], np.repeat(100.0 * (times + 5.0), 2), atol=1e-3
         )
     assert len(obspy.read_inventory(tmp_path / "out/stations.xml").get_contents()["channels"]) == 72
-    with pytest.raises(OutputError, match="seisbench has no encoding 'steim2'"):
+    with pytest.raises(OutputError, match="Encoding 'steim2' must be float32"):
         replace(job, encoding="steim2")
 
 
@@ -288,7 +288,7 @@ def test_nan_of_a_node_stops(job, monkeypatch):
         "sample",
         lambda self, table, *_, **__: np.full((len(table), 2, 3, 6000), np.nan),
     )
-    with pytest.raises(ScenarioError, match="NaN at one of the nodes 0 to 2"):
+    with pytest.raises(ScenarioError, match="NaN or infinity at one of the nodes 0 to 2"):
         draw_tasks(job)
     assert not list(job.folder.rglob("*.chunk"))
 

@@ -92,7 +92,7 @@ def test_a_grid_across_the_date_line_is_one_grid():
 
 
 def test_bad_grids_and_measures():
-    with pytest.raises(ScenarioError, match="37,38 is a line; its west and east must differ"):
+    with pytest.raises(ScenarioError, match="37,38 has no width; west and east must differ"):
         grid_nodes((-121.0, -121.0, 37.0, 38.0), (2, 2))
     with pytest.raises(ScenarioError, match="south below north"):
         grid_nodes((-122.0, -121.0, 38.0, 37.0), (2, 2))

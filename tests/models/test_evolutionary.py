@@ -111,8 +111,8 @@ def test_parts_of_the_window_are_parts_of_the_record(model, scenario):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"start_offset_s": -6.0}, "the rest from -6 s"),
-        ({"duration_s": 61.0}, "61 s from -5 s after the origin on leaves the window"),
+        ({"start_offset_s": -6.0}, "starting -6 s after"),
+        ({"duration_s": 61.0}, "starting -5 s .* lasting 61 s must lie within"),
         ({"duration_s": 0.0}, "-5 to 55 s"),
         ({"components": "ZR"}, "components = 'ZR'"),
         ({"components": "ZZ"}, "each once"),

@@ -170,7 +170,7 @@ def test_another_package_may_declare_it(monkeypatch):
 
 
 def test_an_unknown_generator_is_named(monkeypatch):
-    with pytest.raises(WeightsError, match=r"Model 'GAN' is unknown; there are .*CGMGM"):
+    with pytest.raises(WeightsError, match=r"Model 'GAN' must be one of .*CGMGM"):
         model_class("GAN")
     missing = EntryPoint("gone", "no_such_package.model:Gone", GROUP)
     monkeypatch.setattr("cgmgm_seis.models.registry.BUNDLED", (missing,))

@@ -161,10 +161,10 @@ def test_alone_the_batch_norm_is_torchs():
 
 
 def test_impossible_devices_are_named(dataset, tmp_path):
-    with pytest.raises(TrainingError, match="devices = 0 is not allowed"):
+    with pytest.raises(TrainingError, match="devices = 0 must be at least 1"):
         TrainingConfig(devices=0)
     if not torch.cuda.is_available():
-        with pytest.raises(TrainingError, match="devices = 2 needs cuda or cpu, not device = mps"):
+        with pytest.raises(TrainingError, match="device = mps must be cuda or cpu"):
             check_devices("mps", 2)
 
 

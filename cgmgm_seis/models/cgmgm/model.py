@@ -24,32 +24,32 @@ CITATION = (
 )
 # Added to amplitudes (m/s x samples) before their logarithm, as published.
 AMPLITUDE_FLOOR = 1e-10
-# Records of which amplitudes are taken at once.
+# Records whose amplitudes are computed at once.
 NORMALISATION_BATCH = 64
-# Before P, the waveform may reach this many standard deviations of its own noise, and a frame this
-# many times the amplitude of a quiet one.
+# Before P, the waveform is limited to this many standard deviations of its noise, and a frame to
+# this many times the amplitude of a quiet one.
 NOISE_CLIP = 2.0
 
 
 class CGMGM(GroundMotionModel):
     """Conditional generative model of ground motion (Ren et al. 2026).
 
-    A sequence of latents, one a frame, is drawn from a recurrent prior that hears the
-    conditions; a decoder turns every latent into the log amplitudes of one STFT frame; the
-    phases are retrieved with Griffin-Lim.  Training is that of a variational autoencoder.
+    A sequence of latents, one per frame, is drawn from a recurrent prior whose input includes the
+    conditions; a decoder turns every latent into the log amplitudes of one STFT frame; phases are
+    retrieved with the Griffin-Lim algorithm.  The model is trained as a variational autoencoder.
 
     Parameters
     ----------
     condition_set : str
         Name of a condition set, see `cgmgm_seis.models.conditions.CONDITION_SETS`.
     component_order : str
-        "E" is the published single component; "ZNE" learns three together.
+        "E" is the published single component; "ZNE" models three components together.
     n_latents, prior_size, embedding_size : int
         Width of the latents, of the prior's GRU and of the embedded conditions.
     alpha : float
         Weight of the squared error of the waveform rebuilt with the true phase, relative to the
-        record's variance and through Parseval's theorem.  The published weight is 0.01 to 0.1,
-        but of an error in m/s: 1e-11 of the loss.
+        record's variance and computed with Parseval's theorem.  The published weight is 0.01 to
+        0.1, but applies to an error in m/s, which makes it 1e-11 of the loss.
     beta : float
         Weight of the Kullback-Leibler divergence.
     n_fft, hop : int
@@ -57,13 +57,13 @@ class CGMGM(GroundMotionModel):
     griffin_lim_iterations : int
         Iterations of phase retrieval, with momentum 0.99.
     log_amplitude_range : sequence of float
-        log10 amplitudes scaled to 0 and 1; set from the training split.
+        log10 amplitudes that are scaled to 0 and 1; set from the training split.
     past_dropout : bool
-        In training, let the prior hear a random share of the latents before each, not all.
+        In training, hide a random part of the previous latents from the prior.
     published : bool
-        Repeat the published code's choices for parity studies: amplitudes from a rectangular
-        window, prior latents with standard deviation 0.5 exp(log variance), prior rolled on its
-        own samples in training, waveform error in m/s, 500 Griffin-Lim iterations, no onsets.
+        Repeat the choices of the published code, to compare with it: amplitudes from a rectangular
+        window, prior latents with standard deviation 0.5 exp(log variance), prior fed with its own
+        samples in training, waveform error in m/s, 500 Griffin-Lim iterations, no onsets.
     **kwargs
         Sampling rate, start offset, length, ranges and travel times: see `GroundMotionModel`.
 
@@ -75,7 +75,8 @@ class CGMGM(GroundMotionModel):
     """
 
     from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
-    # The paper's.  Its alpha weighs an error in m/s and has no effect; here it is relative.
+    # The paper's search space.  Its alpha weights an error in m/s and has no effect; here the error
+    # is relative.
     search_space: ClassVar[Mapping[str, Any]] = {
         "learning_rate": [6e-4, 7e-4, 8e-4],
         "prior_size": [16, 32],
@@ -145,7 +146,7 @@ class CGMGM(GroundMotionModel):
     # ---- training --------------------------------------------------------------------------
 
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
-        """Take ranges and the span of the log amplitudes from the training split."""
+        """Set the ranges and the range of the log amplitudes from the training split."""
         super().fit_normalisation(waveforms, scenario)
         low, high = np.inf, -np.inf
         for start in range(0, len(waveforms), NORMALISATION_BATCH):
@@ -177,14 +178,14 @@ class CGMGM(GroundMotionModel):
         return batch
 
     def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return the loss of Ren et al. and its parts, summed over a record, mean over records.
+        """Return the loss of Ren et al. and its terms, summed over a record, mean over records.
 
         loss = (scaled log amplitude error)^2 + alpha (waveform error)^2 + beta KL.
         """
         target = batch["amplitudes"]
         condition = self.embedding(batch["conditions"])
-        # The latents tell encoder and decoder nearly all; left to them, the embedding would not
-        # learn what the prior must know, such as when the waves arrive.
+        # Encoder and decoder get nearly all they need from the latents.  If their gradients trained
+        # the embedding too, it would not learn what the prior needs, such as arrival times.
         given = condition if self.published else condition.detach()
         mean, log_variance = self.encoder(target, given)
         noise = step.normal(mean)
@@ -213,11 +214,11 @@ class CGMGM(GroundMotionModel):
         return {"loss": loss, **parts}
 
     def score(self, losses: Mapping[str, float]) -> float:
-        """Return minus the evidence lower bound, nats a record, whatever alpha and beta are.
+        """Return the negative evidence lower bound, nats per record, independent of alpha and beta.
 
-        The decoder's output is taken as the mean of normal log amplitudes with one standard
-        deviation for all, the best one: the root of the mean squared error (Rybkin, Daniilidis &
-        Levine 2021).  The loss itself falls with its weights alpha and beta.
+        The log amplitudes are taken as normal, with the decoder's output as mean and one common
+        standard deviation, the root mean squared error, which is optimal (Rybkin, Daniilidis &
+        Levine 2021).  The loss cannot serve as score, since it decreases with alpha and beta.
         """
         n_amplitudes = self.spectrogram.n_frames * (
             self.spectrogram.n_bins * len(self.component_order)
@@ -227,12 +228,12 @@ class CGMGM(GroundMotionModel):
         return 0.5 * n_amplitudes * logarithm + losses["divergence"]
 
     def _heard_past(self, latents: Tensor, step: Step) -> Tensor:
-        """Return a mask (record, frame) of the latents that the prior hears in training.
+        """Return a mask (record, frame) of the latents that are the prior's input in training.
 
-        A prior that hears its whole past learns little else: the loudness of a record, say, from
-        the frame before instead of from magnitude and distance, and is lost when it must begin
-        by itself.  So it hears a random share of the past, between none and all, as in the word
-        dropout of Bowman et al. (2016).
+        A prior that receives all previous latents relies on them: it takes the amplitude of a
+        record from the frame before instead of from magnitude and distance, and fails when it
+        has to start a record.  It therefore receives a random share of them, between none and
+        all, as in the word dropout of Bowman et al. (2016).
         """
         share = step.uniform(latents[:, :1, 0])
         draws = step.uniform(latents[:, :, 0])
@@ -292,8 +293,8 @@ class CGMGM(GroundMotionModel):
     def sampler(self) -> Self:
         """Return a copy whose networks are in double precision.
 
-        Matrix products round differently with the number of rows, and phase retrieval turns 1e-7
-        into 1e-3; in double precision the batch size has no effect.
+        The rounding of matrix products depends on the number of rows, and phase retrieval
+        amplifies 1e-7 to 1e-3; in double precision the batch size has no effect.
         """
         # Apple's accelerator has no double precision.
         if self.device.type == "mps":
@@ -305,7 +306,7 @@ class CGMGM(GroundMotionModel):
 
     def forward(self, batch: Batch) -> Tensor:
         """Draw latents, amplitudes and phases of a batch; see `GroundMotionModel.forward`."""
-        # The networks may be in double precision, phases are always retrieved in single.
+        # The networks may be in double precision; phases are always retrieved in single precision.
         precision = next(self.embedding.parameters()).dtype
         turns, onsets = batch["turns"].float(), batch["onsets"].float()
         condition = self.embedding(batch["conditions"].to(precision))
@@ -329,10 +330,10 @@ class CGMGM(GroundMotionModel):
         return torch.as_tensor(scaled_conditions(scenario, self.condition_set, self.ranges))
 
     def _before(self, onsets: Tensor) -> Tensor:
-        """Return which frames (record, frame) end before the first arrival."""
+        """Return a mask (record, frame) of the frames that end before the first arrival."""
         centres = torch.arange(self.spectrogram.n_frames, device=onsets.device)
         before = centres * self.spectrogram.hop < onsets[:, None] - self.spectrogram.n_fft / 2
-        # A record that starts with the arrival has no frame before it: take the first.
+        # A record that starts with the arrival has no frame before it: use the first frame.
         before[:, 0] = True
         return before
 
@@ -340,7 +341,8 @@ class CGMGM(GroundMotionModel):
     def _without_bursts(amplitudes: Tensor, before: Tensor) -> Tensor:
         """Limit every frequency before the first arrival to a multiple of its lower quartile.
 
-        The prior has no past to lean on when it begins, and sometimes begins far too loud.
+        In the first frames the prior has no previous latents as input, and the amplitudes are
+        sometimes far too large.
         """
         quiet = before[:, None, None]
         ordered = amplitudes.masked_fill(~quiet, torch.inf).sort(dim=-1).values
@@ -364,7 +366,7 @@ class CGMGM(GroundMotionModel):
     def _unscale(self, scaled: Tensor) -> Tensor:
         low, high = self.log_amplitude_range
         if not self.published:
-            # The decoder is unbounded; nothing louder or quieter than the training data is known.
+            # The decoder's output is unbounded; do not leave the amplitudes of the training data.
             scaled = scaled.clamp(0.0, 1.0)
         amplitudes = torch.pow(10.0, scaled * (high - low) + low) - AMPLITUDE_FLOOR
         return amplitudes.clamp_min(0.0)

@@ -9,7 +9,7 @@ from cgmgm_seis.models.collectives import BatchNorm
 
 
 class SequenceEncoder(nn.Module):
-    """Posterior of the latents: GRU over the frames, batch norm, one MLP each for the moments."""
+    """Posterior of the latents: GRU over the frames, batch norm, and an MLP for each moment."""
 
     def __init__(self, input_size: int, embedding_size: int, n_latents: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class SequenceEncoder(nn.Module):
 
 
 class LatentPrior(nn.Module):
-    """Prior of the latents: a GRU that hears the previous latent and the conditions."""
+    """Prior of the latents: a GRU whose input is the previous latent and the conditions."""
 
     def __init__(
         self, n_latents: int, embedding_size: int, width: int, published: bool = False
@@ -42,10 +42,10 @@ class LatentPrior(nn.Module):
     def forward(
         self, latents: Tensor, condition: Tensor, heard: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the moments of every latent given those before it, in one fused pass.
+        """Return the moments of every latent given the previous ones, in one pass over the frames.
 
-        This is p(z_t | z_<t) of a variational recurrent network (Chung et al. 2015), with the
-        posterior's latents in the past.
+        This is p(z_t | z_<t) of a variational recurrent network (Chung et al. 2015), where the
+        previous latents are samples of the posterior.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class LatentPrior(nn.Module):
         condition : torch.Tensor
             Shape (record, embedding).
         heard : torch.Tensor, optional
-            Shape (record, frame), 0 where the next frame is not told this latent.
+            Shape (record, frame), 0 where this latent is not an input of the next frame.
         """
         if heard is not None:
             latents = latents * heard[..., None]
@@ -66,7 +66,8 @@ class LatentPrior(nn.Module):
     def roll(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Draw latents one after the other; noise and results are (record, frame, latent).
 
-        The condition's share of the gates is computed once, and both moments in one product.
+        For speed, the condition's contribution to the gates is computed once, and both moments in
+        one matrix product.
         """
         n_latents = noise.shape[-1]
         weight, hidden_weight, bias, hidden_bias = self.gru.all_weights[0]
@@ -107,8 +108,8 @@ def mlp(*widths: int) -> nn.Sequential:
 def decode(decoder: nn.Sequential, latents: Tensor, condition: Tensor) -> Tensor:
     """Return scaled log amplitudes (record, frame, component * bin).
 
-    The decoder hears (latent, condition) in every frame; the condition's share of its first
-    layer is the same in all of them and computed once.
+    The decoder's input is (latent, condition) in every frame; the condition's contribution to the
+    first layer is the same in all frames and computed once.
     """
     first, *rest = decoder
     assert isinstance(first, nn.Linear)

@@ -1,4 +1,4 @@
-"""Short-time Fourier transform, its inverse and phase retrieval, with one window both ways."""
+"""Short-time Fourier transform, its inverse and phase retrieval, all with the same window."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Waveforms handled at once by Griffin-Lim on a CPU: their spectrograms then fit its cache.
+# Waveforms processed at once by Griffin-Lim on a CPU, so that their spectrograms fit its cache.
 CPU_CHUNK = 16
 
 
@@ -23,8 +23,8 @@ class Spectrogram:
     hop : int
         Samples between frames; frame m is centred on sample m * hop.
     rectangular_analysis : bool
-        Transform with a rectangular window but invert with the Hann window, as the published
-        code of Ren et al. does.  It multiplies amplitudes by 1.6; for parity studies only.
+        Transform with a rectangular window but invert with the Hann window, as in the published
+        code of Ren et al.  This multiplies amplitudes by 1.6; for comparison with that code only.
     """
 
     n_samples: int = 6000
@@ -34,7 +34,7 @@ class Spectrogram:
 
     @property
     def n_bins(self) -> int:
-        """Number of frequencies, from zero to Nyquist."""
+        """Number of frequencies, from zero to the Nyquist frequency."""
         return self.n_fft // 2 + 1
 
     @property
@@ -60,8 +60,8 @@ class Spectrogram:
     def energy_weights(self) -> Tensor:
         """Return weights (bin,) with sum(w abs(S)^2) = sum(x^2), Parseval's theorem for the STFT.
 
-        Exact where the squared windows of the frames overlap to a constant; for the Hann
-        window at any hop up to a third of its length within 1 %.
+        Exact where the squared windows of the frames add up to a constant; for the Hann window
+        within 1 % at any hop up to a third of its length.
         """
         window = self.window()
         weights = torch.full((self.n_bins, 1), 2.0)
@@ -83,8 +83,8 @@ class Spectrogram:
         """Rebuild waveforms from STFT amplitudes.
 
         Fast Griffin-Lim (Griffin and Lim 1984; Perraudin, Balazs and Soendergaard 2013).  Before
-        an onset the waveform is clipped to the noise in every iteration: the amplitudes alone
-        do not say when inside a window the energy arrived, and an emergent onset comes early.
+        an onset the waveform is clipped to the noise level in every iteration: the amplitudes do
+        not determine when within a window the energy arrives, and onsets would come too early.
 
         Parameters
         ----------
@@ -95,14 +95,14 @@ class Spectrogram:
         iterations : int
             Number of iterations.
         momentum : float
-            0 is the plain algorithm.
+            0 gives the original algorithm.
         onsets : torch.Tensor, optional
             Shape (waveform,), sample of the first arrival.
         noise : torch.Tensor, optional
-            Shape (waveform,), greatest amplitude before the onset; needed with `onsets`.
+            Shape (waveform,), maximum amplitude before the onset; required with `onsets`.
         chunk : int, optional
-            Waveforms handled at once; by default as many as fit the cache of a CPU, all of
-            them elsewhere.
+            Waveforms processed at once; by default as many as fit the cache of a CPU, and all
+            of them on other devices.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class Spectrogram:
         return _clip(self._istft(spectra, window), limits)
 
     def _limits(self, onsets: Tensor, noise: Tensor) -> Tensor:
-        """Return the greatest allowed amplitude of every sample: noise before, none after."""
+        """Return the maximum amplitude of every sample: noise before the onset, no limit after."""
         before = torch.arange(self.n_samples, device=onsets.device) < onsets[:, None]
         return torch.where(before, noise[:, None], torch.inf)
 

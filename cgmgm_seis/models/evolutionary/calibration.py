@@ -1,8 +1,8 @@
-"""What generated spectra lack on average, as gains that are smooth in frequency.
+"""Calibration: the mean residual of generated spectra, as gains that are smooth in frequency.
 
-A linear model of the residuals ln recorded - ln generated, as a ground-motion model has its
-magnitude and distance terms; its coefficients are a priori small and a random walk over frequency,
-so that where few records stand above the noise they go on as beside it.
+A linear model of the residuals ln recorded - ln generated, with magnitude and distance terms as in
+a ground-motion model.  A priori, its coefficients are small and a random walk over frequency, so
+that they follow neighbouring frequencies where few records have signal above the noise.
 """
 
 import numpy as np
@@ -15,29 +15,29 @@ from cgmgm_seis.models.evolutionary.evolution import Evolution
 from cgmgm_seis.models.evolutionary.normalisation import ABOVE_NOISE
 from cgmgm_seis.scenario.arrays import Floats
 
-# Standard deviation of a residual, as if it were independent of its event's others.
+# Standard deviation of a residual if residuals of one event are treated as independent.
 RESIDUAL_SIGMA = 2.0
-# A priori standard deviations of a coefficient, and of its step from one frequency to the next.
+# Prior standard deviations of a coefficient, and of its step from one frequency to the next.
 SIGMA, STEP_SIGMA = 1.0, 0.2
-# Terms of the model, see `design`.
+# Number of terms of the model, see `design`.
 N_TERMS = 4
 
 
 def design(plain: Tensor) -> Tensor:
-    """Return what the gains are linear in, (record, `N_TERMS`), for plain conditions.
+    """Return the design matrix (record, `N_TERMS`) of the gains for plain conditions.
 
-    That is 1, magnitude, its square and ln distance.
+    Its columns are 1, magnitude, its square and ln distance.
     """
     magnitude, distance = plain[:, [0, 3]].clamp(-1.0, 1.0).unbind(dim=1)
     return torch.stack([torch.ones_like(magnitude), magnitude, magnitude**2, distance], dim=1)
 
 
 def above_noise(evolution: Evolution, spectra: Spectra) -> NDArray[np.bool_]:
-    """Return where the waves stand above the noise, (record, component, node)."""
+    """Return where the waves exceed the noise, (record, component, node)."""
     noise, waves = spectra
     bins = np.arange(evolution.n_bins) * evolution.sampling_rate / evolution.n_fft
     nodes = torch.as_tensor(np.searchsorted(bins, evolution.nodes_hz), device=noise.device)
-    # Linear between the bins, times the fine shape; and the noise's energy in the window.
+    # Waves: linear between the bins, times the fine shape.  Noise: its energy in the window.
     share = torch.as_tensor(evolution.nodes_hz).to(noise) / bins[1] - (nodes - 1)
     energy = waves.sum(dim=(1, 2))
     energy = torch.lerp(energy[..., nodes - 1], energy[..., nodes], share)
@@ -57,9 +57,9 @@ def fit_gains(residual: Floats, heard: NDArray[np.bool_], design: Floats) -> Flo
     residual : numpy.ndarray
         Shape (record, component, frequency).
     heard : numpy.ndarray
-        Which of them count, same shape.
+        True where a residual is used, same shape.
     design : numpy.ndarray
-        What they are linear in, shape (record, term).
+        Design matrix, shape (record, term).
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""Gaussian fields over receivers: what neighbouring records of one earthquake share.
+"""Gaussian fields over receivers, which make neighbouring records of an earthquake similar.
 
 A field is a sum of plane waves whose wave vectors follow the spectral density of its covariance
 (Shinozuka & Deodatis 1991; Mantoglou & Wilson 1982; Rahimi & Recht 2007).  Its value at a receiver
-needs no other receiver, so a million of them need no matrix, and batch, order and number of
-machines do not matter.
+does not depend on the other receivers: a million receivers need no covariance matrix, and batch,
+order and number of machines do not matter.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from cgmgm_seis.scenario.seeding import random_generator
 N_WAVES = 512
 # Correlation lengths tried, km.
 LENGTHS = np.geomspace(1.0, 100.0, 61)
-# Groups of events of the jackknife, and standard errors from zero that make a share count.
+# Groups of events in the jackknife, and standard errors above zero that make a share significant.
 N_GROUPS, LEAST_ERRORS = 20, 2.0
-# Latents that the records tell less about are not asked: their variance's share.
+# Share of a latent's variance that the records must determine for it to be used in the fit.
 LEAST_HEARD = 0.5
 
 
@@ -30,8 +30,8 @@ def gaussian_fields(
 ) -> Floats:
     """Return independent fields of mean 0 and covariance exp(-distance / length) at points.
 
-    Every value is exactly standard normal, and over realizations the covariance is exact.  Within
-    a realization it strays from the exponential by about ``0.7 / sqrt(N_WAVES)``, 3 %.
+    Every value is exactly standard normal, and the covariance over realizations is exact.  Within
+    a realization it differs from the exponential by about ``0.7 / sqrt(N_WAVES)``, 3 %.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def gaussian_fields(
     length_km : float
         Correlation length, km.
     n_fields : int
-        Number of fields; they share the waves, not their amplitudes.
+        Number of fields; they share the wave vectors but not the amplitudes.
     random : numpy.random.Generator
-        Of the realization.
+        Random generator of the realization.
 
     Returns
     -------
@@ -74,13 +74,13 @@ def event_fields(
     Parameters
     ----------
     sources : sequence of tuple
-        What identifies the source of every record.
+        Values that identify the source of every record.
     receivers_km : numpy.ndarray
         East and north, km, shape (record, 2).
     length_km, n_fields
         As in `gaussian_fields`.
     n_realizations, seed : int
-        Fields of a source differ between realizations.
+        Number of realizations, between which the fields differ, and random seed.
 
     Returns
     -------
@@ -100,9 +100,9 @@ def event_fields(
 def exponential_waves(length_km: float, random: np.random.Generator) -> Floats:
     """Draw wave vectors (wave, 2), 1/km, from the spectral density of exp(-distance / length).
 
-    In the plane it is proportional to (1 + (k length)^2)^-3/2, so that a share
-    1 - (1 + (k length)^2)^-1/2 of the waves is longer than 2 pi / k.  One wave is drawn from each
-    of `N_WAVES` equal shares.
+    In two dimensions the density is proportional to (1 + (k length)^2)^-3/2, so that a share
+    1 - (1 + (k length)^2)^-1/2 of the waves is longer than 2 pi / k.  The distribution is divided
+    into `N_WAVES` equal shares, and one wave is drawn from each.
     """
     share = (np.arange(N_WAVES) + random.random(N_WAVES)) / N_WAVES
     number = np.sqrt((1.0 - share) ** -2 - 1.0) / length_km
@@ -111,14 +111,15 @@ def exponential_waves(length_km: float, random: np.random.Generator) -> Floats:
 
 
 class Correlation(NamedTuple):
-    """How latents of records correlate with the distance of the receivers.
+    """Correlation of the latents of records with the distance between receivers.
 
     Parameters
     ----------
     length_km : float
-        Of exp(-distance / length); 0 where nothing correlates.
+        Length in exp(-distance / length); 0 if no latent correlates.
     share : numpy.ndarray
-        Share of each latent's variance that does, shape (latent,); the rest is the record's own.
+        Share of each latent's variance that correlates, shape (latent,); the rest is independent
+        between records.
     error : numpy.ndarray
         Standard errors of the shares.
     """
@@ -133,20 +134,20 @@ def fit_correlation(
 ) -> Correlation:
     """Estimate the spatial correlation of latents from their posteriors.
 
-    From all pairs of records of one event.  Half the squared difference of two latents, their
-    variogram (Matheron 1963), does not hear what the event's records share.  A posterior mean is
-    nearer to zero than the latent itself: with a posterior variance s^2 of a latent of variance
-    1, means have the variance a = 1 - s^2 and the covariance a^2 times that of the latents.  So
+    All pairs of records of one event are used.  Half the squared difference of two latents, their
+    variogram (Matheron 1963), does not depend on what all records of the event share.  Posterior
+    means are closer to zero than the latents: for a latent of variance 1 with posterior variance
+    s^2, means have the variance a = 1 - s^2 and a^2 times the covariance of the latents.  Hence
 
         E (m_i - m_j)^2 / 2 = a - a^2 share exp(-distance / length)
 
-    is fitted by least squares; the length is common to all latents.  A share of less than
-    `LEAST_ERRORS` standard errors (jackknife over events) is taken for zero.
+    is fitted by least squares; the length is common to all latents.  Shares below `LEAST_ERRORS`
+    standard errors (jackknife over events) are set to zero.
 
     Parameters
     ----------
     mean, variance : array_like
-        Posterior of the latents, scaled to a variance of 1 within events, (record, latent).
+        Posterior of the latents, (record, latent), scaled to a variance of 1 within events.
     event : array_like
         Number or name of the event of every record.
     points_km : array_like
@@ -183,8 +184,8 @@ def _event_sums(
     Returns
     -------
     tuple of numpy.ndarray
-        Of the covariance times exp(-distance / length), (event, length, latent), and of the
-        square of the latter, (event, length).
+        Sums of the covariance times exp(-distance / length), (event, length, latent), and of
+        exp(-distance / length) squared, (event, length).
     """
     names, number = np.unique(event, return_inverse=True)
     products = np.zeros((len(names), len(LENGTHS), means.shape[1]))
@@ -202,10 +203,10 @@ def _event_sums(
 def _fit(
     products: Floats, squares: Floats, heard: Floats, asked: NDArray[np.bool_]
 ) -> tuple[Floats, float]:
-    """Return the shares (latent,) of the best length, and this."""
+    """Return the shares (latent,) at the best length, and this length."""
     scale = squares[:, None] + np.finfo(float).tiny
     covariance = np.clip(products / scale, 0.0, heard**2)
-    # What the fit takes off the sum of squares, in units of their variance.
+    # Reduction of the sum of squares by the fit, in units of their variance.
     gain = (2.0 * covariance * products - covariance**2 * scale) / np.maximum(heard, 1e-9) ** 2
     best = int(gain[:, asked].sum(axis=1).argmax())
     share = np.where(asked, covariance[best] / np.maximum(heard, 1e-9) ** 2, 0.0)

@@ -1,4 +1,4 @@
-"""From conditions and latents to the spectra of noise, P and S, and to their arrival times."""
+"""Decoder: from conditions and latents to the spectra of noise, P and S, and arrival times."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 # Widths of the embedded sources, sites and paths.
 SOURCE, SITE, PATH = 12, 24, 24
-# Frequencies at which networks give log spectra, and log shares of the envelopes; at most.
+# Maximum number of frequencies at which networks give log spectra, and log envelope shares.
 SPECTRUM_NODES, SHARE_NODES = 36, 16
 # Natural logarithms per unit of output.
 OUTPUT_SCALE = 3.0
-# Seconds, and share of the travel time, per unit of the delays.
+# Seconds, and share of the travel time, per unit of output for the delays.
 DELAY_SCALE, SLOWNESS_SCALE = 0.1, 0.03
 
 
@@ -36,11 +36,11 @@ class Spectra(NamedTuple):
 class SpectralDecoder(nn.Module):
     """Networks from a scenario and latents to log spectra.
 
-    The log spectra are a function of magnitude, depth, distance, site and path, plus a linear
-    one of source, site and path, plus one that is linear in the latents, with loadings that
-    change with magnitude.  Source, site and path are linear functions of Fourier features
-    (`cgmgm_seis.models.evolutionary.places`), hence smooth.  The source is kept out of the
-    nonlinear function, which could learn the training events one by one and leave no scatter
+    The log spectra are the sum of a nonlinear function of magnitude, depth, distance, site and
+    path, a linear function of source, site and path, and a function that is linear in the latents,
+    with loadings that depend on magnitude.  Source, site and path are linear functions of Fourier
+    features (`cgmgm_seis.models.evolutionary.places`), hence smooth.  The source is not an input
+    of the nonlinear function, which could memorise the training events and leave no scatter
     between events.
 
     Parameters
@@ -52,9 +52,9 @@ class SpectralDecoder(nn.Module):
     n_latents : int
         Number of latents.
     n_components, n_bins, n_envelopes : int
-        Of the spectra.
+        Numbers of components, frequency bins and envelopes of the spectra.
     width : int
-        Of the hidden layers.
+        Width of the hidden layers.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class SpectralDecoder(nn.Module):
         plain = conditions["plain"]
         source = self.source(conditions["source"])
         site = self.site(conditions["site"])
-        # What a path does grows with its length, in a way to be learned.
+        # The effect of a path grows with its length; the network learns how.
         path = self.path(conditions["path"]) * (1.0 + self.reach(plain))
         hidden = self.trunk(torch.cat([plain, site, path], dim=1))
         places = self.places(torch.cat([source, site, path], dim=1))
@@ -124,7 +124,7 @@ class SpectralDecoder(nn.Module):
     def delays(self, conditions: Mapping[str, Tensor]) -> Tensor:
         """Return the corrections (record, wave), s, to the "times" of the 1-D table.
 
-        A constant and a share of the travel time, both linear in the Fourier features.
+        The sum of a constant and a share of the travel time, both linear in the Fourier features.
         """
         places = [conditions[name] for name in ("source", "site", "path")]
         constant, share = self.delay(torch.cat(places, dim=1)).chunk(2, dim=1)
@@ -132,18 +132,19 @@ class SpectralDecoder(nn.Module):
 
     @torch.no_grad()
     def smooth_sites(self, features: Tensor, nugget: float) -> None:
-        """Make the embedding of sites the smoothest that is nearly what it was at stations.
+        """Smooth the embedding of sites between stations, nearly keeping its values at stations.
 
-        Training settles it at the stations alone.  Linear in Fourier features, it is replaced by
-        its Gaussian-process mean given its values there (ridge regression: Rasmussen & Williams
-        2006, chapter 2), which neighbours with different values cannot make swing between them.
+        Training determines the embedding at the stations only.  It is linear in Fourier features,
+        and is replaced by the Gaussian-process mean given its values at the stations (ridge
+        regression: Rasmussen & Williams 2006, chapter 2), which does not oscillate between
+        neighbouring stations with different values.
 
         Parameters
         ----------
         features : torch.Tensor
             Fourier features of the training stations, (station, feature).
         nugget : float
-            Standard deviation of what a station has for itself, over that of the process.
+            Standard deviation of the station-specific part, over that of the process.
         """
         stations = features.double()
         covariance = stations @ stations.T
@@ -152,25 +153,25 @@ class SpectralDecoder(nn.Module):
         self.site.weight.copy_(self.site.weight.double() @ fit)
 
     def with_latents(self, output: Tensor, latents: Tensor, magnitude: Tensor) -> Tensor:
-        """Add what latents (record, latent) do to outputs.
+        """Add the effect of latents (record, latent) to outputs.
 
-        Their loadings are linear in the scaled magnitude (record,): a stress drop, say, is heard
-        above the corner frequency only.  More freedom would let them act at will where noise
-        hides it, at low frequencies of small earthquakes.
+        The loadings are linear in the scaled magnitude (record,): stress drop, for example, affects
+        only frequencies above the corner frequency.  With more freedom they would be arbitrary
+        where noise hides the waves, at low frequencies of small earthquakes.
         """
         return output + self.loadings(torch.cat([latents, latents * magnitude[:, None]], dim=1))
 
     def loading_steps(self, spread: Tensor) -> Tensor:
-        """Return the mean squared step of the waves' ln energies from node to node, by latents.
+        """Return the mean squared step of the waves' ln energies between nodes, due to latents.
 
-        Summed over waves, components and nodes; the mean of a small, middle and large magnitude.
-        Latents are the matrix `spread` (latent, latent) times standard normal numbers.
+        Summed over waves, components and nodes, and averaged over a small, a medium and a large
+        magnitude.  The latents are `spread` (latent, latent) times standard normal numbers.
         """
         loadings = torch.stack([self.energy_loadings(magnitude) for magnitude in (-1.0, 0.0, 1.0)])
         return (loadings.diff(dim=3) @ spread).square().sum() / len(loadings)
 
     def energy_loadings(self, magnitude: float) -> Tensor:
-        """Return what latents add to the waves' ln energies at a scaled magnitude.
+        """Return the effect of latents on the waves' ln energies at a scaled magnitude.
 
         Returns
         -------
@@ -193,7 +194,7 @@ class SpectralDecoder(nn.Module):
 
 
 def _interpolation(n_bins: int, n_nodes: int) -> Tensor:
-    """Return the matrix (node, bin) of linear interpolation between nodes, denser at low bins."""
+    """Return the matrix (node, bin) of linear interpolation; nodes are denser at low bins."""
     nodes: NDArray[np.int64] = np.unique(np.geomspace(1, n_bins, n_nodes).round().astype(int)) - 1
     rows = [np.interp(np.arange(n_bins), nodes, row) for row in np.eye(len(nodes))]
     return torch.as_tensor(np.stack(rows), dtype=torch.float32)

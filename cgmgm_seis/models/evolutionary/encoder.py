@@ -1,4 +1,4 @@
-"""The encoder: from the power of a record, relative to what is expected, to its latents."""
+"""Encoder: from the power of a record, relative to the expected power, to its latents."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
 
-# Time windows whose mean power is the encoder's input: after P or S, from and to, s.
+# Time windows whose mean power is the encoder's input: wave, start and end relative to it, s.
 TIME_WINDOWS = (
     ("P", -1000.0, -0.8),
     ("P", -0.4, 0.8),
@@ -16,10 +16,10 @@ TIME_WINDOWS = (
     ("S", 4.0, 12.0),
     ("S", 12.0, 1000.0),
 )
-# Those of P end this long before S, half a window of the spectrogram, s.
+# Windows of P end this long before S: half a window of the spectrogram, s.
 BEFORE_S = 0.8
 N_BANDS = 12
-# Ratios to the expected power far below this one make no difference.
+# Added to ratios to the expected power, so that much smaller ones have no effect.
 LEAST_RATIO = 1e-3
 WIDTH = 192
 LOG_VARIANCES = (-10.0, 3.0)
@@ -33,7 +33,7 @@ class Encoder(nn.Sequential):
     n_plain : int
         Number of plain conditions.
     n_components, n_bins : int
-        Of the spectrograms.
+        Numbers of components and frequency bins of the spectrograms.
     n_latents : int
         Number of latents.
     """
@@ -58,9 +58,9 @@ class Encoder(nn.Sequential):
         plain : torch.Tensor
             Plain conditions, (record, condition).
         delays : torch.Tensor
-            Of the frames' centres after P and S, s, (record, wave, frame).
+            Times of the frames' centres after P and S, s, (record, wave, frame).
         means : MeanSpectrogram
-            What the scenario lets expect.
+            The expected spectrogram for the scenario.
         """
         mean, log_variance = self(self._input(powers, plain, delays, means)).chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCES)
@@ -70,9 +70,9 @@ class Encoder(nn.Sequential):
     ) -> Tensor:
         """Return ln of recorded over expected power by time window and band, and the conditions.
 
-        Relative to what the scenario lets expect, so that the latents cannot replace the
-        conditions.  The gradient passes through the expectation: what the latents need not
-        correct costs no divergence.
+        The power is relative to that expected for the scenario, so that the latents cannot
+        replace the conditions.  The gradient passes through the expectation, since a better
+        expectation needs smaller latents and hence less divergence.
         """
         p, s = delays.unbind(dim=1)
         inside = [

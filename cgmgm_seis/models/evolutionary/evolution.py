@@ -5,9 +5,9 @@ by an envelope that starts at the onset (Priestley 1965):
 
     x(t) = sum_k a_k(t - t0) y_k(t),    integral of a_k^2 = 1,    PSD of y_k = D_k(f),
 
-so sum_k D_k(f) is the wave's mean squared Fourier amplitude.  Short envelopes, the pulses, hold
-what is briefer than a window of the spectrogram; long ones, the coda, its slow decay.  `Evolution`
-knows what a spectrogram of such a record holds on average, and draws records.
+so sum_k D_k(f) is the wave's mean squared Fourier amplitude.  Short envelopes, the pulses, describe
+what is shorter than a window of the spectrogram; long ones, the coda, describe the slow decay.
+`Evolution` computes the mean spectrogram of such records, and draws records.
 """
 
 from collections.abc import Sequence
@@ -26,17 +26,17 @@ from cgmgm_seis.scenario.seeding import complex_normal
 RAMP_S = 0.03
 # Length of a drawn pulse in units of its slowest decay.
 _PULSE_DECAYS = 10.0
-# Steps a sample in which envelopes are integrated, and frequencies a bin in which spectra leak.
+# Steps per sample when envelopes are integrated, and frequencies per bin when leakage is computed.
 _OVERSAMPLING = 8
 # Fine frequencies of the waves: number, lowest in Hz, and highest as a share of the sampling rate.
 _N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
-# Time that filters may prolong a record, s.
+# Time by which filters may prolong a record, s.
 _TAIL_S = 10.0
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """Energy after an onset: d^(order - 1) exp(-d / decay), times the onset's ramp; integral 1."""
+    """Energy after an onset: d^(order - 1) exp(-d / decay), times the ramp; its integral is 1."""
 
     order: int
     decay_s: float
@@ -46,7 +46,7 @@ class Envelope:
         return self.decaying(delay_s) * (delay_s > 0.0) * _ramp(delay_s) ** 2
 
     def decaying(self, delay_s: Floats) -> Floats:
-        """Return `energy` without the ramp; an exponential goes on before the onset."""
+        """Return `energy` without the ramp; an exponential continues before the onset."""
         rising = np.maximum(delay_s, 0.0) if self.order > 1 else np.ones_like(delay_s)
         return rising ** (self.order - 1) * np.exp(-delay_s / self.decay_s)
 
@@ -70,9 +70,9 @@ def _ramp(delay_s: Floats) -> Floats:
 class Evolution(nn.Module):
     """Records of a fixed length as noise and two waves, P and S, of given spectra.
 
-    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.  Noise and waves have
-    finer shapes, `noise_shape` and `wave_shape`, which all records share: below 2 Hz spectra rise
-    and fall within a bin.  Waves get theirs from a minimum-phase filter, so that onsets stay.
+    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.  These cannot resolve
+    spectra below 2 Hz, so noise and waves also have finer shapes, `noise_shape` and `wave_shape`,
+    common to all records.  The shape of the waves is a minimum-phase filter, which keeps onsets.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class Evolution(nn.Module):
     sampling_rate : float
         Hz.
     n_fft : int
-        Length of the spectrogram's Hann window, samples; frames of the coda have it too.
+        Length of the spectrogram's Hann window and of the frames of the coda, samples.
     pulses, coda : sequence of Envelope
-        Envelopes of a wave; D_k are ordered pulses first.
+        Envelopes of a wave; D_k are in this order, pulses first.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Evolution(nn.Module):
         self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
         self.frame_hop = n_fft // 2
         self.n_frames = -(-n_samples // self.frame_hop) + 1
-        # Long enough that what a filter prolongs does not come back at the start.
+        # Long enough that the tail of a filter does not wrap around to the start.
         n_longest = n_samples + int(_TAIL_S * sampling_rate)
         self.n_draw = 2 * int(next_fast_len(n_longest // 2 + 1, real=True))
 
@@ -159,28 +159,28 @@ class Evolution(nn.Module):
     # ---- the mean spectrogram --------------------------------------------------------------
 
     def leaked(self, spectra: Tensor) -> Tensor:
-        """Return D_k, shape (.., envelope, component, bin), as the spectrogram's window sees it.
+        """Return D_k, shape (.., envelope, component, bin), after leakage into the spectrogram.
 
         Modulation and windows smear a spectrum over frequency; this is the mean over the frames.
         """
         return torch.einsum("...kcf,kfg->...kcg", spectra, self.leakages)
 
     def set_wave_shape(self, shape: Tensor) -> None:
-        """Set the ln amplitude (node,) of the filter that all waves pass, and how they leak."""
+        """Set the ln amplitude (node,) of the filter of all waves, and update the leakage."""
         self.wave_shape = shape.to(self.wave_shape)
         squared = torch.exp(2.0 * self.wave_shape @ self.node_lines)
         self.leakages = (self.smears * squared) @ self.noise_kernel
 
     def leaked_noise(self, spectra: Tensor) -> Tensor:
-        """Return the noise's PSD, shape (.., bin), as the spectrogram's window sees it."""
+        """Return the noise's PSD, shape (.., bin), after leakage into the spectrogram."""
         lines = self.noise_density(torch.eye(self.n_bins).to(spectra), self.finest)
         return spectra @ (lines @ self.noise_kernel)
 
     def noise_density(self, spectra: Tensor, n: int) -> Tensor:
         """Return the noise's PSD, given at the bins, at the n/2 + 1 frequencies of an rfft.
 
-        Between the bins it is linear times `noise_shape`, the finer shape that all records share:
-        the steep fall of recordings below 1 Hz takes place within a bin.
+        Between the bins it is linear, times the finer `noise_shape` common to all records: 0.625 Hz
+        bins cannot resolve the low-frequency roll-off of recordings.
         """
         size, leading = n // 2 + 1, spectra.shape[:-1]
         lines = nn.functional.interpolate(
@@ -192,9 +192,9 @@ class Evolution(nn.Module):
         return (lines * shape).reshape(*leading, size)
 
     def fit_noise_shape(self, noise: Floats) -> None:
-        """Take `noise_shape` from recorded noise (record, component, sample).
+        """Set `noise_shape` from recorded noise (record, component, sample).
 
-        The geometric mean of the records' spectra, so that none is louder than the others.
+        It is the geometric mean of the records' spectra, so that loud records do not dominate.
         """
         window = np.hanning(noise.shape[-1] + 1)[:-1]
         powers = np.abs(np.fft.rfft(noise * window, self.finest)) ** 2
@@ -206,12 +206,12 @@ class Evolution(nn.Module):
     def response(self, delay_s: Tensor) -> Tensor:
         """Return the weight (.., envelope) of leaked D_k in a frame centred `delay_s` after onset.
 
-        The mean power of a frame is the sum of the weighted D_k, plus `noise_response` times that
-        of the noise.  Weights are linear between samples, so that onsets have a gradient.
+        The mean power of a frame is the sum of the weighted D_k, plus `noise_response` times the
+        noise.  Weights are linear between samples, so that they have a gradient in the onsets.
         """
         place = delay_s * self.sampling_rate + self.n_fft // 2 + 1
         place = place.clamp(0.0, len(self.responses) - 1.001)
-        # Onsets of a training that has diverged are NaN, and so is the result.
+        # If a training has diverged, onsets are NaN; the result is then NaN too.
         index = place.detach().nan_to_num(0.0).floor().long()
         return torch.lerp(
             self.responses[index], self.responses[index + 1], (place - index)[..., None]
@@ -220,7 +220,7 @@ class Evolution(nn.Module):
     # ---- drawing ---------------------------------------------------------------------------
 
     def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
-        """Return complex normal numbers of records, of noise, of pulses and of coda.
+        """Return complex normal numbers of records, for noise, pulses and coda.
 
         Real and imaginary parts have unit variance.
         """
@@ -250,19 +250,19 @@ class Evolution(nn.Module):
         Parameters
         ----------
         noise : torch.Tensor
-            PSD of the noise, (record, component, bin), before the colour.
+            PSD of the noise, (record, component, bin), before the filter `colour`.
         waves : torch.Tensor
             D_k of P and S, (record, wave, envelope, component, bin).
         onsets_s : torch.Tensor
             Onsets after the start of the record, (record, wave).
         numbers : sequence of torch.Tensor
-            What `numbers` returns.
+            Random numbers from `numbers`.
         colour : torch.Tensor
-            Frequency response (n_draw/2 + 1,) of a causal filter, at most a window long, that the
-            records pass: it makes hard onsets as smooth as the ground does.
+            Frequency response (n_draw/2 + 1,) of a causal filter applied to the records, at most a
+            window long; it makes hard onsets as smooth as recorded ones.
         gains : torch.Tensor, optional
-            ln amplitude (record, component, node) of the minimum-phase filters that the waves of
-            these records pass, besides `wave_shape`; by default none.
+            ln amplitude (record, component, node) of minimum-phase filters applied to the waves of
+            these records, in addition to `wave_shape`; by default none.
 
         Returns
         -------
@@ -277,7 +277,7 @@ class Evolution(nn.Module):
         records = nn.functional.pad(records.sum(dim=1), (0, self.n_pulse))
         steps = torch.arange(self.n_pulse, device=onsets_s.device)
         first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
-        # Rounding may put the first sample a hair before the onset.
+        # Rounding may put the first sample slightly before the onset.
         delays = (first / rate - onsets_s).clamp_min(0.0)[..., None] + steps / rate
         pulses = self._pulses(waves[:, :, :n_pulses], delays, brief)
         for wave in range(pulses.shape[1]):
@@ -303,9 +303,9 @@ class Evolution(nn.Module):
         return torch.einsum("bwckn,bwkn->bwcn", pulses, torch.stack(amplitudes, dim=2))
 
     def _coda(self, spectra: Tensor, onsets_s: Tensor, numbers: Tensor) -> Tensor:
-        """Return the coda (record, wave, component, sample) before the onset's ramp.
+        """Return the coda (record, wave, component, sample), without the ramp of the onset.
 
-        Frames with a sine window overlap by half, so that their energies add up to one.
+        Frames with a sine window overlap by half, so that the squared windows add up to one.
         """
         hop, half = self.frame_hop, 0.5 * self.n_fft / self.sampling_rate
         centres = torch.arange(self.n_frames, device=onsets_s.device) * hop / self.sampling_rate
@@ -335,7 +335,7 @@ class Evolution(nn.Module):
     def _framed(self, envelope: Envelope, delay_s: Floats) -> Floats:
         """Return the energy of an envelope that is drawn in overlapping frames.
 
-        An exponential stays one: the frames that straddle the onset continue it before.
+        An exponential remains one, since it continues before the onset in frames across it.
         """
         samples = np.arange(self.n_fft)
         weights = np.sin(np.pi * samples / self.n_fft) ** 2 / self.frame_hop
@@ -347,15 +347,15 @@ class Evolution(nn.Module):
         return np.asarray(framed) * _ramp(delay_s) ** 2
 
     def _response(self, window: Floats, energy: Floats) -> Floats:
-        """Return the energy a window sees, centred at -n_fft/2 - 1, .. samples from the onset."""
+        """Return the energy in a window centred at -n_fft/2 - 1, .. samples from the onset."""
         seen = np.convolve(energy, (window**2)[::-1])[: self.n_samples]
         return np.concatenate([[0.0, 0.0], self.sampling_rate * seen])
 
     def _smear(self, amplitude: Floats, frame: Floats | None) -> Floats:
-        """Return the weights (bin, line) of D_k's bins in the fine spectrum of what is drawn.
+        """Return the weights (bin, line) of D_k's bins in the fine spectrum of the drawn process.
 
-        The Fourier transform of the autocorrelation of the modulation and, where the process is
-        drawn in frames, of their window.  Pulses have spectra linear between bins.
+        They are the Fourier transform of the autocorrelation of the modulation and, if the process
+        is drawn in frames, of their window.  Spectra of pulses are linear between bins.
         """
         correlation = _autocorrelation(amplitude, self.finest // 2)
         if frame is not None:
@@ -366,8 +366,8 @@ class Evolution(nn.Module):
     def _kernel(self, correlation: Floats, of: int = 1, to: int = 1) -> Floats:
         """Return weights of every `of`-th fine frequency of a spectrum in every `to`-th.
 
-        Of a process times a modulation of this autocorrelation: its Fourier transform, folded at
-        0 Hz and Nyquist.
+        For a process times a modulation with this autocorrelation: its Fourier transform, folded
+        at 0 Hz and at the Nyquist frequency.
         """
         n = self.finest
         both = np.zeros(n)
@@ -401,7 +401,7 @@ def _gaussian(density: Tensor, numbers: Tensor, sampling_rate: float) -> Tensor:
     """Return the rfft of a Gaussian process of two-sided PSD (.., n/2 + 1), from normal numbers."""
     n = 2 * (density.shape[-1] - 1)
     spectrum = numbers * torch.sqrt(density * (0.5 * n * sampling_rate))
-    # irfft hears the real part at 0 and Nyquist only: it has all of the variance.
+    # At 0 Hz and Nyquist irfft uses the real part only, which must have all of the variance.
     spectrum[..., 0] *= 2.0**0.5
     spectrum[..., -1] *= 2.0**0.5
     return spectrum

@@ -1,4 +1,4 @@
-"""What scenario, places and station let expect of the latents."""
+"""Expected latents given scenario, places and station."""
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +11,16 @@ _PLACES = ("source", "site", "path")
 
 
 class LatentMeans(nn.Module):
-    """The mean of the latents' prior, given the conditions of a record.
+    """Mean of the latents' prior, given the conditions of a record.
 
-    Latents tell how a record differs from what the networks expect.  What these have not yet
-    learned, the latents of all records of a station, of a path or of a magnitude have in common;
-    as the mean of a conditional prior (Sohn, Lee & Yan 2015) it counts for the scenario and not for
-    the scatter.  The divergence alone teaches it, without the noise of the waveforms, so that even
-    a station with ten records gets its term.
+    Latents describe how a record differs from what the decoder expects.  What the decoder has not
+    yet learned is common to the latents of all records of a station, a path or a magnitude; as the
+    mean of a conditional prior (Sohn, Lee & Yan 2015) it becomes part of the scenario and not of
+    the scatter.  It is trained by the divergence alone, without the noise of the waveforms, so that
+    even ten records are enough for the term of a station.
 
-    A function of the plain conditions, plus Gaussian processes of source, site and path, plus what
-    a station has for itself.
+    The mean is a function of the plain conditions, plus Gaussian processes of source, site and
+    path, plus a station term.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class LatentMeans(nn.Module):
     n_latents : int
         Number of latents.
     n_stations : int
-        Number of stations with terms of their own.
+        Number of stations with a station term.
     station_length_km : float
-        Correlation length of these terms, km.
+        Correlation length of the station terms, km.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class LatentMeans(nn.Module):
             nn.init.zeros_(weights)
 
     def forward(self, conditions: Batch) -> Tensor:
-        """Return the means (record, latent), added to the prior's constant one."""
+        """Return the means (record, latent), which are added to the constant mean of the prior."""
         places = torch.cat([conditions[name] for name in _PLACES], dim=1)
         trend: Tensor = self.trend(self.hidden(conditions["plain"]))
         receivers, receiver = conditions["receiver"].unique(dim=0, return_inverse=True)
         return trend + self.places(places) + self.stations(receivers)[receiver]
 
     def penalty(self) -> Tensor:
-        """Return minus the log density of the processes' prior, but for a constant."""
+        """Return the negative log density of the processes' prior, up to a constant."""
         return 0.5 * self.places.weight.square().sum() + self.stations.penalty()

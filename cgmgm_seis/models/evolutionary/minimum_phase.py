@@ -1,8 +1,8 @@
-"""Minimum-phase filters of a given amplitude: causal, so that no onset comes early.
+"""Minimum-phase filters of a given amplitude: causal, so that onsets do not come early.
 
 The phase is minus the Hilbert transform of the log amplitude, hence linear in it (Oppenheim &
-Schafer 1989, chapter 12).  Filters whose log amplitude is a sum of hat functions are therefore sums
-of the log responses of these.
+Schafer 1989, chapter 12).  If the log amplitude of a filter is a sum of hat functions, its log
+response is the sum of theirs.
 """
 
 import numpy as np
@@ -12,23 +12,23 @@ from cgmgm_seis.scenario.arrays import Floats
 
 
 def hats(nodes_hz: ArrayLike, frequencies: ArrayLike) -> Floats:
-    """Return the matrix (node, frequency) of interpolation, linear in ln f, constant outside."""
+    """Return the interpolation matrix (node, frequency), linear in ln f, constant outside."""
     nodes = np.asarray(nodes_hz, float)
     places = np.log(np.maximum(np.asarray(frequencies, float), nodes[0]))
     return np.stack([np.interp(places, np.log(nodes), row) for row in np.eye(len(nodes))])
 
 
 def log_responses(nodes_hz: ArrayLike, n: int, sampling_rate: float) -> NDArray[np.complex128]:
-    """Return ln of the minimum-phase responses whose log amplitudes are the hats.
+    """Return ln of the minimum-phase responses whose log amplitudes are the hat functions.
 
     Parameters
     ----------
     nodes_hz : array_like
-        Frequencies of the nodes, rising, Hz.
+        Increasing frequencies of the nodes, Hz.
     n : int
         Even length of the Fourier transform, samples.
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
 
     Returns
     -------

@@ -31,18 +31,18 @@ from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.geography import middle_longitude
 from cgmgm_seis.scenario.seeding import event_numbers, random_generator
 
-# The calibration: its rounds, and records at most.
+# Rounds of the calibration, and maximum number of records used in it.
 CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 4000
-# Records from which levels and the whitening filter are taken.
+# Number of records used for levels and the whitening filter.
 NORMALISATION_RECORDS = 1000
-# Noise is taken until so long before P of the 1-D table, s.
+# Noise windows end this long before P of the 1-D table, s.
 MARGIN_S = 1.0
-# Shares of the training before the latents, and then the delays, are learned.
+# Shares of the training after which the latents, and then the delays, are trained.
 LATENTS_FROM, DELAYS_FROM = 0.05, 0.1
-# What latents do to the ln energy of a wave is, a priori, a random walk over frequency with steps
-# of this size: where noise hides the wave, it goes on as beside it.
+# The prior of the latents' effect on the ln energy of a wave is a random walk over frequency with
+# steps of this size: where noise hides the wave, it follows neighbouring frequencies.
 LOADING_STEP = 0.02
-# What a station has for itself, as a share of the standard deviation of the smooth site terms.
+# Station-specific part of the site terms, as a share of the standard deviation of the smooth part.
 SITE_NUGGET = 0.15
 
 
@@ -50,10 +50,11 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     """Conditional generative model of evolving spectra.
 
     A record is Gaussian noise with an evolving spectrum (Priestley 1965): stationary ground noise,
-    P and S, each a sum of short pulses and coda that start at its onset.  Networks give the
-    spectra and the onsets for a scenario and latents, which have an event's and a record's share.
-    Training maximises the Gaussian likelihood of the records' spectrograms (Itakura-Saito:
-    Fevotte, Bertin & Durrieu 2009), as a variational autoencoder (Kingma & Welling 2014).
+    and P and S waves, each a sum of short pulses and coda that start at the onset.  Networks
+    predict spectra and onsets from the scenario and from latents, which are the sum of an event
+    term and a record term.  Training maximises the Gaussian likelihood of the records'
+    spectrograms (Itakura-Saito: Fevotte, Bertin & Durrieu 2009), as a variational autoencoder
+    (Kingma & Welling 2014).
 
     Parameters
     ----------
@@ -64,19 +65,20 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     width : int
         Width of the hidden layers.
     n_waves : int
-        Wave vectors of the Fourier features of places.
+        Number of wave vectors of the Fourier features of places.
     feature_length : float
-        Shortest correlation length of these, in units of the training stations' median spacing.
+        Shortest correlation length of the Fourier features, in units of the median spacing of the
+        training stations.
     n_fft : int
-        Window of the spectrogram, samples; its hop is a quarter.
+        Window length of the spectrogram, samples; the hop is a quarter of it.
     n_stations : int
-        Stations with terms of their own, set by training.
+        Number of stations with a station term, set by training.
     station_length_km : float
-        Correlation length of these terms, km.
+        Correlation length of the station terms, km.
     centre : sequence of float
         Latitude and longitude of the region's centre, set by training.
     n_training_records : int
-        Set by training.
+        Number of training records, set by training.
     **kwargs
         Sampling rate, start offset, length, ranges and travel times: see `GroundMotionModel`.
 
@@ -111,11 +113,11 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     train_options: ClassVar[Mapping[str, str]] = {"latent": "n_latents", "width": "width"}
 
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
-        """Take ranges, stations, whitening, fine shapes and levels from the training split."""
+        """Set ranges, stations, whitening, fine shapes and levels from the training split."""
         super().fit_normalisation(waveforms, scenario)
         self.n_training_records = len(scenario)
         places = scenario[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
-        # The mean longitude is that of directions, since a region may cross the date line.
+        # A directional mean of the longitudes, since a region may cross the date line.
         middle = middle_longitude(places["station_longitude_deg"])
         self.centre = [
             round(degrees, 3) for degrees in (places["station_latitude_deg"].mean(), middle)
@@ -141,8 +143,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         -------
         dict of torch.Tensor
             Those of `conditions`; "powers" (record, frame, component * bin), squared m/s; "event"
-            (record,), a number that records of an event share; "ln_fas" (record, component, node),
-            of the records themselves.
+            (record,), a number common to the records of an event; "ln_fas" (record, component,
+            node), of the unfiltered records.
         """
         return {
             **self.conditions(scenario),
@@ -154,8 +156,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     def powers(self, waveforms: NDArray[np.float32]) -> Tensor:
         """Return the power of whitened records in every frame and bin.
 
-        The spectrum of ground motion spans many orders of magnitude; whitened, what leaks
-        through the window from one frequency to another is no matter (Blackman & Tukey 1958).
+        The spectrum of ground motion spans many orders of magnitude; whitening makes the leakage
+        through the window from one frequency to another negligible (Blackman & Tukey 1958).
         """
         records = whitened(waveforms, self.whitening).to(self.evolution.window)
         frames = records.unfold(-1, self.evolution.n_fft, self.hop)
@@ -170,10 +172,10 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     # ---- training --------------------------------------------------------------------------
 
     def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return minus the evidence lower bound and its parts, nats a record.
+        """Return the negative evidence lower bound and its terms, nats per record.
 
-        The likelihood is that of `MeanSpectrogram`, times hop / window, for frames overlap.
-        The first share of a training does without latents, and without delays to the 1-D times.
+        The likelihood is that of `MeanSpectrogram`, times hop / window, since frames overlap.
+        The first epochs use neither latents nor delays relative to the 1-D times.
         """
         output, magnitude = self.decoder(batch), batch["plain"][:, 0]
         delays = self.decoder.delays(batch)
@@ -197,7 +199,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         likelihood = self._means(spectra, onsets).minus_ln_likelihood(
             batch["powers"], level, self.hop / self.n_fft
         )
-        # Standard normal weights are a Gaussian process, with the scales of the decoder.
+        # With standard normal weights, delays are a Gaussian process with the decoder's scales.
         prior = 0.5 * self.decoder.delay.weight.square().sum() + self.means.penalty()
         penalty = prior / self.n_training_records
         if step.progress >= LATENTS_FROM:
@@ -213,9 +215,9 @@ class EvolutionaryCGM(EvolutionaryNetworks):
 
     @torch.no_grad()
     def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
-        """Settle the means of the latents, smooth the sites, correlate neighbours, calibrate.
+        """Fit the latents' means and covariances, smooth site terms, fit correlation, calibrate.
 
-        The correlation between receivers is that of the latents of the training records.
+        The correlation between receivers is estimated from the latents of the training records.
         """
         parts = []
         for batch in batches:
@@ -240,16 +242,16 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         }
 
     def _calibrate(self, records: Batch) -> dict[str, Any]:
-        """Set the calibration, which takes the mean error of ln FAS off the waves.
+        """Set the calibration, which removes the mean error of ln FAS from the waves.
 
-        A function of magnitude and distance, from records that are drawn in the place of training
-        records where the scenario's waves stand above its noise.  Their latents are at the mean:
-        ln FAS is linear in these, so they would add nothing but chance.
+        It is a function of magnitude and distance, fitted to records generated for the scenarios
+        of training records, where the waves exceed the noise.  Their latents are at the mean: ln
+        FAS is linear in the latents, so drawing them would only add random scatter.
 
         Returns
         -------
         dict
-            Frequencies, and the mean error of each component there before.
+            Frequencies, and the mean error of each component before the calibration.
         """
         step = -(-len(records["event"]) // CALIBRATION_RECORDS)
         batch = {name: values[::step] for name, values in records.items()}
@@ -267,7 +269,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         return {"at (Hz)": self.evolution.nodes_hz.round(2).tolist(), "ln FAS": table}
 
     def _median_ln_fas(self, batch: Batch, part: int) -> NDArray[np.float64]:
-        """Return ln FAS of records drawn once for conditions, with the latents at their mean."""
+        """Return ln FAS of one record drawn for each scenario, with the latents at their mean."""
         found = []
         for rows in torch.arange(len(batch["plain"])).split(self.sampling_batch_size):
             conditions = {name: values[rows.to(values.device)] for name, values in batch.items()}
@@ -286,9 +288,9 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         batch : mapping
             Features.
         output : torch.Tensor
-            Of the decoder, without latents.
+            Output of the decoder without latents.
         onsets : torch.Tensor
-            P and S after the record's start, s.
+            Onsets of P and S after the record's start, s.
         """
         middle = self.effects.mean.expand(len(output), -1)
         output = self.decoder.with_latents(output, middle, batch["plain"][:, 0])

@@ -1,4 +1,4 @@
-"""The networks of EvolutionaryCGM, and what is drawn from them."""
+"""The networks of EvolutionaryCGM, and sampling from them."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -31,14 +31,14 @@ CITATION = (
     "Earthquake Ground Motions via Conditional Generative Modeling, Nature Communications (2026), "
     "arXiv:2407.15089"
 )
-# Length of the autoregressive filter that whitens records, s: it resolves the microseism.
+# Length of the autoregressive whitening filter, s, long enough to resolve the microseism.
 WHITENING_S = 1.0
-# Names of what `Evolution.numbers` draws.
+# Names of the random numbers from `Evolution.numbers`.
 EVOLUTION_NUMBERS = ("noise", "pulses", "coda")
 
 
 class EvolutionaryNetworks(GroundMotionModel):
-    """`EvolutionaryCGM` but for its training, with the same parameters."""
+    """`EvolutionaryCGM` without its training, with the same parameters."""
 
     sampling_batch_size: ClassVar[int] = 32
 
@@ -92,11 +92,11 @@ class EvolutionaryNetworks(GroundMotionModel):
 
     @property
     def n_stations(self) -> int:
-        """Number of stations with terms of their own."""
+        """Number of stations with a station term."""
         return len(self.means.stations.places)
 
     def conditions(self, scenario: pd.DataFrame) -> dict[str, Tensor]:
-        """Return what the networks receive of a scenario.
+        """Return the input of the networks for a scenario.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class EvolutionaryNetworks(GroundMotionModel):
         -------
         dict of torch.Tensor
             Standard normal "event_term", the same for records of one source, and "record_term",
-            (realization, latent); those of `Evolution.numbers`, "noise", "pulses" and "coda".
+            each (realization, latent); "noise", "pulses" and "coda" from `Evolution.numbers`.
         """
         events = [realization.event() for realization in realizations]
         records = [realization.record() for realization in realizations]
@@ -132,12 +132,12 @@ class EvolutionaryNetworks(GroundMotionModel):
         return terms | dict(zip(EVOLUTION_NUMBERS, drawn, strict=True))
 
     def fields(self, scenario: pd.DataFrame, n_realizations: int, seed: int) -> dict[str, Tensor]:
-        """Return the share of record terms that correlates: a field over the receivers of a source.
+        """Return the correlated part of record terms: a field over the receivers of a source.
 
         Returns
         -------
         dict of torch.Tensor
-            "field" (record, realization, latent), standard normal; nothing where records are
+            "field" (record, realization, latent), standard normal; empty if records are
             independent.
         """
         length_km, receivers = self.correlation_length_km, receivers_km(scenario, self.centre)
@@ -148,9 +148,9 @@ class EvolutionaryNetworks(GroundMotionModel):
         return {"field": torch.as_tensor(fields)}
 
     def forward(self, batch: Batch) -> Tensor:
-        """Draw latents, and records of their spectra; see `GroundMotionModel.forward`.
+        """Draw latents, and records with their spectra; see `GroundMotionModel.forward`.
 
-        Records of one source share its event term, in every realization another one.
+        Records of one source share an event term, which differs between realizations.
         """
         terms = batch["event_term"], batch["record_term"], batch.get("field")
         latents = self.means(batch) + self.effects.draw(*terms)
@@ -158,9 +158,9 @@ class EvolutionaryNetworks(GroundMotionModel):
 
     @torch.no_grad()
     def onsets(self, scenario: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the P and S times, s after the origin: those of the 1-D table and the delays.
+        """Return the P and S times, s after the origin: times of the 1-D table plus delays.
 
-        They are exact: `sample` draws every realization with these onsets.
+        They are exact: every realization drawn by `sample` has these onsets.
         """
         conditions = self.on_device(self.conditions(scenario))
         times = conditions["times"] + self.decoder.delays(conditions)
@@ -169,13 +169,13 @@ class EvolutionaryNetworks(GroundMotionModel):
 
     @torch.no_grad()
     def median_spectra(self, scenario: pd.DataFrame) -> Spectra:
-        """Return the spectra of the ground for scenarios, with the latents at their mean.
+        """Return the spectra of ground motion for a scenario, with the latents at their mean.
 
         Returns
         -------
         Spectra
             Power spectral density of the noise, (m/s)^2/Hz, and energy spectra of P and S by
-            envelope, (m/s x s)^2: the square root of their sum is the FAS of the wave.
+            envelope, (m/s x s)^2; the square root of their sum is the FAS of the wave.
         """
         conditions = self.on_device(self.conditions(scenario))
         noise, waves = self._median(conditions)
@@ -187,18 +187,19 @@ class EvolutionaryNetworks(GroundMotionModel):
 
     @torch.no_grad()
     def scatter(self, frequencies: Sequence[float], magnitude: float, wave: str = "S") -> Scatter:
-        """Return the standard deviations tau and phi of ln FAS of a wave that the model draws.
+        """Return the standard deviations tau and phi of ln FAS of a generated wave.
 
-        Between events and between the records of an event, from the covariances of the latents
-        and what they do to ln FAS.  Without the terms of sources, sites and paths, which are
-        known, and without the chance of noise, which smoothing takes off.
+        They describe the scatter between events and between the records of an event, and follow
+        from the covariances of the latents and their effect on ln FAS.  Terms of sources, sites
+        and paths are not included, since they are known; neither is the randomness of the noise
+        process, which smoothing removes.
 
         Parameters
         ----------
         frequencies : sequence of float
-            Hz, shape (frequency,).
+            Frequencies, Hz, shape (frequency,).
         magnitude : float
-            Of the earthquake.
+            Magnitude of the earthquake.
         wave : str
             "P" or "S".
 
@@ -223,11 +224,11 @@ class EvolutionaryNetworks(GroundMotionModel):
 
     @property
     def correlation_length_km(self) -> float:
-        """Length over which record terms of an event correlate between receivers, km; 0: none."""
+        """Correlation length between receivers of record terms of one event, km; 0 for none."""
         return float(self.effects.length_km)
 
     def _draw(self, conditions: Batch, latents: Tensor, numbers: Sequence[Tensor]) -> Tensor:
-        """Draw records (record, component, sample) with random numbers of `Evolution`."""
+        """Draw records (record, component, sample) with random numbers from `Evolution`."""
         output = self.decoder(conditions)
         output = self.decoder.with_latents(output, latents, conditions["plain"][:, 0])
         spectra = self.decoder.spectra(output)

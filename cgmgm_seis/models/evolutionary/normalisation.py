@@ -1,4 +1,4 @@
-"""What is taken from the training records before training: whitening, fine shapes and levels."""
+"""Normalisation from the training records: whitening, fine shapes and levels."""
 
 import numpy as np
 import torch
@@ -10,35 +10,35 @@ from torch import Tensor
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.models.evolutionary.evolution import Evolution
 
-# Frequencies of the mean spectrum that the filter is fitted to: number, and lowest in Hz.
+# Frequencies of the mean spectrum to which the filter is fitted: number, and lowest in Hz.
 N_SMOOTHED, LOWEST_HZ = 100, 0.1
-# Below this frequency the waves' fine shape is taken from the data, Hz; the prior, flat
-# displacement spectra, weighs as much as this many records.
+# Below this frequency, Hz, the waves' fine shape is estimated from the data; the prior, flat
+# displacement spectra, has the weight of this many records.
 FINE_BELOW_HZ, FLAT_RECORDS = 3.0, 20.0
-# A wave's amplitude over that of the noise above which it counts.
+# Amplitude ratio of wave to noise above which a wave is used.
 ABOVE_NOISE = 3.0
 
 
 def whitening_filter(waveforms: NDArray[np.float32], order: int, sampling_rate: float) -> Tensor:
     """Return the prediction-error filter (order + 1,) of the geometric mean of records' spectra.
 
-    The Yule-Walker equations for the autocorrelation of a spectrum; minimum phase, so that onsets
-    stay where they are.
+    It solves the Yule-Walker equations for the autocorrelation of the mean spectrum, and is
+    minimum phase, so that it keeps onsets in place.
 
     Parameters
     ----------
     waveforms : numpy.ndarray
         Records (record, component, sample).
     order : int
-        Length of the filter less one, samples.
+        Length of the filter minus one, samples.
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
     """
     n = 4 * waveforms.shape[-1]
     smoothed = np.geomspace(LOWEST_HZ, 0.5 * sampling_rate, N_SMOOTHED)
     tapered = waveforms * tukey(waveforms.shape[-1], 0.1).astype(np.float32)
     spectra = smoothed_fas(tapered, sampling_rate, smoothed)
-    # A frequency without any power has no logarithm.
+    # The logarithm needs a positive value where a frequency has no power.
     logarithm = 2.0 * np.log(np.maximum(spectra, 1e-15)).mean(axis=(0, 1))
     frequencies = np.maximum(np.fft.rfftfreq(n, 1.0 / sampling_rate), LOWEST_HZ)
     fine = np.interp(np.log(frequencies), np.log(smoothed), logarithm)
@@ -48,9 +48,9 @@ def whitening_filter(waveforms: NDArray[np.float32], order: int, sampling_rate: 
 
 
 def whitened(waveforms: NDArray[np.float32], whitening: Tensor) -> Tensor:
-    """Return filtered records without the first samples, for which the filter lacks a past.
+    """Return filtered records without the first samples, where the filter is not yet filled.
 
-    A record cut out of the ground's motion starts with a step, which would be taken for noise.
+    A record cut out of continuous motion starts with a step, which would be taken for noise.
     """
     records = torch.as_tensor(np.asarray(waveforms, dtype=np.float64))
     n_samples, order = records.shape[-1], len(whitening) - 1
@@ -67,15 +67,15 @@ def fit_shapes(
     Parameters
     ----------
     evolution : Evolution
-        Its shapes are set.
+        Changed in place.
     records : torch.Tensor
         Whitened records (record, component, sample).
     lengths : numpy.ndarray
-        How many of their first samples are noise, (record,).
+        Number of noise samples at the start of each record, (record,).
     whitening : torch.Tensor
-        The filter that they have passed.
+        The whitening filter.
     """
-    # As long as half of the records have it, or the longest that resolves all of the shape.
+    # The length that half of the records have, but no more than resolves the fine shape.
     length = min(int(np.median(lengths)), evolution.finest)
     if length > evolution.n_fft:
         noise = records[lengths >= length][:, :, :length]
@@ -95,8 +95,9 @@ def _slopes(
 ) -> NDArray[np.float64]:
     """Return the mean steps (node - 1,) of the waves' ln amplitude from node to node.
 
-    Of records where both nodes stand above the noise in their first samples.  With few records
-    they are nearly those of the whitened velocity of a flat displacement spectrum (Brune 1970).
+    Only records that exceed the noise in their first samples at both nodes are used.  With few
+    records the steps are close to those of whitened velocity with a flat displacement spectrum
+    (Brune 1970).
     """
     samples, nodes, rate = np.arange(records.shape[-1]), evolution.nodes_hz, evolution.sampling_rate
     shares = np.minimum(samples / lengths[:, None], 1.0)
@@ -118,16 +119,16 @@ def _slopes(
 def noise_and_wave_levels(
     evolution: Evolution, powers: Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
-    """Return the ln spectra of noise and waves that decoders start from, each (component, bin).
+    """Return the initial ln spectra of noise and waves in the decoder, each (component, bin).
 
     Parameters
     ----------
     evolution : Evolution
-        With its shapes.
+        With the fine shapes set.
     powers : torch.Tensor
         Power of the whitened records, (record, frame, component * bin).
     seconds : float
-        Between frames.
+        Time between frames, s.
     """
     split = powers.unflatten(2, (-1, evolution.n_bins)) / evolution.noise_response
     noise = split.flatten(0, 1).median(dim=0).values.log()

@@ -1,4 +1,4 @@
-"""Smooth functions of place: random Fourier features of stations, sources and the paths between."""
+"""Smooth functions of place: random Fourier features of stations, sources and paths."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.scenario.seeding import random_generator
 
-# Correlation lengths of the features, in units of the shortest, and how they share the waves.
+# Correlation lengths of the features in units of the shortest; repeated over the waves.
 _SCALES = (1.0, 1.0, 2.0, 4.0)
 _PATH_POINTS = 16
 
 
 def station_spacing_km(scenario: pd.DataFrame, centre: Sequence[float]) -> float:
-    """Return the median distance of a station to its nearest neighbour, km."""
+    """Return the median distance from a station to its nearest neighbour, at least 1 km."""
     places = scenario[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
     latitude, longitude = places.to_numpy(float).T
     points = local_km(latitude, longitude, centre)
@@ -29,8 +29,9 @@ def station_spacing_km(scenario: pd.DataFrame, centre: Sequence[float]) -> float
 def random_waves(n_waves: int, length_km: float) -> Floats:
     """Return wave vectors (wave, 2), 1/km, of random Fourier features (Rahimi & Recht 2007).
 
-    A linear function of the features whose weights are standard normal numbers is a Gaussian
-    process: squared exponentials of correlation lengths 1, 2 and 4 times `length_km`.
+    A linear function of the features with standard normal weights is a Gaussian process whose
+    covariance is a sum of squared exponentials of correlation lengths 1, 2 and 4 times
+    `length_km`.
     """
     scales = length_km * np.resize(_SCALES, n_waves)[:, None]
     return random_generator("fourier features").standard_normal((n_waves, 2)) / scales
@@ -47,9 +48,9 @@ def scenario_features(
 ) -> tuple[Floats, Floats, Floats]:
     """Return the Fourier features of stations, epicentres and paths of a scenario.
 
-    Those of a path are their mean along the straight line from epicentre to station, so that a
-    linear function of them is the mean of a smooth field along the path, as attenuation and
-    slowness act (cell-specific attenuation: Dawood & Rodriguez-Marek 2013).
+    Features of a path are the mean along the straight line from epicentre to station.  A linear
+    function of them is the mean of a smooth field along the path, like attenuation and slowness
+    (cell-specific attenuation: Dawood & Rodriguez-Marek 2013).
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""Latents with an event's share and a record's share, as ground-motion models have residuals."""
+"""Latents as the sum of an event term and a record term, like residuals of ground-motion models."""
 
 import torch
 from torch import Tensor, nn
 
-# Share of a batch in the running moments of the prior.
+# Weight of a batch in the running moments of the prior.
 MOMENTUM = 0.02
-# Least variance between events, in units of that within them.
+# Minimum variance between events, in units of the variance within events.
 _LEAST_BETWEEN = 1e-4
 
 
@@ -13,13 +13,13 @@ class RandomEffects(nn.Module):
     """Prior of the latents: mean + event term + record term, both Gaussian.
 
     All records of an event share its term (Abrahamson & Youngs 1992).  Mean and covariances are
-    not fixed but follow the posterior: running moments of the batches, the M step of an
-    empirical Bayes estimate.  So what is drawn has the scatter of the training records, between
-    events and within them.
+    not fixed but estimated from the posterior, as running moments of the batches (the M step of an
+    empirical Bayes estimate), so that generated records have the scatter of the training records,
+    between events and within them.
 
-    A share of a record term's variance may be a Gaussian field over the receivers, so that
-    neighbouring records of an event resemble each other: `length_km` and `correlated`, the share
-    of every standardised latent, are estimated after training
+    A share of the variance of record terms may be a Gaussian field over the receivers, so that
+    neighbouring records of an event are similar: `length_km` and `correlated`, the share of every
+    standardised latent, are estimated after training
     (`cgmgm_seis.models.evolutionary.correlation`).  Length 0 means independent records.
 
     Parameters
@@ -50,11 +50,11 @@ class RandomEffects(nn.Module):
         Parameters
         ----------
         mean, variance : torch.Tensor
-            Of the posterior of every record, (record, latent).
+            Posterior of the latents of every record, (record, latent).
         event : torch.Tensor
             Number of the event of every record.
         momentum : float
-            Share of the batch.
+            Weight of the batch.
         """
         _, event = torch.unique(event, return_inverse=True)
         counts = torch.bincount(event).to(mean.dtype)
@@ -69,7 +69,7 @@ class RandomEffects(nn.Module):
         between = outside.T @ outside / (n_events - 1) - within
         size = (n_records - counts.square().sum() / n_records) / (n_events - 1)
         within = within + torch.diag(variance.mean(dim=0))
-        # New tensors: autograd may hold the old ones.
+        # Assign new tensors, since autograd may still need the old ones.
         self.mean = self.mean.lerp(mean.mean(dim=0), momentum)
         self.within = self.within.lerp(within, momentum)
         self.between = self.between.lerp(between / size, momentum)
@@ -110,7 +110,7 @@ class RandomEffects(nn.Module):
         Parameters
         ----------
         event, record : torch.Tensor
-            Of shape (record, latent).
+            Standard normal numbers, shape (record, latent).
         field : torch.Tensor, optional
             Standard normal fields of correlation length `length_km` at the receivers, the same
             shape; without them records are independent.
@@ -124,24 +124,24 @@ class RandomEffects(nn.Module):
     def roots(self) -> tuple[Tensor, Tensor]:
         """Return roots (latent, latent) of the covariances between events and within them.
 
-        A root times standard normal numbers has the covariance.
+        A root times standard normal numbers has that covariance.
         """
         transform, between = self._standardisation()
         within = torch.linalg.inv(transform)
         return within * between.sqrt(), within
 
     def spread(self) -> Tensor:
-        """Return the matrix (latent, latent) that makes a record's scatter of normal numbers."""
+        """Return a root (latent, latent) of the total covariance, between and within events."""
         transform, between = self._standardisation()
         return torch.linalg.inv(transform) * torch.sqrt(1.0 + between)
 
     def standardised(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Return posterior means and variances with a covariance within events of 1."""
+        """Return posterior means and variances, scaled to a covariance within events of 1."""
         transform, _ = self._standardisation()
         return (mean - self.mean) @ transform.T, variance @ transform.square().T
 
     def _standardisation(self) -> tuple[Tensor, Tensor]:
-        """Return what makes the covariance within events 1 and that between them diagonal.
+        """Return the transform to a covariance of 1 within events and diagonal between them.
 
         Returns
         -------

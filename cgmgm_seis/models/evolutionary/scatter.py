@@ -1,4 +1,4 @@
-"""The scatter of the Fourier amplitudes that are drawn, between events and within them."""
+"""Scatter of generated Fourier amplitudes, between events and within them."""
 
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ class Scatter(NamedTuple):
     Parameters
     ----------
     tau : numpy.ndarray
-        Between events.
+        Scatter between events.
     phi : numpy.ndarray
-        Within an event.
+        Scatter within events.
     """
 
     tau: NDArray[np.float64]
@@ -37,9 +37,9 @@ def ln_fas_scatter(
     Parameters
     ----------
     decoder : SpectralDecoder
-        What latents do to ln FAS.
+        Holds the effect of latents on ln FAS.
     effects : RandomEffects
-        Their covariances.
+        Holds the covariances of the latents.
     bins : numpy.ndarray
         Frequencies in units of the spectrogram's bins, (frequency,).
     magnitude : float

@@ -1,4 +1,4 @@
-"""What the networks receive of a scenario."""
+"""Input of the networks for a scenario."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from cgmgm_seis.scenario.geography import local_km
 
 # Number of plain conditions.
 N_PLAIN = 5
-# S - P times are at least this long, s, and the logarithm that lies in the middle of them.
+# Minimum S - P time, s, and the logarithm that is subtracted to centre the input.
 LEAST_S_MINUS_P, MIDDLE = 0.3, 1.5
 
 
@@ -61,13 +61,13 @@ def network_input(
 
 
 def receivers_km(scenario: pd.DataFrame, centre: Sequence[float]) -> Floats:
-    """Return the receivers' places (record, 2), km east and north of the region's centre."""
+    """Return the receivers' coordinates (record, 2), km east and north of the region's centre."""
     latitude, longitude = scenario["station_latitude_deg"], scenario["station_longitude_deg"]
     return local_km(latitude, longitude, centre)
 
 
 def scaled_to_one(values: Any, limits: Any) -> Floats:
-    """Scale to -1..1."""
+    """Scale values within limits to -1..1."""
     low, high = limits
-    # A data set with a single depth or magnitude has no width to divide by.
+    # If all records have the same depth or magnitude, the width is 0: do not divide by it.
     return 2.0 * (np.asarray(values, float) - low) / ((high - low) or 1.0) - 1.0

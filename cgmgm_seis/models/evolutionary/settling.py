@@ -1,4 +1,4 @@
-"""The means and covariances of the latents at the end of training, from all records at once."""
+"""Fit of the latents' means and covariances after training, to all records at once."""
 
 import torch
 from torch import Tensor
@@ -7,27 +7,27 @@ from cgmgm_seis.models.base import Batch
 from cgmgm_seis.models.evolutionary.latent_means import LatentMeans
 from cgmgm_seis.models.evolutionary.random_effects import RandomEffects
 
-# Steps that settle the means of the latents, and rounds of these and of the covariances.
+# Steps of the fit of the means, and rounds that alternate between means and covariances.
 STEPS, ROUNDS, LINE_SEARCH = 40, 3, "strong_wolfe"
 
 
 def settle(
     means: LatentMeans, effects: RandomEffects, records: Batch, mean: Tensor, log_variance: Tensor
 ) -> None:
-    """Take the latents' means and covariances to where the divergence has its minimum.
+    """Minimise the divergence over the latents' means and covariances.
 
-    The posteriors stay: it is one more M step, of all records at once.
+    The posteriors stay fixed: this is a final M step with all records.
 
     Parameters
     ----------
     means : LatentMeans
-        Means given the conditions; trained unless they are fixed.
+        Means given the conditions; nothing is fitted if their parameters are frozen.
     effects : RandomEffects
-        Mean and covariances of what remains.
+        Mean and covariances of the latents minus these means.
     records : mapping
         Conditions of the training records, and the number of their "event".
     mean, log_variance : torch.Tensor
-        Of their posteriors, (record, latent).
+        Posteriors of the latents, (record, latent).
     """
     _, event = torch.unique(records["event"], return_inverse=True)
     trained = [x for x in means.parameters() if x.requires_grad]

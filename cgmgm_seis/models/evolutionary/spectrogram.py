@@ -1,4 +1,4 @@
-"""What the spectrograms of whitened records hold on average, and how likely they are."""
+"""Mean spectrogram of whitened records, and the likelihood of recorded ones."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 class MeanSpectrogram(NamedTuple):
-    """What a spectrogram (frame, component * bin) holds on average: noise + weights @ leaked.
+    """Mean power of a spectrogram (frame, component * bin): noise + weights @ leaked.
 
     Parameters
     ----------
     noise : torch.Tensor
         Power of the noise, (record, 1, component * bin).
     weights : torch.Tensor
-        Of the waves' spectra in the frames, (record, frame, wave * envelope).
+        Weights of the waves' spectra in the frames, (record, frame, wave * envelope).
     leaked : torch.Tensor
-        These spectra as the spectrogram's window sees them, (record, wave * envelope,
+        The waves' spectra after leakage into the spectrogram, (record, wave * envelope,
         component * bin).
     """
 
@@ -29,27 +29,27 @@ class MeanSpectrogram(NamedTuple):
         return torch.baddbmm(*self)
 
     def averaged(self, mask: Tensor) -> Tensor:
-        """Return its means with the weights `mask` (record, time window, frame)."""
+        """Return the expected power averaged with weights `mask` (record, time window, frame)."""
         return torch.baddbmm(self.noise, mask @ self.weights, self.leaked)
 
     def minus_ln_likelihood(self, powers: Tensor, level: Tensor, share: float) -> Tensor:
-        """Return minus the ln likelihood of spectrograms, nats, the mean over records.
+        """Return the negative ln likelihood of spectrograms, nats, the mean over records.
 
-        That of independent complex Gaussian coefficients,
+        For independent complex Gaussian coefficients X of variance s2 it is
 
             sum ln s2 + abs(X)^2 / s2,
 
-        half of it at 0 Hz and Nyquist, which are real.
+        and half of that at 0 Hz and Nyquist, where coefficients are real.
 
         Parameters
         ----------
         powers : torch.Tensor
             abs(X)^2, (record, frame, component * bin).
         level : torch.Tensor
-            A level of ln s2, (component, bin), that is subtracted: it keeps the sum small enough
+            A level of ln s2, (component, bin), which is subtracted to keep the sum small enough
             for single precision.
         share : float
-            What a coefficient counts, less than 1 where frames overlap.
+            Weight of a coefficient, less than 1 if frames overlap.
         """
         expected = self.expected()
         terms = torch.log(expected) + powers / expected

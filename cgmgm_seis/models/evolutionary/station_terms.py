@@ -1,28 +1,28 @@
-"""Terms that every training station has for itself, kriged between them."""
+"""Station terms: values at every training station, with kriging between them."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-# Within this distance two receivers stand on the same ground, km.
+# Receivers within this distance share the station-specific part, km.
 SAME_KM = 0.03
-# Share of the variance that is a station's own; the rest has a correlation length.
+# Station-specific share of the variance; the rest correlates between stations.
 OWN_SHARE = 0.3
 _JITTER = 1e-4
 
 
 class StationTerms(nn.Module):
-    """Gaussian fields known at stations: their own values there, kriging elsewhere, 0 far away.
+    """Gaussian fields given at stations: known there, by kriging elsewhere, 0 far away.
 
-    With the covariance between places a distance d apart
+    If the covariance between places at distance d is
 
         k(d) = (1 - s) exp(-d / length) + s exp(-(d / 30 m)^2)
 
-    a field that is t at the stations S is on average k(x, S) K^-1 t at x (Rasmussen & Williams
-    2006, chapter 2; site terms of non-ergodic models: Landwehr et al. 2016).  The second part is
-    the nugget: what no other place shares.  t = L z, with L the Cholesky factor of K, is a priori
-    standard normal in z, which are the parameters.
+    the mean at x of a field with values t at the stations S is k(x, S) K^-1 t (Rasmussen &
+    Williams 2006, chapter 2; site terms of non-ergodic models: Landwehr et al. 2016).  The second
+    term is the nugget, which other places do not share.  The parameters are z in t = L z, with L
+    the Cholesky factor of K; their prior is standard normal.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class StationTerms(nn.Module):
         self.register_load_state_dict_post_hook(_solve)
 
     def set_places(self, places: Tensor) -> None:
-        """Set the stations (station, 2), km; their terms become zero."""
+        """Set the coordinates of the stations (station, 2), km, and their terms to zero."""
         self.places = places.to(self.places)
         self.values = nn.Parameter(self.values.new_zeros(len(places), self.values.shape[1]))
         _solve(self)
@@ -55,12 +55,12 @@ class StationTerms(nn.Module):
         return self.covariance(places) @ self.whitened @ self.values
 
     def penalty(self) -> Tensor:
-        """Return minus the log density of the prior, but for a constant."""
+        """Return the negative log density of the prior, up to a constant."""
         return 0.5 * self.values.square().sum()
 
     def covariance(self, places: Tensor) -> Tensor:
         """Return the covariance (record, station) of the fields at places and at the stations."""
-        # The differences themselves: products would lose the metres between near places.
+        # Distances from matrix products would lose the metres between nearby places.
         distance = torch.cdist(places, self.places, compute_mode="donot_use_mm_for_euclid_dist")
         smooth = torch.exp(-distance / self.length_km)
         return torch.lerp(smooth, torch.exp(-((distance / SAME_KM) ** 2)), OWN_SHARE)
