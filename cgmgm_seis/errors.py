@@ -23,7 +23,7 @@ class WeightsError(CgmgmError):
 
 
 class DatasetError(CgmgmError):
-    """A data set lacks columns or holds records that cannot be used."""
+    """A data set lacks columns or contains records that cannot be used."""
 
 
 class TrainingError(CgmgmError):

@@ -199,7 +199,7 @@ def import_records(
             reasons = Counter(fault[3] for fault in left_out).most_common(3)
             why = " ".join(f"({count} times) {reason}" for reason, count in reasons)
             raise DatasetError(
-                f"No records of {len(catalog)} event(s) can be used; at least one is needed. "
+                f"No records of the {len(catalog)} event(s) can be used; at least one is needed. "
                 f"{why or f'No station within {processing.max_distance_km:g} km has waveforms.'}"
             )
         columns = ["source_id", "station", "instrument_or_file", "reason"]

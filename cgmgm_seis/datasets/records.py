@@ -98,8 +98,8 @@ def read_observed(
             logger.warning("Recorded motion of %s is not used: %s", station, " ".join(reasons))
     if not result:
         raise DatasetError(
-            f"None of {len(_by_station(recorded))} stations has three components, a response and "
-            f"samples around {origin_time}; at least one is needed."
+            f"None of the {len(_by_station(recorded))} station(s) has three components, a response "
+            f"and samples around {origin_time}; at least one is needed."
         )
     if resampled:
         logger.info("Resampled to %g Hz: %s.", sampling_rate, ", ".join(resampled))

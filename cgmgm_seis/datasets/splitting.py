@@ -82,8 +82,8 @@ def split_dataset(
     for name, share in zip(SPLITS, fractions, strict=True):
         if share and not counts.get(name, 0):
             raise DatasetError(
-                f"The split {name} by {by} would have none of {len(table)} records; use another "
-                "seed, other fractions or more data."
+                f"The split {name} by {by} would have none of the {len(table)} records; use "
+                "another seed, other fractions or more data."
             )
     start = 0
     for path, part in zip(paths, parts, strict=True):

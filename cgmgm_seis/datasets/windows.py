@@ -185,7 +185,7 @@ def _read(
     )
     if not kept:
         raise DatasetError(
-            f"None of {len(metadata)} records covers {window.start_offset_s:g} s to "
+            f"None of the {len(metadata)} records covers {window.start_offset_s:g} s to "
             f"{window.end_offset_s:g} s after the origin time with "
             f"motion on the components {window.component_order}; at least one is needed."
         )

@@ -27,7 +27,7 @@ class SpatialTerms(Protocol):
         """Return the site term of ln FAS of horizontals, shape (record, frequency)."""
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+        """Return the term of ln FAS shared by sources at one location, (record, frequency)."""
 
     def attenuation(
         self,
@@ -65,7 +65,7 @@ class RegionFields:
         return self.sites(latitude, longitude, frequencies)
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+        """Return the term of ln FAS shared by sources at one location, (record, frequency)."""
         return self.sources(latitude, longitude, frequencies)
 
     def attenuation(

@@ -218,9 +218,8 @@ def test_other_reasons(pleasant_hill, event, inventory, cta, tmp_path):
             for channel in station:
                 channel.response = None
     assert "has no usable response" in reason(inventory=without)
-    assert "must be at least 99 dB" in reason(
-        processing=Processing(duration_s=44.0, min_snr_db=99.0)
-    )
+    strict = Processing(duration_s=44.0, min_snr_db=99.0)
+    assert "must be at least 99 dB" in reason(processing=strict)
     dead = obspy.read(cta / "*")
     for trace in dead:
         trace.data[:] = 7
@@ -244,7 +243,7 @@ def _empty_catalogue(folder):
     ],
 )
 def test_settings_that_make_no_sense(settings):
-    with pytest.raises(DatasetError, match="must be|must satisfy|is not valid"):
+    with pytest.raises(DatasetError, match=r"must (be|satisfy|start)"):
         Processing(**settings)
 
 

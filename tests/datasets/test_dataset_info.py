@@ -150,7 +150,7 @@ def test_splits_of_chunks_and_of_too_little(tmp_path):
         split_dataset(tmp_path, fractions=(0.5, 0.1, 0.1), overwrite=True)
     with pytest.raises(DatasetError, match="by = 'year'"):
         split_dataset(tmp_path, "year")
-    with pytest.raises(DatasetError, match="would have none of 40"):
+    with pytest.raises(DatasetError, match="would have none of the 40"):
         split_dataset(tmp_path, fractions=(0.9999, 0.00005, 0.00005), overwrite=True)
     with pytest.raises(DatasetError, match="not a readable"):
         split_dataset(tmp_path / "none")

@@ -130,11 +130,11 @@ def test_says_what_was_resampled_and_replaced(pleasant_hill, inventory, origin_t
 
 def test_missing_component_gap_and_response(pleasant_hill, inventory, origin_time, caplog):
     folder = pleasant_hill / "raw"
-    with pytest.raises(DatasetError, match="None of 1 stations"):
+    with pytest.raises(DatasetError, match="None of the 1 station"):
         read_observed(folder / "NC.CTA..HN[ZN]*.mseed", inventory, origin_time)
     assert "NC.CTA..HN has the components NZ; three are needed." in caplog.text
     without = inventory.select(station="CRH")
-    with pytest.raises(DatasetError, match="None of 1 stations"):
+    with pytest.raises(DatasetError, match="None of the 1 station"):
         read_observed(folder / "NC.CTA*.mseed", without, origin_time)
     assert "NC.CTA..HN has no usable response" in caplog.text
     with pytest.raises(DatasetError, match="samples around 2001"):

@@ -203,7 +203,5 @@ def test_unknown_models_periods_and_mechanisms_are_said(pygmm):
         NGAWest2("I14")
     with pytest.raises(RangeError, match=r"CB14 is not available at 20 s, only from 0\.01 to 10 s"):
         NGAWest2("CB14", (1.0, 20.0))
-    with pytest.raises(
-        RangeError, match="source_mechanism = oblique is not known; it must be one of"
-    ):
+    with pytest.raises(RangeError, match="source_mechanism = oblique is not known; it must be"):
         NGAWest2("CB14").predict(some_scenario(4.0).assign(source_mechanism="oblique"))

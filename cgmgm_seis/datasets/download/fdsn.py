@@ -234,7 +234,7 @@ def download(
     client : PoliteClient
         The server.
     request : Request
-        What to download.
+        Selection of the data to download.
     folder : str or pathlib.Path
         Folder of the download, see `RawArchive`.
     events : obspy.Catalog, optional

@@ -52,7 +52,7 @@ def mass_download(
     clients : sequence of PoliteClient
         The servers, in order of preference.
     request : Request
-        What to download.
+        Selection of the data to download.
     folder : str or pathlib.Path
         Folder of the download, see `RawArchive`.
     events : obspy.Catalog, optional
