@@ -1,4 +1,4 @@
-"""Data sets, simulated and recorded, in SeisBench format.
+"""Importing, reading and splitting data sets in SeisBench format.
 
 Names are imported when they are first used.
 """

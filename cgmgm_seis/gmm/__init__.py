@@ -1,4 +1,4 @@
-"""Ground-motion models beside the generators: ergodic, non-ergodic and published ones.
+"""Ground-motion models for comparison with the generators: ergodic, non-ergodic and published.
 
 Names are imported when they are first used.
 """

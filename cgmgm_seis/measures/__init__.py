@@ -1,4 +1,4 @@
-"""What is measured on records: peaks, spectra, durations and picks.
+"""Measurements on records: peaks, spectra, durations and picks.
 
 Names are imported when they are first used.
 """

@@ -1,4 +1,4 @@
-"""What is written for others: streams, data sets, figures and their provenance.
+"""Writing results: waveform files, data sets, figures and their provenance.
 
 Names are imported when they are first used.
 """

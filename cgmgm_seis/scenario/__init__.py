@@ -1,4 +1,4 @@
-"""Scenarios: sources, receivers and what lies between them.
+"""Scenarios: sources, receivers and the paths between them.
 
 Names are imported when they are first used.
 """

@@ -1,4 +1,4 @@
-"""A simulated Bay Area: its earthquakes, its ground and the seismograms they make.
+"""A simulated Bay Area: earthquakes, spatial terms and seismograms.
 
 Names are imported when they are first used.
 """
