@@ -33,7 +33,7 @@ __all__ = [
     "summarise",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Processing": "archive",
@@ -51,7 +51,3 @@ __getattr__ = lazy_names(
         "summarise": "summary",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

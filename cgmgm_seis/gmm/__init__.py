@@ -27,7 +27,7 @@ __all__ = [
     "Term",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "BA19": "pygmm_models",
@@ -42,7 +42,3 @@ __getattr__ = lazy_names(
         "Term": "nonergodic",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

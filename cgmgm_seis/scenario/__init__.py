@@ -46,7 +46,7 @@ __all__ = [
     "to_stream",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Region": "geography",
@@ -70,7 +70,3 @@ __getattr__ = lazy_names(
         "to_stream": "streams",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

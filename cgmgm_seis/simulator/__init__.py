@@ -32,7 +32,7 @@ __all__ = [
     "true_fields",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Coefficients": "spectra",
@@ -49,7 +49,3 @@ __getattr__ = lazy_names(
         "true_fields": "region",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
