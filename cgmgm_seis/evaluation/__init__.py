@@ -1,6 +1,6 @@
-"""Models against the records of a data set: measures, picks, figures and one report.
+"""Evaluation of models against the records of a data set: measures, picks, figures and a report.
 
-Names are imported when they are first used: the processes that measure need little of this.
+Names are imported on first use, since worker processes need only a few of them.
 """
 
 from typing import TYPE_CHECKING

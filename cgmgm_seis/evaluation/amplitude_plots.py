@@ -29,17 +29,17 @@ PANELS = {
     "slope_ln_distance": "Slope of residuals with ln R",
     "slope_magnitude": "Slope of residuals with M",
 }
-# Where a right generator is.
+# Values for a perfect generator.
 AIMS = {"bias": 0.0, "coverage": 0.68, "slope_ln_distance": 0.0, "slope_magnitude": 0.0}
 
 
 def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
-    """Draw the statistics of every generator and ground-motion model by measure.
+    """Plot the statistics of every generator and ground-motion model by measure.
 
     Parameters
     ----------
     amplitudes : pandas.DataFrame
-        Table of an evaluation.
+        Table "amplitudes" of an evaluation.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def plot_amplitudes(amplitudes: pd.DataFrame) -> Figure:
 
 
 def plot_amplitude_residuals(records: pd.DataFrame, by: str) -> Figure:
-    """Draw the residuals of single records, and their mean and spread in bins.
+    """Plot the residuals of single records, and their mean and standard deviation in bins.
 
     Parameters
     ----------

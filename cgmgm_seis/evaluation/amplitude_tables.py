@@ -1,6 +1,6 @@
-"""Tables of recorded amplitudes against predictions, of generators and ground-motion models alike.
+"""Tables that compare recorded amplitudes with generators and ground-motion models.
 
-A record may lack some measures, unlike one with a waveform: every measure has records of its own.
+Rows of a flatfile may lack some measures, so the records used differ between measures.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from cgmgm_seis.scenario.arrays import Floats
 Flags = NDArray[np.bool_]
 
 DISTANCE = "path_hyp_distance_km"
-# Groups of records: column of the scenario, least value, and what is too much.
+# Groups of records: column of the scenario, lower limit (inclusive) and upper limit (exclusive).
 GROUPS = {
     "M < 4": ("source_magnitude", -np.inf, 4.0),
     "M >= 4": ("source_magnitude", 4.0, np.inf),
@@ -35,18 +35,18 @@ INSIDE, OUTSIDE = "inside its ranges", "outside its ranges"
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a generator or a ground-motion model says of records.
+    """Prediction of records by a generator or a ground-motion model.
 
     Parameters
     ----------
     median : numpy.ndarray
-        Of the logarithms, shape (record, series).
+        Median of the logarithms, shape (record, series).
     covered : numpy.ndarray
-        True for records within its 16 to 84 % band, shape (record, series).
+        True for records within the predicted 16 to 84 % band, shape (record, series).
     tau, phi : numpy.ndarray
-        Its own standard deviations between and within events, NaN where unknown, (series,).
+        Predicted standard deviations between and within events, NaN if unknown, (series,).
     extrapolated : numpy.ndarray
-        True for records outside of its ranges, shape (record,).
+        True for records outside the ranges of the model, shape (record,).
     """
 
     median: Floats
@@ -59,9 +59,9 @@ class Predicted:
 def of_realizations(
     generated: Floats, recorded: Floats, events: pd.Series, extrapolated: Flags
 ) -> Predicted:
-    """Return what the realizations of a generator say.
+    """Return the prediction of a generator from its realizations.
 
-    tau and phi are those of realization 0 about the median of the others, as in
+    tau and phi are those of realization 0 relative to the median of the others, as in
     `cgmgm_seis.evaluation.residuals.compare`.
 
     Parameters
@@ -73,7 +73,7 @@ def of_realizations(
     events : pandas.Series
         The event of every record.
     extrapolated : numpy.ndarray
-        True for records outside of its ranges, shape (record,).
+        True for records outside the trained ranges, shape (record,).
     """
     splits = [
         mixed_effects(residuals, events)
@@ -89,12 +89,12 @@ def of_realizations(
 
 
 def of_prediction(told: Prediction, recorded: Floats) -> Predicted:
-    """Return what a ground-motion model says; its scatter is a root mean square over records.
+    """Return the prediction of a ground-motion model; tau and phi are root mean squares.
 
     Parameters
     ----------
     told : Prediction
-        Shape (record, series).
+        The prediction, shape (record, series).
     recorded : numpy.ndarray
         Shape (record, series).
     """
@@ -109,14 +109,14 @@ def amplitudes_table(
     scenario: pd.DataFrame,
     names: pd.MultiIndex,
 ) -> pd.DataFrame:
-    """Return the statistics of all records, one row a generator and measure.
+    """Return the statistics of all records, one row per generator and measure.
 
     Parameters
     ----------
     predicted : mapping
-        By name.
+        Name to prediction.
     recorded : numpy.ndarray
-        Natural logarithms, NaN where there is none, shape (record, series).
+        Natural logarithms, NaN where missing, shape (record, series).
     scenario : pandas.DataFrame
         Scenario table of the records.
     names : pandas.MultiIndex
@@ -126,8 +126,8 @@ def amplitudes_table(
     -------
     pandas.DataFrame
         Columns "generator", "component", "measure"; those of `residual_statistics`; "stated_tau"
-        and "stated_phi", its own; those of `trends`; and "extrapolated", the share of records
-        outside of its ranges.
+        and "stated_phi", predicted by the model; those of `trends`; and "extrapolated", the share
+        of records outside the ranges of the model.
     """
     rows = []
     for name, said in predicted.items():
@@ -156,14 +156,13 @@ def amplitude_groups_table(
     scenario: pd.DataFrame,
     names: pd.MultiIndex,
 ) -> pd.DataFrame:
-    """Return the statistics of groups of records; parameters as of `amplitudes_table`.
+    """Return the statistics of groups of records; parameters as in `amplitudes_table`.
 
     Returns
     -------
     pandas.DataFrame
         Columns "generator", "component", "measure", "group" (a key of `GROUPS`, `INSIDE` or
-        `OUTSIDE` the ranges of the generator) and those of `residual_statistics`; groups without
-        a record are left out.
+        `OUTSIDE`) and those of `residual_statistics`; groups without records are left out.
     """
     common = {
         group: scenario[column].between(low, high, inclusive="left").to_numpy()
@@ -197,15 +196,16 @@ def residual_statistics(
     residuals : numpy.ndarray
         Shape (record,).
     covered : numpy.ndarray
-        True for records within the band, shape (record,).
+        True for records within the predicted band, shape (record,).
     scenario : pandas.DataFrame
         Scenario table of the records.
 
     Returns
     -------
     dict
-        "records" and "events", their numbers; "bias", the mean; "sigma", the standard deviation;
-        "tau" and "phi", its parts between and within events; "coverage", the share within the band.
+        "records" and "events", the numbers of both; "bias", the mean; "sigma", the standard
+        deviation; "tau" and "phi", its parts between and within events; "coverage", the share of
+        records within the band.
     """
     events = scenario["source_id"].astype(str)
     split = mixed_effects(residuals, events)
@@ -223,8 +223,8 @@ def residual_statistics(
 def trends(residuals: Floats, scenario: pd.DataFrame) -> dict[str, float]:
     """Return the slopes of residuals with ln R and magnitude, fitted together.
 
-    Both are fixed effects beside a random term of every event, whose variance is that of
-    `mixed_effects`: the records of an event do not count as so many magnitudes.
+    Both are fixed effects in a model with random event terms, whose variance is that of
+    `mixed_effects`, so that records of one event do not count as independent magnitudes.
 
     Parameters
     ----------
@@ -237,8 +237,8 @@ def trends(residuals: Floats, scenario: pd.DataFrame) -> dict[str, float]:
     -------
     dict
         "slope_ln_distance" and "slope_magnitude", per unit of ln R and of magnitude, and their
-        standard errors, "slope_ln_distance_se" and "slope_magnitude_se"; NaN where the records do
-        not tell them.
+        standard errors, "slope_ln_distance_se" and "slope_magnitude_se"; NaN if the records do
+        not determine them.
     """
     distance = np.maximum(scenario[DISTANCE].to_numpy(float), NEAREST_KM)
     axes = np.stack([np.log(distance), scenario["source_magnitude"].to_numpy(float)], axis=1)
@@ -256,7 +256,7 @@ def trends(residuals: Floats, scenario: pd.DataFrame) -> dict[str, float]:
 
 
 def _slopes(residuals: Floats, features: Floats, events: pd.Series) -> tuple[Floats, Floats]:
-    """Return the weights of all features but the first, and their standard errors."""
+    """Return the coefficients of all features but the first, and their standard errors."""
     n_free = features.shape[1]
     if np.ptp(residuals) < TIE:
         return np.zeros(n_free - 1), np.zeros(n_free - 1)
@@ -273,10 +273,10 @@ def amplitude_records_table(
     scenario: pd.DataFrame,
     names: pd.MultiIndex,
 ) -> pd.DataFrame:
-    """Return the values of every record, one row a record and measure that it has.
+    """Return the values of single records, one row per record and available measure.
 
-    Parameters as of `amplitudes_table`; columns of the record, "component", "measure",
-    "ln_recorded", and of every generator "ln_median NAME" and "extrapolated NAME".
+    Parameters as in `amplitudes_table`; columns of the record, "component", "measure",
+    "ln_recorded", and for every generator "ln_median NAME" and "extrapolated NAME".
     """
     rows, places = np.nonzero(np.isfinite(recorded))
     known = scenario[[*CODES, "source_magnitude", DISTANCE]].iloc[rows].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Generators against the records: residuals, and the waveforms worth looking at."""
+"""Comparison of generators with the records: residuals, and waveforms shown in figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,20 +33,20 @@ from cgmgm_seis.scenario.arrays import Floats
 
 @dataclass(frozen=True)
 class Compared:
-    """A generator against the records.
+    """Comparison of a generator with the records.
 
     Parameters
     ----------
     highlights : Highlights
         Some waveforms of realization 0, and its envelopes.
     comparison : Comparison, optional
-        Residuals of the calibrated records; None where no record is calibrated, and so below.
+        Residuals of the calibrated records; None if no record is calibrated.
     log_spectrograms : numpy.ndarray, optional
-        Of realization 0 of the calibrated records.
+        Log spectrograms of realization 0 of the calibrated records; None if there are none.
     ranks : dict
         "best", "median" and "worst" to the row of the scenario.
     score : DiscriminativeScore, optional
-        How well networks tell it from the records; None where none was trained.
+        How well networks separate it from the records; None if none was trained.
     """
 
     highlights: Highlights
@@ -59,18 +59,18 @@ class Compared:
 def compare_draws(
     records: Records, drawn: Draws, seed: int, score: DiscriminativeScore | None = None
 ) -> Compared:
-    """Compare the realizations of a generator with the records; few waveforms are kept.
+    """Compare the realizations of a generator with the records; only a few waveforms are kept.
 
     Parameters
     ----------
     records : Records
         The records.
     drawn : Draws
-        Measures of all realizations and waveforms of realization 0, of every record.
+        Measures of all realizations and waveforms of realization 0, for every record.
     seed : int
-        Of the ranks of the PIT.
+        Random seed of the PIT.
     score : DiscriminativeScore, optional
-        Kept with the result.
+        Stored with the result.
     """
     comparison, spectrograms, ranks = None, None, dict[str, int]()
     chosen = records.calibrated
@@ -90,7 +90,7 @@ def compare_draws(
 
 
 def all_highlights(records: Records, compared: Mapping[str, Compared]) -> dict[str, Highlights]:
-    """Return the highlights of the generators, and of the records in all rows shown of any."""
+    """Return the highlights of the generators, and of the records in all rows shown."""
     found = {name: own.highlights for name, own in compared.items()}
     shown = {row for own in found.values() for row in own.waveforms}
     return {**found, RECORDED: _highlights(records.waveforms, records, shown)}
@@ -104,7 +104,7 @@ def medians(compared: Mapping[str, Compared]) -> dict[str, Floats]:
 def comparison_tables(
     records: Records, compared: Mapping[str, Compared]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of residuals by name; none where no record is calibrated."""
+    """Return the tables of residuals by name; empty if no record is calibrated."""
     comparisons = _comparisons(compared)
     if not comparisons:
         return {}

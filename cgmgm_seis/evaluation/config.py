@@ -14,30 +14,32 @@ class EvaluationConfig:
     Parameters
     ----------
     split : str
-        Split to read, with events unseen in training; without a ``split`` column all is read.
+        Split to read, with events unseen in training; without a ``split`` column all records are
+        read.
     n_realizations : int
-        Realizations of every record, 2 or more; coverage means little below about 20.
+        Realizations of every record, at least 2; coverage is inaccurate below about 20.
     seed : int
-        Of the realizations, the discriminator and the choice of events.
+        Random seed of the realizations, the discriminator and the selection of events.
     max_records : int, optional
-        Draw whole events until the next one would exceed this number of records.
+        Use randomly selected whole events with at most this number of records.
     picker : str or pathlib.Path
-        See `cgmgm_seis.measures.picks.load_picker`; where it is missing the picks are left out.
+        See `cgmgm_seis.measures.picks.load_picker`; if it is not available, picks are left out.
     n_classifiers : int
-        Networks of the discriminative score; 0 leaves it out.
+        Number of networks of the discriminative score; 0 leaves it out.
     skip_bad : bool
         Leave out records with NaN or constant components.
     tsne : bool
-        Project the log spectrograms with t-SNE too.
+        Also project the log spectrograms with t-SNE.
     gmms : bool
-        Put ground-motion models beside the generators: those fitted to the training split and
-        published ones, or, beside a flatfile, the NGA-West2 models.
+        Compare with ground-motion models: those fitted to the training split and published ones,
+        or, for a flatfile, the NGA-West2 models.
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional
-        Processes that measure realizations; by default as many as cores, if there is much to do.
+        Number of processes that measure realizations; by default up to the number of cores,
+        depending on the amount of work.
     chunk_folder : pathlib.Path, optional
-        Keep finished chunks of realizations, picks and classifiers here, and use those of an
+        Save finished chunks of realizations, picks and classifiers here, and use those of an
         interrupted run with the same weights, records, seed and number of realizations.  The
         caller removes it.
     progress : bool
@@ -70,9 +72,7 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         if self.n_realizations < 2:
-            raise CgmgmError(
-                f"{self.n_realizations} realization(s) have no scatter; there must be at least 2."
-            )
+            raise CgmgmError(f"n_realizations = {self.n_realizations} must be at least 2.")
         for name, least in (("max_records", 1), ("n_classifiers", 0), ("workers", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -1,4 +1,4 @@
-"""What the report of an evaluation shows: figures and tables, each with a sentence."""
+"""Contents of the report of an evaluation: figures and tables, each with a caption."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from cgmgm_seis.scenario.window import Window
 
 @dataclass(frozen=True)
 class Item:
-    """A figure or a table of the report, and a sentence on what it says."""
+    """A figure or a table of the report, and its caption."""
 
     name: str
     content: Figure | pd.DataFrame
@@ -37,7 +37,7 @@ Section = tuple[str, list[Item]]
 
 
 def sections(evaluation: Evaluation) -> Iterator[Section]:
-    """Yield the titles of the report's sections and what they hold; empty ones are left out."""
+    """Yield the titles and contents of the report's sections; empty ones are left out."""
     makers: dict[str, Callable[[Evaluation], Iterator[Item]]] = {
         "Recorded amplitudes": _amplitudes,
         "Which model is better?": _models,
@@ -65,15 +65,15 @@ def _models(evaluation: Evaluation) -> Iterator[Item]:
         wide.columns = wide.columns.map(" ".join)
         shares = own.groupby("generator")["extrapolated"].first().reindex(wide.index)
         wide["extrapolated"] = shares.map("{:.0%}".format, na_action="ignore")
-        ends = " (BA19 begins at M 3; Vs30 is 760 m/s everywhere)" if component == BOTH else ""
+        ends = " (BA19 starts at M 3; Vs30 is 760 m/s everywhere)" if component == BOTH else ""
         what = "both horizontals together" if component == BOTH else f"component {component}"
         yield Item(
             f"ground_motion_models_{component}",
             wide.reset_index(),
             f"Spectra of {what}: bias (predicted minus recorded) and standard deviation of the "
-            "residuals, ln units, of every model on the same unseen records; both are better the "
-            "nearer to zero, and a generator's prediction is the median of its realizations. "
-            f"Extrapolated is the share of records outside of a model's own data{ends}.",
+            "residuals, in ln units, of every model for the same records, unseen in training; "
+            "values closer to zero are better. A generator's prediction is the median of its "
+            f"realizations. Extrapolated is the share of records outside a model's data{ends}.",
         )
 
 
@@ -86,25 +86,26 @@ def _amplitudes(evaluation: Evaluation) -> Iterator[Item]:
     yield Item(
         "amplitudes",
         plot_amplitudes(table),
-        "RotD50 of both horizontals, 5 % damped, every generator and ground-motion model on the "
-        "same records. The residual is generated minus recorded, ln units: above zero a model is "
-        "too strong, by a factor of two at 0.7. A right one covers 0.68 of the records.",
+        "RotD50 of both horizontals, 5 % damped, for every generator and ground-motion model and "
+        "the same records. Residuals are generated minus recorded in ln units: positive values "
+        "mean that a model overpredicts, by a factor of two at 0.7. The ideal coverage is 0.68.",
     )
     yield Item(
         "amplitudes_table",
         table[table["measure"].isin(main)].drop(columns="component"),
-        "The main measures: bias is the mean residual, sigma its standard deviation, tau and phi "
+        "The main measures: bias is the mean residual, sigma the standard deviation, tau and phi "
         "its parts between and within events (restricted maximum likelihood), coverage the share "
-        "of records in the 16 to 84 % band, stated tau and phi what a model says of itself; slopes "
-        "are per unit of ln R and of magnitude, with standard errors (se); extrapolated is the "
-        "share of records outside of a model's ranges. amplitudes.csv has all.",
+        "of records in the 16 to 84 % band, stated tau and phi are those predicted by the model; "
+        "slopes are per unit of ln R and of magnitude, with standard errors (se); extrapolated is "
+        "the share of records outside a model's ranges. All measures are in amplitudes.csv.",
     )
     for by in ("distance", "magnitude"):
         yield Item(
             f"amplitude_residuals_by_{by}",
             plot_amplitude_residuals(records, by),
-            "Generated minus recorded, a dot a record, with mean and standard deviation in bins "
-            f"of {by} of {FEWEST} records or more: a trend is scaling that a model does not have.",
+            "Generated minus recorded, one dot per record, with mean and standard deviation in "
+            f"bins of {by} with at least {FEWEST} records: a trend shows scaling that the model "
+            "does not reproduce.",
         )
     groups = tables["amplitude_groups"]
     wide = groups[groups["measure"].isin(main)].pivot_table(
@@ -116,14 +117,14 @@ def _amplitudes(evaluation: Evaluation) -> Iterator[Item]:
     yield Item(
         "amplitude_groups",
         wide.reset_index(),
-        "The same in groups of magnitude and hypocentral distance, and inside and outside of the "
-        "ranges of each model; amplitude_groups.csv has tau, phi and coverage too.",
+        "The same in groups of magnitude and hypocentral distance, and inside and outside the "
+        "ranges of each model; tau, phi and coverage are in amplitude_groups.csv.",
     )
     yield Item(
         "amplitude_maps",
         plot_maps(tables["amplitude_places"], main[-2:][0]),
         "Bias of every station (its records of all events) and of every event (its records at all "
-        "stations); larger symbols have more records, amplitude_places.csv has the other measures.",
+        "stations); larger symbols have more records. Other measures are in amplitude_places.csv.",
     )
 
 
@@ -135,8 +136,8 @@ def _spectra(evaluation: Evaluation) -> Iterator[Item]:
         "spectral_residuals",
         plot_spectral_residuals(tables["measures"]),
         "Bias, total scatter of the records about the generator's median, and its parts between "
-        "and within events: where a generator varies as the records do, the dashed line of one "
-        "of its realizations lies on the solid one.",
+        "and within events: if a generator has the scatter of the records, the dashed line (one "
+        "realization) agrees with the solid line (records).",
     )
     if "bins" not in tables:
         return
@@ -145,9 +146,9 @@ def _spectra(evaluation: Evaluation) -> Iterator[Item]:
             yield Item(
                 f"residuals_by_{by}",
                 plot_residuals_by(tables["records"], tables["bins"], by),
-                f"Median of the realizations minus the record, a dot a record, with mean and "
-                f"standard deviation in bins of {by}: a trend is scaling that the generator has "
-                "not learnt.",
+                f"Median of the realizations minus the record, one dot per record, with mean and "
+                f"standard deviation in bins of {by}: a trend shows scaling that the generator has "
+                "not learned.",
             )
     yield Item(
         "scatter_by_bin",
@@ -164,7 +165,7 @@ def _intensity(evaluation: Evaluation) -> Iterator[Item]:
         "intensity_measures",
         plot_intensity_measures(tables["measures"]),
         "Bias and scatter of peaks, 5 % damped response spectra, Arias intensity, cumulative "
-        "absolute velocity and significant durations: 0.7 is a factor of two.",
+        "absolute velocity and significant durations, in ln units: 0.7 is a factor of two.",
     )
     table = tables["measures"]
     names = pd.MultiIndex.from_frame(table[["component", "measure"]])
@@ -174,8 +175,8 @@ def _intensity(evaluation: Evaluation) -> Iterator[Item]:
         "measures",
         table.loc[names.isin(main_series(names)), columns],
         "The main measures in ln units: coverage is the share of records within the 16 to 84 % "
-        "band of the realizations, 0.68 where the generator is right, and CRPS measures nearness "
-        "and sharpness together, the smaller the better; measures.csv has all.",
+        "band of the realizations, ideally 0.68; CRPS measures accuracy and sharpness together, "
+        "and lower is better. All measures are in measures.csv.",
     )
 
 
@@ -185,30 +186,33 @@ def _distributions(evaluation: Evaluation) -> Iterator[Item]:
         yield Item(
             "pit",
             plot_pit(tables["pit"]),
-            "Where each record ranks among its realizations (PIT): flat is right, a slope is bias, "
-            "a bowl is too little scatter and a hill too much.",
+            "Rank of each record among its realizations (probability integral transform, PIT): a "
+            "flat histogram is ideal, a slope means bias, a U shape means too little scatter and "
+            "a hump too much.",
         )
     if "discriminator" in tables:
         yield Item(
             "discriminator",
             tables["discriminator"],
-            "How well a small network tells generated from recorded, on events it was not trained "
-            "on: |accuracy - 0.5| is 0.5 where it always can, guessing gives what its column says, "
-            "and a small p-value says that the two are not of one law.",
+            "How well a small network separates generated from recorded waveforms, for events not "
+            "used to train it: |accuracy - 0.5| is 0.5 if it is always right, the column guessing "
+            "is the value expected from guessing, and a small p-value means that generated and "
+            "recorded waveforms follow different distributions.",
         )
     if "distributions" in tables:
         yield Item(
             "distributions",
             tables["distributions"],
-            "Frechet distance of the log spectrograms, in ln units a cell of time and frequency, "
-            "beside what is left where recorded and generated are exchanged at random.",
+            "Frechet distance between the log spectrograms, in ln units per cell of time and "
+            "frequency, and the distance by chance, with recorded and generated exchanged at "
+            "random.",
         )
     if "projections" in tables:
         yield Item(
             "projections",
             plot_projections(tables["projections"], evaluation.metrics["variance_shares"]),
-            "Log spectrograms, a dot a record, in the directions in which the records differ most: "
-            "both colours should fill the same places.",
+            "Log spectrograms, one dot per record, projected on the directions of largest "
+            "variation of the records: both colours should cover the same area.",
         )
 
 
@@ -219,22 +223,22 @@ def _picks(evaluation: Evaluation) -> Iterator[Item]:
     yield Item(
         "picks",
         tables["picks"].dropna(axis=1, how="all"),
-        "Share of records on which PhaseNet finds P, S and both, its median probability, and its "
-        "picks against known onsets and against its own picks on the records: number, median and "
-        "90th percentile of the size, in seconds.",
+        "Share of records on which PhaseNet picks P, S and both, the median probability, and the "
+        "residuals of picks relative to known onsets and to picks on the records: number, median "
+        "and 90th percentile of the absolute value, in seconds.",
     )
     residuals = tables["pick_records"][["minus_onset_s", "minus_recorded_s"]]
     if residuals.notna().any(axis=None):
         yield Item(
             "pick_residuals",
             plot_picks(tables["pick_records"]),
-            "Pick residuals of P, S and S minus P; what is farther out is in the outermost bins.",
+            "Pick residuals of P, S and S minus P; larger values are in the outermost bins.",
         )
     if "picks_by_bin" in tables:
         yield Item(
             "picks_by_bin",
             plot_picks_by_bin(tables["picks_by_bin"]),
-            "How often, how surely and how precisely phases are picked, in bins of distance and "
+            "Share picked, probability and residual of phase picks, in bins of distance and "
             "magnitude; P solid, S dashed.",
         )
 
@@ -252,21 +256,21 @@ def _waveforms(evaluation: Evaluation) -> Iterator[Item]:
             yield Item(
                 f"panels_{number}",
                 plot_panels(highlights, scenario, roles, name, window),
-                f"{name}: the realization whose spectrum is nearest to its record, the one in the "
-                "middle and the farthest one, each scaled by its own largest peak; numbers are "
-                "peaks in µm/s.",
+                f"{name}: the realizations with the best, the median and the worst fit to the "
+                "spectrum of the record, each scaled by its largest peak; numbers are peaks in "
+                "µm/s.",
             )
     yield Item(
         "sections",
         plot_sections(highlights, scenario, section_rows(scenario), window),
-        f"The event with most records by distance, component {window.component_order[-1]}, every "
-        "trace scaled by its own peak: recorded, and one realization of every generator.",
+        f"The event with most records by distance, component {window.component_order[-1]}, each "
+        "trace scaled by its peak: records, and one realization of every generator.",
     )
     yield Item(
         "envelopes",
         plot_envelopes(highlights, scenario, window),
-        "Mean envelopes (geometric, over records) in frequency bands, of the nearest, middle and "
-        "farthest third of the records: level, arrivals and decay of the coda.",
+        "Geometric mean envelopes in frequency bands, for the nearest, middle and farthest third "
+        "of the records: compare level, arrivals and decay of the coda.",
     )
 
 
@@ -276,6 +280,6 @@ def _maps(evaluation: Evaluation) -> Iterator[Item]:
             "maps",
             plot_maps(evaluation.tables["places"]),
             "Bias of every station (its records of all events) and of every event (its records at "
-            "all stations); larger symbols have more records, and neighbours of one colour are "
-            "site or source effects that the generator has not learnt.",
+            "all stations); larger symbols have more records, and neighbours with the same colour "
+            "indicate site or source effects that the generator has not learned.",
         )

@@ -1,4 +1,4 @@
-"""The data set of an evaluation, opened once: its components, its split, its training split."""
+"""The data set of an evaluation: its components, the evaluated split and the training split."""
 
 import logging
 from collections.abc import Iterator
@@ -28,36 +28,36 @@ from cgmgm_seis.scenario.window import (
 
 logger = logging.getLogger(__name__)
 
-# Velocities whose gain is only about right, see the column of the same name.
+# Column that flags records whose gain is only approximate.
 APPROXIMATE = "trace_units_approximate"
 TRAINING_SPLIT = "train"
-# Records of the training split that are read at once.
+# Number of records of the training split that are read at once.
 BLOCK_RECORDS = 500
 
 
 class EvaluationData:
-    """A data set as an evaluation reads it.
+    """The data set of an evaluation.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s.
     window : Window
-        Of the generators.
+        Window of the generators.
     config : EvaluationConfig, optional
-        Says which records to read.
+        Determines which records are read.
 
     Attributes
     ----------
     name : str
-        The folder's name.
+        Name of the folder.
     missing_columns : list of str
-        Columns of a scenario that the data set lacks; where there are any, only `read_picked`
-        reads it.
+        Columns of a scenario that the data set lacks; if there are any, only `read_picked` can be
+        used.
     window : Window
-        What is read of every record: the components that the most complete records have.
+        Window that is read, with the components of the most complete records.
     left_out : dict
-        Components that the data set lacks, and why they are left out.
+        Components that the data set lacks, with the reason.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class EvaluationData:
             self._leave_out_components()
 
     def _leave_out_components(self) -> None:
-        """Keep the components of the window that the most complete records have."""
+        """Reduce the window to the components of the most complete records."""
         order = self.window.component_order
         known = _known_components(self.view.metadata, order)
         if lacking := ", ".join(c for c in order if c not in known):
@@ -91,9 +91,9 @@ class EvaluationData:
             self.left_out = {f"components {lacking}": reason}
 
     def read_split(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Read the records to judge by: one split, or some of its events.
+        """Read the records to compare with: one split, or some of its events.
 
-        Without a column ``split`` all is read, which is logged.
+        Without a column ``split`` all records are read, with a warning.
 
         Returns
         -------
@@ -105,8 +105,8 @@ class EvaluationData:
         Raises
         ------
         DatasetError
-            If the data set cannot be used, has other splits only, or the first event drawn has
-            more records than are wanted.
+            If the data set cannot be used, lacks the split, or the first selected event has more
+            than `max_records` records.
         """
         config, metadata = self.config, self.view.metadata
         wanted = _in_split(metadata, config.split)
@@ -117,7 +117,7 @@ class EvaluationData:
         return read_records(part, self.window, config.skip_bad, config.progress)
 
     def read_training(self) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
-        """Read the usable records of the training split, some at a time.
+        """Read the usable records of the training split in blocks.
 
         Yields
         ------
@@ -135,12 +135,12 @@ class EvaluationData:
             part = self.view.filter(block, inplace=False)
             try:
                 found = read_records(part, self.window, skip_bad=True)
-            except CgmgmError:  # none of these covers the window
+            except CgmgmError:  # no record of this block covers the window
                 continue
             yield found
 
     def read_picked(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
-        """Read records that have no scenario, for their picks: all as long as the shortest.
+        """Read records without scenario, for picking only; all are cut to the shortest.
 
         Returns
         -------
@@ -148,14 +148,14 @@ class EvaluationData:
             Float32, shape (record, component, sample), cut to the shortest record; missing
             components are zero.
         metadata : pandas.DataFrame
-            One row a record; ``attrs["left_out"]`` as of
+            One row per record; ``attrs["left_out"]`` as in
             `cgmgm_seis.datasets.windows.read_records`.
 
         Raises
         ------
         DatasetError
-            If no record is left; those of a second instrument, or with samples that are not
-            finite, are left out.
+            If no record is left; records of a second instrument, and those with samples that are
+            not finite, are left out.
         """
         metadata = self.view.metadata
         wanted, primary = _in_split(metadata, self.config.split), primary_records(metadata)
@@ -175,7 +175,9 @@ class EvaluationData:
             }
         )
         if not kept:
-            raise DatasetError(f"0 of {n_records} records have finite samples; at least one must.")
+            raise DatasetError(
+                f"0 of {n_records} records have finite samples; at least 1 is needed."
+            )
         n_samples = min(record.shape[1] for record in records)
         metadata = part.metadata.iloc[kept].reset_index(drop=True)
         metadata.attrs["left_out"] = left_out
@@ -183,45 +185,45 @@ class EvaluationData:
 
 
 def dataset_name(dataset: WaveformDataset | str | Path) -> str:
-    """Return the name of a data set, which is that of its folder or file."""
+    """Return the name of a data set, the name of its folder or file."""
     if isinstance(dataset, (str, Path)):
         return Path(dataset).absolute().name
     return str(dataset.name)
 
 
 def calibrated(scenario: pd.DataFrame) -> NDArray[np.bool_]:
-    """Tell which records have amplitudes to trust: those not flagged `APPROXIMATE`."""
+    """Return which records have reliable amplitudes: those not flagged `APPROXIMATE`."""
     return ~flagged(scenario, APPROXIMATE)
 
 
 def some_events(
     events: pd.Series, wanted: NDArray[np.bool_], max_records: int, seed: int
 ) -> NDArray[np.bool_]:
-    """Return the records of events drawn one after the other, as long as they fit.
+    """Return the records of randomly selected whole events, at most `max_records`.
 
     Parameters
     ----------
     events : pandas.Series
         The event of every record.
     wanted : numpy.ndarray
-        True for records that count, shape (record,).
+        True for records that are counted, shape (record,).
     max_records : int
-        So many records, at most.
+        Maximum number of records.
     seed : int
-        Of the choice of events.
+        Random seed of the selection.
 
     Raises
     ------
     DatasetError
-        If the first event drawn has more records.
+        If the first selected event has more than `max_records` records.
     """
     sizes = events[wanted].value_counts().sort_index()
     sizes = sizes.iloc[random_generator(seed, "events").permutation(len(sizes))]
     fitting = sizes.cumsum() <= max_records
     if not fitting.iloc[:1].all():
         raise DatasetError(
-            f"At most {max_records} record(s) are wanted, but the first event drawn has "
-            f"{sizes.iloc[0]}; whole events are read."
+            f"max_records = {max_records} must be at least {sizes.iloc[0]}, the number of records "
+            f"of the first event selected, since whole events are read."
         )
     chosen: NDArray[np.bool_] = events.isin(sizes.index[fitting]).to_numpy()
     return chosen
@@ -230,8 +232,8 @@ def some_events(
 def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
     if "split" not in metadata:
         logger.warning(
-            "The data set has no column 'split': all %d records are used, also those a model "
-            "may have been trained on.",
+            "The data set has no column 'split': all %d records are used, including any that the "
+            "models were trained on.",
             len(metadata),
         )
         return np.ones(len(metadata), bool)
@@ -243,9 +245,9 @@ def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
 
 
 def _known_components(metadata: pd.DataFrame, component_order: str) -> str:
-    """Return those of some components that the most complete records have, in the same order.
+    """Return the components of the most complete records, in the given order.
 
-    All of them if one record has all, or none has any.
+    All components are returned if a record has all, or none has any.
     """
     orders = metadata["trace_component_order"].astype(str)
     known = orders.map(lambda own: "".join(c for c in component_order if c in own)).value_counts()

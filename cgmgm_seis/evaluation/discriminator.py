@@ -1,4 +1,4 @@
-"""Discriminative score: how well a small network tells generated from recorded waveforms."""
+"""Discriminative score: how well a small network separates generated from recorded waveforms."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,29 +13,30 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.chunks import Chunks
 
-EPOCHS, STEPS = 20, 300  # at least
+EPOCHS, STEPS = 20, 300  # minimum number of both
 BATCH_SIZE = 64
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 1e-2
 TEST_BATCH = 256
-# Random exchanges of the two-sample test.
+# Number of random exchanges in the two-sample test.
 FLIPS = 9999
-# In units of the record's rms: what is quieter is heard linearly, what is louder as a logarithm.
+# Amplitude in units of the record's rms: smaller ones are input linearly, larger ones as logarithm.
 QUIET = 0.01
 
 
 @dataclass(frozen=True)
 class DiscriminativeScore:
-    """How often classifiers were right on their test halves.
+    """Accuracy of classifiers on their test halves.
 
     Parameters
     ----------
     accuracies : tuple of float
-        One a seed; 0.5 is guessing, 1 is certainty.
+        One per seed; 0.5 is guessing, 1 is always right.
     chance : float
-        The mean that guessing gives in a test half of that many records.
+        Mean of abs(accuracy - 0.5) expected from guessing, for a test half of this size.
     p_values : tuple of float
-        Of the hypothesis that recorded and generated have one law, one a seed.
+        p-values, one per seed, of the hypothesis that recorded and generated waveforms have the
+        same distribution.
     """
 
     accuracies: tuple[float, ...]
@@ -44,7 +45,7 @@ class DiscriminativeScore:
 
     @property
     def mean(self) -> float:
-        """Mean of abs(accuracy - 0.5), 0 to 0.5; the smaller, the better the generator."""
+        """Mean of abs(accuracy - 0.5), 0 to 0.5; lower is better."""
         return float(np.mean(np.abs(np.array(self.accuracies) - 0.5)))
 
     @property
@@ -54,9 +55,9 @@ class DiscriminativeScore:
 
     @property
     def p_value(self) -> float:
-        """Classifier two-sample test of all seeds: twice the median p-value, at most 1.
+        """p-value of the classifier two-sample test over all seeds.
 
-        The test halves overlap; twice the median is valid whatever their dependence
+        It is twice the median p-value, at most 1, which is valid although the test halves overlap
         (Meinshausen et al. 2009).
         """
         return min(1.0, 2.0 * float(np.median(self.p_values)))
@@ -74,35 +75,36 @@ def discriminative_score(
     """Train a classifier of recorded and generated waveforms, and test it on other events.
 
     The score of Yoon et al. (2019), abs(accuracy - 0.5), with a convolutional network.  Every
-    record is divided by its rms over all components: the level, whose bias is measured by the
-    Fourier spectra, says nothing; the shape, the onsets, the ratio of the components and of
-    signal to noise do.  Every seed draws another half of the events and another network.
+    record is divided by its rms over all components, so that the classifier cannot use the
+    level, whose bias is measured with Fourier spectra, but only the shape, the onsets, and the
+    ratios of components and of signal to noise.  Every seed selects another half of the events
+    and initialises another network.
 
-    Its classifiers make a two-sample test (Lopez-Paz & Oquab 2017).  Records of an event are not
-    independent, so its p-value is the share of `FLIPS` random exchanges of recorded and generated
-    in whole events, itself among them, that are told apart as well or better.
+    The classifiers are used for a two-sample test (Lopez-Paz & Oquab 2017).  Records of an event
+    are not independent, so the p-value is the share of `FLIPS` random exchanges of recorded and
+    generated in whole events, including none, that are separated at least as well.
 
     Parameters
     ----------
     recorded : numpy.ndarray
         Shape (record, component, sample).
     generated : numpy.ndarray
-        One realization of the same records, of the same shape.
+        One realization of the same records, same shape.
     events : array_like
-        The event of every record, shape (record,); none is in both halves.
+        The event of every record, shape (record,); no event is in both halves.
     seed : int
-        Of the halves, the networks and the batches.
+        Random seed of the halves, the networks and the batches.
     n_seeds : int
         Number of classifiers.
     progress : bool
         Show a progress bar where stderr is a terminal.
     chunks : Chunks, optional
-        Where finished classifiers' results are looked for and kept; by default nowhere.
+        Where results of finished classifiers are saved and looked up; by default nowhere.
 
     Returns
     -------
     DiscriminativeScore
-        The accuracy and p-value for every seed.
+        Accuracy and p-value for every seed.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def discriminative_score(
     names = np.asarray(events).astype(str)
     if len(np.unique(names)) < 2:
         raise CgmgmError(
-            f"{len(np.unique(names))} event(s) cannot be split into halves; 2 or more can."
+            f"{len(np.unique(names))} event(s) cannot be split into halves; at least 2 are needed."
         )
     real, fake = prepared(recorded), prepared(generated)
     chunks = chunks or Chunks(None, {})
@@ -128,32 +130,32 @@ def discriminative_score(
         accuracies.append(float(right.mean()))
         p_values.append(_p_value(right, names[~training], seed, number))
         tested += int((~training).sum())
-    # The mean size of a normal deviate with the standard deviation of 2 n fair coins.
+    # Mean absolute value of a normal deviate with the standard deviation of 2 n coin tosses.
     chance = float(np.sqrt(2.0 / np.pi) * 0.5 / np.sqrt(2.0 * tested / n_seeds))
     return DiscriminativeScore(tuple(accuracies), chance, tuple(p_values))
 
 
 def half_of_events(events: NDArray[np.str_], seed: int, number: int) -> NDArray[np.bool_]:
-    """Draw whole events until they hold half of the records; return who was drawn."""
+    """Return the records (mask) of randomly selected events with half of all records."""
     names, record_event, sizes = np.unique(events, return_inverse=True, return_counts=True)
     order = random_generator(seed, "halves", number).permutation(len(names))
     before = np.cumsum(sizes[order]) - sizes[order]
     chosen = np.zeros(len(names), bool)
-    # The last event is for the test, however large it is.
+    # The last event is always in the test half, however large it is.
     chosen[order[:-1]] = before[:-1] < len(events) / 2
     drawn: NDArray[np.bool_] = chosen[record_event]
     return drawn
 
 
 def prepared(waveforms: NDArray[np.float32]) -> Tensor:
-    """Divide every record by its rms and compress it, so that noise and coda are heard too."""
+    """Divide every record by its rms and compress it, so that noise and coda are visible."""
     records = torch.as_tensor(waveforms, dtype=torch.float32)
     rms = records.square().mean(dim=(1, 2), keepdim=True).sqrt()
     return torch.asinh(records / (QUIET * rms))
 
 
 class Discriminator(nn.Module):
-    """Four strided convolutions of a record and its size, their mean and maximum, one output."""
+    """Four strided convolutions of a record and its absolute value, pooling, and one output."""
 
     def __init__(self, n_components: int) -> None:
         super().__init__()
@@ -162,8 +164,8 @@ class Discriminator(nn.Module):
         for before, after in pairwise(widths):
             layers += [
                 nn.Conv1d(before, after, kernel_size=9, stride=4, padding=4, bias=False),
-                # Statistics of batches, which differ from those of single records, cost a third of
-                # the score.
+                # With batch statistics, which differ from those of single records, the score is
+                # lower by a third.
                 nn.GroupNorm(4, after),
                 nn.ReLU(),
             ]
@@ -171,7 +173,7 @@ class Discriminator(nn.Module):
         self.output = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * widths[-1], 1))
 
     def forward(self, records: Tensor) -> Tensor:
-        """Return a logit (record,), positive for recorded."""
+        """Return the logit (record,), positive for recorded."""
         hidden = self.layers(torch.cat([records, records.abs()], dim=1))
         pooled = torch.cat([hidden.mean(dim=2), hidden.amax(dim=2)], dim=1)
         logits: Tensor = self.output(pooled).squeeze(1)
@@ -179,7 +181,7 @@ class Discriminator(nn.Module):
 
 
 def _train(records: Tensor, seed: int) -> Discriminator:
-    """Train one classifier of records, the first half recorded; torch's random state is kept."""
+    """Train one classifier of records, recorded ones first, keeping the random state of torch."""
     labels = (torch.arange(len(records)) < len(records) // 2).float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -204,7 +206,7 @@ def _train(records: Tensor, seed: int) -> Discriminator:
 
 @torch.no_grad()
 def _right(network: Discriminator, real: Tensor, fake: Tensor) -> NDArray[np.float64]:
-    """Return, for every record, the share told right of itself and its generated twin."""
+    """Return the share classified correctly of every record and its generated counterpart."""
     logits = [
         torch.cat([network(part) for part in records.split(TEST_BATCH)]) for records in (real, fake)
     ]
@@ -213,10 +215,10 @@ def _right(network: Discriminator, real: Tensor, fake: Tensor) -> NDArray[np.flo
 
 
 def _p_value(right: NDArray[np.float64], events: NDArray[np.str_], seed: int, number: int) -> float:
-    """Exchange recorded and generated in random events: what was right is wrong there."""
+    """Return the p-value from exchanges in random events, where right becomes wrong."""
     _, event = np.unique(events, return_inverse=True)
     excess = np.bincount(event, right - 0.5)
     signs = random_generator(seed, "flips", number).choice([-1.0, 1.0], (FLIPS, len(excess)))
-    # Rounding must not tell equal sums apart.
+    # Treat sums that differ by rounding only as equal.
     as_good = (signs @ excess >= excess.sum() - 1e-9).sum()
     return float((as_good + 1) / (FLIPS + 1))

@@ -1,4 +1,4 @@
-"""Figures of distributions: calibration, and log spectrograms on a plane."""
+"""Figures of distributions: calibration, and projections of log spectrograms."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ PIT_MEASURES = ("PGV", "D5-95", "RotD50 PGV")
 
 
 def plot_pit(pit: pd.DataFrame) -> Figure:
-    """Draw PIT histograms; flat ones are calibrated.
+    """Plot PIT histograms, which are flat for a calibrated generator.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def plot_pit(pit: pd.DataFrame) -> Figure:
 
 
 def plot_projections(projections: pd.DataFrame, shares: Sequence[float] | None) -> Figure:
-    """Draw log spectrograms projected on a plane.
+    """Plot log spectrograms projected on a plane.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Distributions of log spectrograms: distances and projections of generators and records."""
+"""Tables of distributions of log spectrograms: distances and projections."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.scenario.arrays import Floats
 
-# With fewer events there are fewer exchanges than a small p-value needs.
+# With fewer events there are too few different exchanges for a small p-value.
 FEWEST_EXCHANGED = 6
 
 
@@ -30,9 +30,9 @@ class Distributions:
     tables : dict
         "distributions" and "projections".
     missing : dict
-        What could not be measured, and why.
+        What is not available, and the reason.
     variance_shares : list of float, optional
-        Of the principal components.
+        Variance shares of the principal components.
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -50,11 +50,11 @@ def distribution_tables(
     records : Records
         The records.
     compared : mapping
-        Generator to what was measured of it.
+        Generator to its comparison with the records.
     seed : int
-        Of the exchanges of events, and of t-SNE.
+        Random seed of the exchanges of events, and of t-SNE.
     tsne : bool
-        Project with t-SNE too.
+        Also project with t-SNE.
     """
     recorded, events = records.log_spectrograms, records.calibrated_scenario["source_id"]
     generated = {
@@ -65,11 +65,11 @@ def distribution_tables(
     if not generated:
         return Distributions()
     if len(recorded) < 3:
-        reason = f"{len(recorded)} record(s) have no distribution"
+        reason = f"{len(recorded)} record(s) are too few; at least 3 are needed"
         return Distributions(missing={"distributions": reason})
     missing = {}
     if events.nunique() < FEWEST_EXCHANGED:
-        reason = f"{events.nunique()} event(s) are too few to exchange"
+        reason = f"{events.nunique()} event(s) are too few; at least {FEWEST_EXCHANGED} are needed"
         missing["chance of the Frechet distance"] = reason
     projections, shares = projections_table(recorded, generated, seed, tsne)
     tables = {
@@ -82,18 +82,18 @@ def distribution_tables(
 def frechet_table(
     recorded: Floats, generated: Mapping[str, Floats], events: pd.Series, seed: int
 ) -> pd.DataFrame:
-    """Return the Frechet distance of every generator, and what chance would give.
+    """Return the Frechet distance of every generator, and the distance expected by chance.
 
     Parameters
     ----------
     recorded : numpy.ndarray
         Log spectrograms of the records, (record, cell).
     generated : mapping
-        Generator to the same of realization 0.
+        Generator to the log spectrograms of realization 0, same shape.
     events : pandas.Series
         The event of every record.
     seed : int
-        Of the exchanges.
+        Random seed of the exchanges.
     """
     rows = []
     for name, features in generated.items():
@@ -115,14 +115,14 @@ def frechet_table(
 def projections_table(
     recorded: Floats, generated: Mapping[str, Floats], seed: int, tsne: bool
 ) -> tuple[pd.DataFrame, list[float]]:
-    """Return log spectrograms in two dimensions, and the variance shares of the principal ones.
+    """Return projections of log spectrograms, and the variance shares of principal components.
 
     Parameters
     ----------
     recorded, generated, seed
         As in `frechet_table`.
     tsne : bool
-        Project with t-SNE too.
+        Also project with t-SNE.
     """
     points, shares = principal_components(recorded, *generated.values())
     projected = {"PCA": points}

@@ -1,4 +1,4 @@
-"""Distributions of generated against recorded motion: CRPS, Frechet distance, projections."""
+"""Distributions of generated and recorded motion: CRPS, Frechet distance, projections."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from cgmgm_seis.scenario.seeding import random_generator
 
 BAND_EDGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # Hz
 N_WINDOWS = 8
-# A cell is not counted as quieter than this share of the record's loudest one.
+# Lower limit of a cell's power, as a share of the largest of the record.
 QUIETEST = 1e-12
 BLOCK_RECORDS = 64
 EXCHANGES = 99
@@ -22,21 +22,21 @@ def crps(recorded: ArrayLike, generated: ArrayLike) -> Floats:
     """Return the continuous ranked probability score of records among their realizations.
 
     E abs(X - y) - E abs(X - X') / 2 with the unbiased ("fair") estimate of the second term
-    (Gneiting & Raftery 2007, equation 21; Ferro 2014).  Its unit is that of the values; it is the
-    smaller, the nearer and sharper the realizations are, and the absolute error where they do
-    not scatter.
+    (Gneiting & Raftery 2007, equation 21; Ferro 2014), in the unit of the values.  Lower is
+    better: realizations should be close to the record and have little scatter.  Without scatter
+    it is the absolute error.
 
     Parameters
     ----------
     recorded : array_like
         Shape (record, ..).
     generated : array_like
-        Shape (record, realization, ..), two or more realizations.
+        Shape (record, realization, ..), at least 2 realizations.
 
     Returns
     -------
     numpy.ndarray
-        Of the records' shape.
+        Shape of the records.
 
     Examples
     --------
@@ -57,15 +57,15 @@ def log_spectrogram(waveforms: NDArray[np.float32], sampling_rate: float) -> Flo
     Parameters
     ----------
     waveforms : numpy.ndarray
-        m/s, shape (record, component, sample).
+        Velocity, m/s, shape (record, component, sample).
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
 
     Returns
     -------
     numpy.ndarray
-        Half the natural logarithm of the power, the scale of ln amplitudes, in `N_WINDOWS`
-        windows (Hann) by the octaves of `BAND_EDGES` by the components; shape (record, cell).
+        Half the natural logarithm of the power (comparable to ln amplitudes) for each component,
+        of `N_WINDOWS` Hann windows and each octave of `BAND_EDGES`; shape (record, cell).
 
     Examples
     --------
@@ -92,22 +92,22 @@ def log_spectrogram(waveforms: NDArray[np.float32], sampling_rate: float) -> Flo
 
 
 def frechet_distance(first: Floats, second: Floats) -> float:
-    """Return the Frechet distance of two sets of features, a cell.
+    """Return the Frechet distance of two sets of features, per cell.
 
-    The distance of the normal distributions that have their means and covariances (Dowson &
-    Landau 1982, equation 4; Heusel et al. 2017), divided by the root of the number of features:
-    0.3 where all of one set is 0.3 larger.  It is positive also for two sets of one law, the
-    more so the fewer there are.
+    The distance between the normal distributions with the means and covariances of the sets
+    (Dowson & Landau 1982, equation 4; Heusel et al. 2017), divided by the root of the number of
+    features: it is 0.3 if one set is larger by 0.3 everywhere.  It is positive also for two
+    samples of the same distribution, and larger for smaller samples.
 
     Parameters
     ----------
     first, second : numpy.ndarray
-        Shape (record, feature), two records or more.
+        Shape (record, feature), at least 2 records.
 
     Raises
     ------
     CgmgmError
-        If a set has fewer than two records.
+        If a set has fewer than 2 records.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def frechet_distance(first: Floats, second: Floats) -> float:
     """
     fewest = min(len(first), len(second))
     if fewest < 2:
-        raise CgmgmError(f"{fewest} record(s) have no covariance; 2 or more have.")
+        raise CgmgmError(f"{fewest} record(s) are too few for a covariance; at least 2 are needed.")
     root = _root(np.cov(first.T))
     product = _root(root @ np.cov(second.T) @ root)
     squared = np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2)
@@ -129,10 +129,10 @@ def frechet_distance(first: Floats, second: Floats) -> float:
 def frechet_test(
     recorded: Floats, generated: Floats, events: ArrayLike, seed: int = 0
 ) -> tuple[float, float]:
-    """Return what distance chance alone gives, and the p-value of the distance there is.
+    """Return the Frechet distance expected by chance, and the p-value of the actual distance.
 
-    Where the generator is right, recorded and generated may be exchanged: `EXCHANGES` times this
-    is done in random events, as a whole since an event's records depend on each other.
+    For a perfect generator, recorded and generated are exchangeable: they are exchanged
+    `EXCHANGES` times in random whole events, since records of an event are not independent.
 
     Parameters
     ----------
@@ -141,13 +141,13 @@ def frechet_test(
     events : array_like
         The event of every record, shape (record,).
     seed : int
-        Of the exchanges.
+        Random seed of the exchanges.
 
     Returns
     -------
     tuple of float
-        Mean distance after an exchange, and the share of exchanges, the one without change among
-        them, that are as far apart or farther.
+        Mean distance after an exchange, and the share of exchanges, including none, with at
+        least the actual distance.
     """
     names, event = np.unique(np.asarray(events).astype(str), return_inverse=True)
     found = frechet_distance(recorded, generated)
@@ -165,21 +165,21 @@ def frechet_test(
 
 
 def principal_components(recorded: Floats, *others: Floats) -> tuple[list[Floats], Floats]:
-    """Project features on the two directions in which the recorded ones scatter most.
+    """Project features on the two directions of largest variance of the recorded ones.
 
     Parameters
     ----------
     recorded : numpy.ndarray
-        Shape (record, feature); their mean and directions are used for all.
+        Shape (record, feature); the mean and directions of this set are used for all sets.
     *others : numpy.ndarray
-        More sets of the same features.
+        Other sets of the same features.
 
     Returns
     -------
     list of numpy.ndarray
         Coordinates of every set, divided by the root of the number of features, (record, 2).
     numpy.ndarray
-        Share of the recorded variance along the two.
+        Shares of the recorded variance along the two directions.
 
     Examples
     --------
@@ -202,12 +202,12 @@ def t_sne(recorded: Floats, *others: Floats, seed: int = 0) -> list[Floats]:
     recorded, *others : numpy.ndarray
         Sets of features, shape (record, feature).
     seed : int
-        Of the start.
+        Random seed.
 
     Returns
     -------
     list of numpy.ndarray
-        Coordinates of every set, shape (record, 2); their scale means nothing.
+        Coordinates of every set, shape (record, 2); their scale has no meaning.
 
     Raises
     ------
@@ -217,7 +217,9 @@ def t_sne(recorded: Floats, *others: Floats, seed: int = 0) -> list[Floats]:
     try:
         from sklearn.manifold import TSNE  # type: ignore[import-untyped]
     except ImportError as error:
-        raise CgmgmError("t-SNE needs scikit-learn; pip install scikit-learn gives it.") from error
+        raise CgmgmError(
+            "t-SNE needs scikit-learn; install it with pip install scikit-learn."
+        ) from error
     sets = [recorded, *others]
     everything = np.concatenate(sets)
     settings: dict[str, Any] = {"perplexity": min(30.0, (len(everything) - 1) / 3.0)}

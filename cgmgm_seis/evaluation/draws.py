@@ -1,4 +1,4 @@
-"""Many realizations of many records, reduced to ground-motion measures chunk by chunk."""
+"""Realizations of many records, reduced to ground-motion measures chunk by chunk."""
 
 import os
 import warnings
@@ -29,27 +29,27 @@ from cgmgm_seis.storage.processes import process_pool
 
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
 Draw = Callable[[pd.DataFrame, int, int], NDArray[np.float32]]
-# (waveforms, component_order, sampling_rate) to logarithms (.., series); other processes get it.
+# (waveforms, component_order, sampling_rate) to logarithms (.., series); sent to other processes.
 Measures = Callable[[NDArray[np.float32], str, float], Floats]
 
-# Waveforms drawn at once.
+# Size of the waveforms drawn at once.
 CHUNK_BYTES = 2**26
-# Waveforms measured at once; their response spectra take many times as much.
+# Size of the waveforms measured at once; their response spectra need much more memory.
 BLOCK_BYTES = 2**22
-# So many waveforms make it worth to start another process.
+# Number of waveforms for which another process is started.
 WORTH_A_PROCESS = 1000
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What is kept of all realizations.
+    """Measures of all realizations, and waveforms of the first.
 
     Parameters
     ----------
     measures : numpy.ndarray
         Natural logarithms, shape (record, realization, series).
     first : numpy.ndarray
-        Waveforms of realization 0, m/s, float32, shape (record, component, sample).
+        Waveforms of realization 0, velocity, m/s, float32, shape (record, component, sample).
     """
 
     measures: Floats
@@ -57,14 +57,14 @@ class Draws:
 
 
 def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
-    """Return what runs `ln_measures`: as many processes as cores, or one thread for little work.
+    """Return an executor for `ln_measures`: up to one process per core, or a single thread.
 
     Parameters
     ----------
     n_waveforms : int
         Records times realizations.
     workers : int, optional
-        Processes; by default as many as cores, if the work is worth them.
+        Number of processes; by default up to the number of cores, depending on the work.
     """
     if workers is None:
         workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS)
@@ -79,7 +79,7 @@ def measure(
     window: Window,
     measures: Measures = ln_measures,
 ) -> list[Future[Floats]]:
-    """Start to measure waveforms (record, .., component, sample), block by block."""
+    """Start measuring waveforms (record, .., component, sample), block by block."""
     n_blocks = -(-waveforms.nbytes // BLOCK_BYTES)
     return [
         pool.submit(measures, block, window.component_order, window.sampling_rate)
@@ -88,7 +88,7 @@ def measure(
 
 
 def gathered(futures: list[Future[Floats]]) -> Floats:
-    """Wait for what `measure` started and join it."""
+    """Wait for the results of `measure` and concatenate them."""
     return np.concatenate([future.result() for future in futures])
 
 
@@ -107,7 +107,7 @@ def reduce_draws(
 ) -> Draws:
     """Draw all realizations, a few records at a time, and keep their measures.
 
-    While one chunk is measured the next is drawn.
+    While a chunk is measured, the next one is drawn.
 
     Parameters
     ----------
@@ -116,26 +116,27 @@ def reduce_draws(
     scenario : pandas.DataFrame
         Scenario table.
     window : Window
-        Of the records drawn.
+        Window of the records drawn.
     n_realizations, seed : int
         As in `GroundMotionModel.sample`.
     label : str
-        Name at the progress bar and in errors.
+        Name in the progress bar and in errors.
     progress : bool
         Show a progress bar where stderr is a terminal.
     pool : concurrent.futures.Executor, optional
         See `measuring_pool`; by default one thread.
     chunks : Chunks, optional
-        Where finished chunks are looked for and kept; by default nowhere.
+        Where finished chunks are saved and looked up; by default nowhere.
     measures : callable
-        What is measured, at the top of a module (`functools.partial` of it will do).
+        Function that computes the measures; it must be picklable, for example a module-level
+        function or `functools.partial` of one.
     keep_first : bool
-        Keep the waveforms of realization 0; else the result holds those of no record.
+        Keep the waveforms of realization 0; otherwise the result has waveforms of 0 records.
 
     Raises
     ------
     CgmgmError
-        If a record is silent or holds NaN.
+        If a record has a constant component or NaN.
     """
     chunks = chunks or Chunks(None, {})
     pool = pool or ThreadPoolExecutor(1)
@@ -178,15 +179,15 @@ def _check(waveforms: NDArray[np.float32], label: str) -> None:
     bad = ~finite | (np.ptp(waveforms, axis=3) == 0.0).any(axis=2)
     if bad.any():
         raise CgmgmError(
-            f"{bad.sum()} of {bad.size} records of {label} are silent or hold NaN on a component; "
-            "every record must move."
+            f"{bad.sum()} of {bad.size} records of {label} have a component that is constant or "
+            "not finite; all samples must be finite and every component must vary."
         )
 
 
 def model_draw(model: GroundMotionModel, window: Window) -> Draw:
-    """Return the draws of a model, also outside its trained range and without a word on it.
+    """Return a function that draws from a model, without warnings outside its trained ranges.
 
-    Of its components only those of the window are kept.
+    Only the components of the window are kept.
     """
     order = [model.component_order.index(component) for component in window.component_order]
 
@@ -200,14 +201,14 @@ def model_draw(model: GroundMotionModel, window: Window) -> Draw:
 
 
 def simulator_draw(window: Window) -> Draw | None:
-    """Return the draws of the simulator of `cgmgm_seis.simulator.seismograms`, or None.
+    """Return a function that draws from the simulator of `cgmgm_seis.simulator.seismograms`.
 
-    Every realization draws other events and other records of the same scenarios.
+    Every realization draws new events and records for the same scenarios.
 
     Parameters
     ----------
     window : Window
-        Of the records wanted; None is returned where the simulator's does not hold it.
+        Window of the records; None is returned if the simulator's records do not cover it.
     """
     first = round((window.start_offset_s - START_OFFSET) * SAMPLING_RATE)
     last = first + window.n_samples
@@ -216,7 +217,7 @@ def simulator_draw(window: Window) -> Draw | None:
     order = ["ZNE".index(component) for component in window.component_order]
 
     def draw(scenario: pd.DataFrame, n_realizations: int, seed: int) -> NDArray[np.float32]:
-        # Not the seed itself, which may be that of the data set: it would give its very records.
+        # Do not use the seed itself: if it is that of the data set, its records would be repeated.
         seeds = [
             int(random_generator(seed, "redraw", k).integers(2**62)) for k in range(n_realizations)
         ]
@@ -227,7 +228,7 @@ def simulator_draw(window: Window) -> Draw | None:
 
 
 def is_simulated(scenario: pd.DataFrame) -> bool:
-    """Tell whether the simulator of `cgmgm_seis.simulator.seismograms` made all records."""
+    """Return whether all records were made by the simulator `cgmgm_seis.simulator.seismograms`."""
     marks = ("trace_simulated", "source_stress_drop_pa")
     if any(mark not in scenario for mark in marks):
         return False

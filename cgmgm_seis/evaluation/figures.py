@@ -1,4 +1,4 @@
-"""What the figures of an evaluation share: colours, panels, titles, axes, legends, rows."""
+"""Common elements of an evaluation's figures: colours, panels, titles, axes, legends, rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from cgmgm_seis.output.plots import RECORDED as RECORDED_COLOUR
 MODEL_COLOURS = ("#c1440e", "#2274a5", "#3a8f5c", "#b8860b", "#5f6b7a", "#a0522d")
 SIMULATOR_COLOUR = "#8e5ba6"
 DPI = 130
-# Hz: of figures that show one frequency.
+# Frequency of figures that show only one, Hz.
 MAP_FREQUENCY = 5.0
 BIN_NAMES = {"distance": "Hypocentral distance (km)", "magnitude": "Magnitude"}
 
@@ -35,7 +35,7 @@ def colours(generators: Sequence[str]) -> dict[str, str]:
 def new_panels(
     rows: int, columns: int, size: tuple[float, float], **shared: Any
 ) -> tuple[Figure, NDArray[np.object_]]:
-    """Return a figure and its panels, without what carries no information."""
+    """Return a figure and its panels in the style of the report."""
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, **shared)
     for axes in panels.ravel():
@@ -48,12 +48,12 @@ def new_panels(
 
 
 def title(axes: Axes, text: str) -> None:
-    """Put a title above a panel."""
+    """Set the title of a panel."""
     axes.set_title(text, fontsize=10)
 
 
 def legend(figure: Figure, *panels: Axes) -> None:
-    """Put one legend of all generators below the figure."""
+    """Add one legend of all generators below the figure."""
     found: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -70,19 +70,19 @@ def legend(figure: Figure, *panels: Axes) -> None:
 
 
 def style_legend(axes: Axes, styles: Mapping[str, Literal["-", "--"]]) -> None:
-    """Say in a panel what solid and dashed lines are: label to line style."""
+    """Add a legend of line styles to a panel: label to line style."""
     lines = [Line2D([], [], color="#555555", linestyle=style) for style in styles.values()]
     axes.legend(lines, list(styles), frameon=False, fontsize=8)
 
 
 def zero_line(axes: Axes, value: float = 0.0, vertical: bool = False, above: bool = False) -> None:
-    """Draw where a right generator is, below the data or above them."""
+    """Draw a line at the value for a perfect generator, below or above the data."""
     draw = axes.axvline if vertical else axes.axhline
     draw(value, color="#2b2b2b", linewidth=0.8, zorder=3 if above else 1)
 
 
 def bin_axis(axes: Axes, by: str) -> None:
-    """Label an axis of distance, logarithmic, or magnitude."""
+    """Label an axis of distance (logarithmic) or magnitude."""
     axes.set_xlabel(BIN_NAMES[by])
     if by == "distance":
         axes.set_xscale("log")
@@ -93,7 +93,7 @@ def bin_axis(axes: Axes, by: str) -> None:
 
 
 def draw_bins(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw mean and standard deviation of residuals in bins: columns mean, bias and sigma."""
+    """Plot mean and standard deviation of residuals in bins: columns mean, bias and sigma."""
     axes.errorbar(
         table["mean"],
         table["bias"],
@@ -116,7 +116,7 @@ def short(name: str) -> str:
 
 
 def main_of(table: pd.DataFrame) -> tuple[str, str]:
-    """Return the component and kind of spectrum that stand for all in a table."""
+    """Return the main component and kind of spectrum of a table."""
     names = pd.MultiIndex.from_frame(table[["component", "measure"]].drop_duplicates())
     return main_spectrum(names)
 

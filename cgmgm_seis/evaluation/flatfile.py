@@ -1,7 +1,8 @@
 """Flatfiles: tables of recorded amplitudes of source-station pairs, without waveforms.
 
-Places have the names of the scenario table, amplitudes say their unit: ``pga_g``, ``pgv_cmps``,
-``psa_0.300s_g``, ``ln_pga_g``.  All are RotD50 of both horizontals, PSA at 5 % damping.
+Columns of source, station and path have the names of the scenario table; names of amplitudes
+include the unit: ``pga_g``, ``pgv_cmps``, ``psa_0.300s_g``, ``ln_pga_g``.  All are RotD50 of both
+horizontals, PSA at 5 % damping.
 """
 
 import re
@@ -24,7 +25,7 @@ from cgmgm_seis.storage.json_files import read_json
 
 NEEDED_COLUMNS = ("source_id", *REQUIRED_COLUMNS)
 USABLE = "lowest_usable_frequency_hz"
-# Further numbers that are read where they are there, and the least that each may be.
+# Optional numerical columns, and the minimum of each.
 NUMBERS = {
     USABLE: 0.0,
     "station_vs30_mps": 1.0,
@@ -37,10 +38,10 @@ NUMBERS = {
     "source_width_km": 0.0,
     "source_rake_deg": -360.0,
 }
-# Units of amplitudes in m/s2 and m/s.
+# Value of the units of amplitudes in m/s2 and m/s.
 _ACCELERATION = {"g": GRAVITY, "mps2": 1.0, "cmps2": 0.01}
 UNITS = {"pga": _ACCELERATION, "pgv": {"mps": 1.0, "cmps": 0.01}, "psa": _ACCELERATION}
-# Their columns to ours; {period} stands for digits.
+# Column names of other flatfiles to the names of this package; {period} stands for a number.
 LAYOUTS: dict[str, dict[str, str]] = {
     "nga_west2": {
         "EQID": "source_id",
@@ -70,7 +71,7 @@ LAYOUTS: dict[str, dict[str, str]] = {
 
 _AMPLITUDE = re.compile(r"(ln_)?(pga|pgv|psa)(?:_([\d.]+)s)?_(\w+)")
 _LIKE_AMPLITUDE = re.compile(r"(ln_)?(pga|pgv|psa)(_.*)?")
-# Of the other columns these are kept.
+# Columns that are kept in addition to amplitudes.
 _KEPT = (*COLUMNS, *NUMBERS, "source_mechanism")
 
 
@@ -84,21 +85,21 @@ class _Amplitudes(NamedTuple):
 
 @dataclass(frozen=True)
 class Flatfile:
-    """Recorded amplitudes.
+    """Recorded amplitudes of a flatfile.
 
     Parameters
     ----------
     scenario : pandas.DataFrame
-        Scenario table of the rows that can be used, with those further
-        columns of the file that are used; ``attrs["left_out"]`` counts the others by reason.
+        Scenario table of the usable rows, with the optional columns of the file;
+        ``attrs["left_out"]`` counts the other rows by reason.
     values : numpy.ndarray
-        Natural logarithms of m/s2 and m/s, NaN where there is none, shape (record, series).
+        Natural logarithms of m/s2 and m/s, NaN where missing, shape (record, series).
     names : pandas.MultiIndex
         Component and measure of the series.
     periods : tuple of float
-        Of the PSA, s, rising.
+        Periods of PSA, s, increasing.
     notes : dict
-        What of the usable rows is not used, and why.
+        Values of usable rows that are not used, and the reason.
     """
 
     scenario: pd.DataFrame
@@ -113,18 +114,18 @@ def read_flatfile(
 ) -> Flatfile:
     """Read a CSV file of recorded amplitudes.
 
-    Rows without an event, a place, a depth or a magnitude, and such without any amplitude, are
-    left out and counted, and so are PSA at periods beyond 1 / ``lowest_usable_frequency_hz`` of a
-    row and values that are not numbers.
+    Rows without event, coordinates, depth or magnitude, and rows without any amplitude, are left
+    out and counted.  So are PSA at periods longer than 1 / ``lowest_usable_frequency_hz`` of the
+    row, and values that are not numbers.
 
     Parameters
     ----------
     path : str or pathlib.Path
         The file.
     columns : str, pathlib.Path or mapping, optional
-        The names of its columns to those of this package, where they differ: a mapping, a JSON
-        file that holds one, or the name of one of `LAYOUTS`.  ``{period}`` stands for a number of
-        seconds on both sides.
+        Column names of the file to names of this package, where they differ: a mapping, a JSON
+        file with one, or the name of one of `LAYOUTS`.  ``{period}`` stands for a period in
+        seconds in both names.
 
     Returns
     -------
@@ -133,10 +134,10 @@ def read_flatfile(
     Raises
     ------
     DatasetError
-        If the file or the mapping cannot be read, a column is missing, twice there or in an unknown
+        If the file or the mapping cannot be read, a column is missing, duplicate or in an unknown
         unit, an amplitude is not positive, or no row can be used.
     ScenarioError
-        If a place, depth or magnitude is impossible.
+        If coordinates, a depth or a magnitude are invalid.
     """
     table = _table(Path(path), columns)
     amplitudes = _amplitude_columns(table)
@@ -144,12 +145,12 @@ def read_flatfile(
         raise DatasetError(f"{path} lacks the columns {', '.join(missing)}.")
     if not amplitudes:
         raise DatasetError(
-            f"{path} has 0 columns of amplitudes; they are called pga_g, pgv_cmps, psa_0.300s_g or "
-            "ln_pga_g, for example."
+            f"{path} has 0 columns of amplitudes; at least 1 is needed, with a name such as pga_g, "
+            "pgv_cmps, psa_0.300s_g or ln_pga_g."
         )
     notes = _make_numbers(table, [own.column for own in amplitudes.values()])
     placed = table[list(NEEDED_COLUMNS)].notna().all(axis=1)
-    left_out = {"without an event, a place, a depth or a magnitude": int((~placed).sum())}
+    left_out = {"without event, coordinates, depth or magnitude": int((~placed).sum())}
     table = table.loc[placed]
     periods, values = _values(table, amplitudes)
     if USABLE in table:
@@ -159,7 +160,9 @@ def read_flatfile(
     left_out = {reason: count for reason, count in left_out.items() if count}
     if not known.any():
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise DatasetError(f"{path} has 0 usable rows ({reasons or 'it is empty'}); 1 is needed.")
+        raise DatasetError(
+            f"{path} has 0 usable rows ({reasons or 'it is empty'}); at least 1 is needed."
+        )
     scenario = _scenario(table.loc[known])
     scenario.attrs["left_out"] = left_out
     used = np.asarray(np.isfinite(values).any(axis=0))
@@ -173,19 +176,19 @@ def read_flatfile(
 
 
 def _make_numbers(table: pd.DataFrame, amplitudes: list[str]) -> dict[str, str]:
-    """Turn text into numbers, in place, and say how many optional values are none."""
+    """Convert text to numbers, in place, and count optional values that are not numbers."""
     notes = {}
     for column in (*REQUIRED_COLUMNS, *NUMBERS, *amplitudes):
         if column not in table:
             continue
         numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
         unreadable = int((numbers.isna() & table[column].notna()).sum())
-        # Rows without a place are left out and counted as a whole.
+        # Rows without a required value are left out and counted as a whole.
         if unreadable and column not in REQUIRED_COLUMNS:
             notes[f"some values of {column}"] = f"{unreadable} of {len(table)} are not numbers"
         if column in NUMBERS:
             least = NUMBERS[column]
-            _check(numbers, numbers >= least, f"{least:g} or more is, or nothing")
+            _check(numbers, numbers >= least, f"must be at least {least:g}, or empty")
         table[column] = numbers
     return notes
 
@@ -193,21 +196,21 @@ def _make_numbers(table: pd.DataFrame, amplitudes: list[str]) -> dict[str, str]:
 def _leave_out_unusable(
     spectrum: Floats, periods: tuple[float, ...], lowest: pd.Series
 ) -> dict[str, str]:
-    """Remove PSA (record, period), in place, below lowest usable frequencies, and count it."""
+    """Remove PSA (record, period) below the lowest usable frequency, in place, and count them."""
     beyond, known = np.outer(lowest, periods) > 1.0 + 1e-9, np.isfinite(spectrum)
     spectrum[beyond] = np.nan
     if not (beyond & known).any():
         return {}
     return {
-        "some PSA": f"{(beyond & known).sum()} of {known.sum()} values are at periods beyond "
+        "some PSA": f"{(beyond & known).sum()} of {known.sum()} values are at periods longer than "
         "1 / lowest usable frequency of their record"
     }
 
 
 def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.DataFrame:
-    """Read all columns as text, empty ones as missing, under this package's names."""
+    """Read all columns as text with this package's names; empty values are missing."""
     try:
-        # Not pandas' own idea of missing: NA is a network.
+        # Without pandas' default missing values, since NA is a network code.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["", "nan", "NaN"])
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not a readable CSV file: {reason_of(error)}.") from error
@@ -227,7 +230,7 @@ def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.Dat
     table = table.rename(columns=ours)
     if table.columns.duplicated().any():
         twice = table.columns[table.columns.duplicated()][0]
-        raise DatasetError(f"{path} has 2 columns {twice}; one is allowed.")
+        raise DatasetError(f"{path} has more than one column {twice}; only one is allowed.")
     return table
 
 
@@ -241,12 +244,12 @@ def _layout(columns: str | Path | Mapping[str, str] | None) -> Mapping[str, str]
     wanted = f"neither a layout ({', '.join(LAYOUTS)}) nor a readable JSON file"
     layout = read_json(columns, DatasetError, wanted)
     if not isinstance(layout, dict) or not all(isinstance(name, str) for name in layout.values()):
-        raise DatasetError(f"{columns} is not a JSON object of column names; one is needed.")
+        raise DatasetError(f"{columns} must hold a JSON object of column names.")
     return layout
 
 
 def _amplitude_columns(table: pd.DataFrame) -> dict[tuple[str, float], _Amplitudes]:
-    """Return the columns of amplitudes by kind and period, which is 0 of peaks."""
+    """Return the columns of amplitudes by kind and period, which is 0 for PGA and PGV."""
     found: dict[tuple[str, float], _Amplitudes] = {}
     for column in map(str, table):
         if not _LIKE_AMPLITUDE.fullmatch(column):
@@ -256,18 +259,17 @@ def _amplitude_columns(table: pd.DataFrame) -> dict[tuple[str, float], _Amplitud
         natural = _positive(period) if period else 0.0
         if kind is None or natural is None or (kind == "psa") != (natural > 0.0):
             raise DatasetError(
-                f"Column {column} is not understood; amplitudes are pga_UNIT, pgv_UNIT and "
-                "psa_PERIODs_UNIT, with ln_ before natural logarithms."
+                f"Column {column} must be named pga_UNIT, pgv_UNIT or psa_PERIODs_UNIT, with ln_ "
+                "in front for natural logarithms."
             )
         units = UNITS[kind]
         if unit not in units:
             raise DatasetError(
-                f"Column {column} has the unknown unit '{unit}'; {kind.upper()} is in "
-                f"{', '.join(units)}."
+                f"Unit '{unit}' of column {column} must be one of {', '.join(units)}."
             )
         if other := found.get((kind, natural)):
             raise DatasetError(
-                f"Columns {other.column} and {column} are of one measure; one of them is allowed."
+                f"Columns {other.column} and {column} are the same measure; only one is allowed."
             )
         found[kind, natural] = _Amplitudes(column, units[unit], bool(logarithmic))
     return found
@@ -298,7 +300,7 @@ def _values(
         _check(
             given,
             (amplitude > 0.0) & np.isfinite(amplitude),
-            "an amplitude is positive, and an unknown one is empty",
+            "must be a positive amplitude, or empty if it is unknown",
         )
         values[:, place] = np.log(amplitude * unit)
     return periods, values
@@ -309,13 +311,12 @@ def _check(values: pd.Series, allowed: pd.Series, what: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         raise DatasetError(
-            f"{values.name} = {values.iloc[row]:g} (row {values.index[row] + 1}) is not allowed; "
-            f"{what}."
+            f"{values.name} = {values.iloc[row]:g} (row {values.index[row] + 1}) {what}."
         )
 
 
 def _scenario(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the scenario; stations without a code are called by their place."""
+    """Return the scenario; stations without code get one code per location."""
     places = (
         table["station_latitude_deg"].astype(str) + " " + table["station_longitude_deg"].astype(str)
     )

@@ -1,4 +1,4 @@
-"""Models against a flatfile of recorded amplitudes: bias, scatter, calibration, trends."""
+"""Evaluation of models against a flatfile of amplitudes: bias, scatter, calibration, trends."""
 
 import logging
 from collections.abc import Mapping
@@ -46,34 +46,35 @@ def evaluate_flatfile(
     generators: Mapping[str, GroundMotionModel],
     config: EvaluationConfig | None = None,
 ) -> Evaluation:
-    """Compare realizations of generators with recorded amplitudes, beside the NGA-West2 models.
+    """Compare generators and the NGA-West2 models with recorded amplitudes.
 
     Residuals are generated - recorded, as in `cgmgm_seis.evaluation.evaluate`: the median of the
     realizations, or of the ground-motion model, minus the record, in natural logarithms.  Records
-    outside of the ranges of a model count, and are counted.
+    outside the ranges of a model are included, and their share is given.
 
     Parameters
     ----------
     table : str or pathlib.Path
         CSV file, see `cgmgm_seis.evaluation.flatfile`.
     generators : mapping
-        Name to model; all of one window (components, rate, start, length) with two horizontals.
+        Name to model; all with the same window (components, rate, start, length) and two
+        horizontals.
     config : EvaluationConfig, optional
-        Settings; those that need waveforms or a split do nothing here.
+        Settings; those for waveforms or a split have no effect.
 
     Returns
     -------
     Evaluation
         Tables "amplitudes", "amplitude_groups", "amplitude_places" and "amplitude_records"; the
-        first two also in the metrics, "amplitudes" and "amplitude_groups" by generator.
+        first two are also in the metrics, by generator.
 
     Raises
     ------
     DatasetError
         If the flatfile cannot be used.
     CgmgmError
-        If the models' windows differ or have no two horizontals, a model draws silence or NaN, or
-        has a reserved name.
+        If the models' windows differ or lack two horizontals, or a model returns constant or NaN
+        records or has a reserved name.
     """
     config = config or EvaluationConfig()
     window = _horizontal(common_window(generators))
@@ -111,11 +112,12 @@ def evaluate_flatfile(
 
 
 def _horizontal(window: Window) -> Window:
-    """Return the horizontals of a window, of which RotD50 is."""
+    """Return the horizontals of a window, which RotD50 needs."""
     places = horizontals(window.component_order)
     if not places:
         raise CgmgmError(
-            f"Models of components {window.component_order} have no RotD50; two horizontals have."
+            f"Components {window.component_order} of the models must include two horizontals, "
+            "which RotD50 needs."
         )
     return window.part(places, slice(None))
 
@@ -126,7 +128,7 @@ def _of_generators(
     window: Window,
     config: EvaluationConfig,
 ) -> dict[str, Predicted]:
-    """Draw realizations of every generator, and measure them as the records were."""
+    """Draw realizations of every generator, and compute the measures of the flatfile."""
     scenario, events = flatfile.scenario, flatfile.scenario["source_id"].astype(str)
     places = rotd50_series(flatfile.periods).get_indexer(flatfile.names)
     settings = {**settings_of(config, window), "periods": flatfile.periods}
@@ -154,7 +156,7 @@ def _of_generators(
 
 
 def _of_ground_motion_models(flatfile: Flatfile) -> dict[str, Predicted]:
-    """Return what the NGA-West2 models predict."""
+    """Return the predictions of the NGA-West2 models."""
     places = rotd50_series(flatfile.periods).get_indexer(flatfile.names)
     return {
         name: of_prediction(
@@ -178,13 +180,14 @@ def _tables(predicted: Mapping[str, Predicted], flatfile: Flatfile) -> dict[str,
 
 
 def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) -> Flatfile:
-    """Leave out periods that the models do not resolve, and events if there are too many."""
+    """Leave out periods that the models cannot resolve, and events beyond `max_records`."""
     periods = tuple(resolved_periods(flatfile.periods, sampling_rate))
     kept = flatfile.names.isin(rotd50_series(periods))
     notes = dict(flatfile.notes)
     if short := [f"{t:g} s" for t in flatfile.periods if t not in periods]:
         notes[f"PSA at {', '.join(short)}"] = (
-            f"5 samples of {sampling_rate:g} Hz, {5.0 / sampling_rate:g} s, are the shortest period"
+            f"the period must be at least {5.0 / sampling_rate:g} s, 5 samples at "
+            f"{sampling_rate:g} Hz"
         )
     rows = np.asarray(np.isfinite(flatfile.values[:, kept]).any(axis=1))
     left_out = dict(flatfile.scenario.attrs["left_out"])
@@ -192,13 +195,13 @@ def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) 
         left_out["without an amplitude at a period of the models"] = int((~rows).sum())
     if not rows.any():
         raise DatasetError(
-            f"0 of {len(rows)} rows have PGA, PGV or PSA at {5.0 / sampling_rate:g} s or more; "
-            "1 must."
+            f"0 of {len(rows)} rows have PGA, PGV or PSA at {5.0 / sampling_rate:g} s or more; at "
+            "least 1 is needed."
         )
     if config.max_records is not None:
         events = flatfile.scenario["source_id"].astype(str)
         rows &= some_events(events, rows, config.max_records, config.seed)
-    # A measure may be of other events only.
+    # A measure may be available for other events only.
     kept &= np.isfinite(flatfile.values[rows]).any(axis=0)
     scenario = flatfile.scenario.loc[rows].reset_index(drop=True)
     scenario.attrs["left_out"] = left_out
@@ -208,17 +211,17 @@ def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) 
 
 
 def _outside(model: GroundMotionModel, scenario: pd.DataFrame) -> NDArray[np.bool_]:
-    """Tell which records lie outside of the trained ranges of a model."""
+    """Return which records are outside the trained ranges of a model."""
     inside = [inside_range(scenario, column, limits) for column, limits in model.ranges.items()]
     return ~np.all(inside, axis=0) if inside else np.zeros(len(scenario), bool)
 
 
 def _said_of_sites(scenario: pd.DataFrame) -> dict[str, str]:
-    """Say of how many records the Vs30 is not known, which ground-motion models need."""
+    """Return a note on the records with unknown Vs30, which ground-motion models need."""
     given = "station_vs30_mps" in scenario
     unknown = int(scenario["station_vs30_mps"].isna().sum()) if given else len(scenario)
     if not unknown:
         return {}
-    said = f"{DEFAULT_VS30:g} m/s are taken for {unknown} of {len(scenario)} records"
+    said = f"{DEFAULT_VS30:g} m/s is assumed for {unknown} of {len(scenario)} records"
     logger.warning("Vs30 of ground-motion models: %s.", said)
     return {"Vs30 of some stations, for ground-motion models": said}

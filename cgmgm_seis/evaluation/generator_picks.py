@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class GeneratorPicks:
-    """PhaseNet's picks by generator; after a warning none."""
+    """PhaseNet's picks by generator; empty after an error, which is logged as a warning."""
 
     def __init__(self, name_or_path: str | Path, window: Window, progress: bool) -> None:
         self.window, self.progress = window, progress
@@ -34,7 +34,7 @@ class GeneratorPicks:
             self._give_up(error)
 
     def add(self, name: str, waveforms: NDArray[np.float32], chunks: Chunks) -> None:
-        """Pick one realization of every record; finished chunks are looked for and kept."""
+        """Pick one realization of every record; finished chunks are saved and looked up."""
         if self.picker is None:
             return
         rate, order = self.window.sampling_rate, self.window.component_order

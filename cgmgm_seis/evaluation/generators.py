@@ -1,4 +1,4 @@
-"""The generators of an evaluation: loaded by name, of one window, and beyond their ranges."""
+"""The generators of an evaluation: loading, common window, and records outside their ranges."""
 
 import logging
 import warnings
@@ -19,19 +19,19 @@ logger = logging.getLogger(__name__)
 
 
 def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, GroundMotionModel]:
-    """Load models by the names or paths of their weights, each under a name of its own.
+    """Load models by the names or paths of their weights, and give them distinct names.
 
     Parameters
     ----------
     names : sequence of str
-        As for `cgmgm_seis.models.weights.load_model`.
+        Names or paths, see `cgmgm_seis.models.weights.load_model`.
     device : str
-        As there.
+        Device, see `cgmgm_seis.models.weights.load_model`.
 
     Returns
     -------
     dict
-        Name of the weights to model; where two have one name, what was given.
+        Name of the weights to model; if two have the same name, the given name or path.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, Gro
     """
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise CgmgmError(f"The weights {twice} are given twice; once is enough.")
+        raise CgmgmError(f"Weights {twice} are given more than once; give them once.")
     models = [load_model(name, device) for name in names]
     short = [model.weights_name for model in models]
     return {
@@ -57,7 +57,7 @@ def load_generators(names: Sequence[str], device: str = "auto") -> dict[str, Gro
 
 
 def common_window(models: Mapping[str, GroundMotionModel]) -> Window:
-    """Return the window that the models share, if they can be compared at all.
+    """Return the common window of the models.
 
     Raises
     ------
@@ -65,18 +65,21 @@ def common_window(models: Mapping[str, GroundMotionModel]) -> Window:
         If the windows differ or a model has a reserved name.
     """
     if reserved := {RECORDED, SIMULATOR, *NGA_WEST2} & set(models):
-        raise CgmgmError(f"A model cannot be named {reserved.pop()}; that is a row of the tables.")
+        raise CgmgmError(
+            f"A model cannot be named {reserved.pop()}; this name is reserved for a row of the "
+            "tables."
+        )
     windows = {model.window for model in models.values()}
     if len(windows) != 1:
         raise CgmgmError(
             f"{len(models)} models have {len(windows)} windows ({'; '.join(map(str, windows))}); "
-            "one comparison needs one."
+            "models that are compared must have the same window."
         )
     return windows.pop()
 
 
 def say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFrame) -> list[str]:
-    """Log where records leave the trained ranges of a model, and return the sentences."""
+    """Log which records are outside the trained ranges of a model, and return the messages."""
     if not model.ranges:
         return []
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Which model is better on the same unseen records: generators beside ground-motion models."""
+"""Comparison of generators and ground-motion models for the same unseen records."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
-# Waveforms (record, component, sample) and scenario of some records at a time.
+# Waveforms (record, component, sample) and scenario of blocks of records.
 Blocks = Iterable[tuple[NDArray[np.float32], pd.DataFrame]]
 
 PUBLISHED = "ergodic, published"
@@ -30,7 +30,7 @@ CALIFORNIA = "BA19, published for California"
 
 
 def compared_component(component_order: str) -> str | None:
-    """Return the horizontal that models are compared on: the last, E, as in Ren et al. (2026)."""
+    """Return the horizontal used to compare models: the last, E, as in Ren et al. (2026)."""
     horizontals = component_order.replace("Z", "")
     return horizontals[-1] if horizontals else None
 
@@ -38,12 +38,12 @@ def compared_component(component_order: str) -> str | None:
 def ground_motion_models_beside(
     records: Records, medians: Mapping[str, Floats], training: Blocks
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Put ground-motion models beside generators, on one horizontal and on both.
+    """Compare ground-motion models with generators, for one horizontal and for both.
 
     Parameters
     ----------
     records : Records
-        The records that both are compared with.
+        The records.
     medians : mapping
         Generator to the median over its realizations, shape (calibrated record, series).
     training : iterable
@@ -54,7 +54,7 @@ def ground_motion_models_beside(
     table : pandas.DataFrame
         See `ground_motion_models_table`; empty without generators or horizontals.
     missing : dict
-        Models that could not be made, and why.
+        Models that are not available, and the reason.
     """
     component = compared_component(records.window.component_order)
     if not medians:
@@ -93,7 +93,7 @@ def ground_motion_models_beside(
         except CgmgmError as error:
             leave_out(CALIFORNIA, error)
     else:
-        missing[CALIFORNIA] = "it is of both horizontals together"
+        missing[CALIFORNIA] = "it needs both horizontals"
     return pd.concat(tables, ignore_index=True), missing
 
 
@@ -108,9 +108,9 @@ def fitted_models(
         Waveforms (record, component, sample), m/s, and scenario tables of the training split, see
         `cgmgm_seis.evaluation.data.EvaluationData.read_training`.
     window : Window
-        Of the waveforms; the spectra are of `compared_component`.
+        Window of the waveforms; spectra are those of `compared_component`.
     frequencies : tuple of float
-        Hz.
+        Frequencies, Hz.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def fitted_models(
     Raises
     ------
     CgmgmError
-        If there is no training split, or too small a one to fit to.
+        If the training split is missing or too small.
     """
     component = window.component_order.index(compared_component(window.component_order) or "Z")
     scenarios, spectra = [], []
@@ -130,7 +130,9 @@ def fitted_models(
         scenarios.append(scenario[trusted])
         spectra.append(np.log(own))
     if not sum(map(len, scenarios)):
-        raise CgmgmError(f"There is no usable record of split {TRAINING_SPLIT} to fit to.")
+        raise CgmgmError(
+            f"The split '{TRAINING_SPLIT}' has 0 usable records; at least 1 is needed for a fit."
+        )
     scenario, ln_fas = pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
     return {
         REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
@@ -148,9 +150,10 @@ def published_models(
     scenario : pandas.DataFrame
         Scenario table; published models are not fitted to it.
     spectrum : str
-        "FAS" of one horizontal: the Bay Area's ergodic model; "EAS" of both: BA19 of pyGMM.
+        "FAS" of one horizontal, for the ergodic Bay Area model, or "EAS" of both, for BA19 of
+        pyGMM.
     frequencies : tuple of float
-        Hz.
+        Frequencies, Hz.
 
     Raises
     ------
@@ -170,7 +173,7 @@ def ground_motion_models_table(
     spectrum: str,
     frequencies: tuple[float, ...],
 ) -> pd.DataFrame:
-    """Return bias and sigma of generators and ground-motion models on the same records.
+    """Return bias and sigma of generators and ground-motion models for the same records.
 
     Parameters
     ----------
@@ -183,16 +186,16 @@ def ground_motion_models_table(
     scenario : pandas.DataFrame
         Scenario table of the records.
     component, spectrum : str
-        What the spectra are of, and their kind: "FAS" or "EAS".
+        Component of the spectra, and their kind, "FAS" or "EAS".
     frequencies : tuple of float
-        Hz.
+        Frequencies, Hz.
 
     Returns
     -------
     pandas.DataFrame
         Columns "generator", "component", "measure", "bias" (mean of predicted - recorded), "sigma"
-        (standard deviation of the same), "stated_sigma" (what a model says of itself, root mean
-        square) and "extrapolated" (share of the records outside of its data).
+        (standard deviation of the same), "stated_sigma" (sigma predicted by the model, root mean
+        square) and "extrapolated" (share of the records outside the model's data).
     """
     rows = []
     predictions = {name: model.predict(scenario) for name, model in models.items()}

@@ -1,4 +1,4 @@
-"""Records worth looking at: best, median and worst of a generator, one event, mean envelopes."""
+"""Records shown in figures: best, median and worst fit, one event, and mean envelopes."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ BLOCK_RECORDS = 64
 
 @dataclass(frozen=True)
 class Highlights:
-    """What figures of waveforms show of one generator, or of the records.
+    """Waveforms and envelopes of a generator, or of the records, that are shown in figures.
 
     Parameters
     ----------
     waveforms : dict
-        Row of the scenario to waveforms (component, sample), m/s.
+        Row of the scenario to velocity waveforms (component, sample), m/s.
     envelopes : numpy.ndarray
         See `envelopes`.
     """
@@ -35,19 +35,19 @@ class Highlights:
 
 
 def ranked(recorded: Floats, generated: Floats, places: NDArray[np.intp]) -> dict[str, int]:
-    """Return the rows whose spectrum is nearest, in the middle and farthest.
+    """Return the rows with the best, the median and the worst fit of the spectrum.
 
     Parameters
     ----------
     recorded, generated : numpy.ndarray
         Natural logarithms of one realization, shape (record, series).
     places : numpy.ndarray
-        Series of the spectrum.
+        Indices of the series of the spectrum.
 
     Returns
     -------
     dict
-        "best", "median" and "worst" to the row, by the rms of the residuals over the spectrum.
+        "best", "median" and "worst" to the row, by the rms of the residuals of the spectrum.
 
     Examples
     --------
@@ -61,9 +61,9 @@ def ranked(recorded: Floats, generated: Floats, places: NDArray[np.intp]) -> dic
 
 
 def section_rows(scenario: pd.DataFrame) -> list[int]:
-    """Return rows of the event with most records, one a station, by distance.
+    """Return rows of the event with most records, one per station, ordered by distance.
 
-    At most `SECTION_RECORDS`, spread over the distances.
+    At most `SECTION_RECORDS` are returned, evenly spread over the order.
     """
     event = scenario["source_id"].astype(str).value_counts().sort_index(kind="stable").idxmax()
     own = scenario[scenario["source_id"].astype(str) == event].sort_values("path_hyp_distance_km")
@@ -73,7 +73,7 @@ def section_rows(scenario: pd.DataFrame) -> list[int]:
 
 
 def distance_thirds(scenario: pd.DataFrame) -> tuple[NDArray[np.intp], Floats]:
-    """Return the third by distance of every record, and the edges of the thirds, km."""
+    """Return which third by distance every record belongs to, and the edges of the thirds, km."""
     distances = scenario["path_hyp_distance_km"].to_numpy(float)
     edges = np.quantile(distances, np.linspace(0.0, 1.0, N_DISTANCES + 1))
     return np.clip(np.searchsorted(edges[1:-1], distances, side="right"), 0, N_DISTANCES - 1), edges
@@ -87,23 +87,23 @@ def envelopes(
     Parameters
     ----------
     waveforms : numpy.ndarray
-        m/s, shape (record, component, sample).
+        Velocity, m/s, shape (record, component, sample).
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
     groups : numpy.ndarray
         Group of every record, 0 to `N_DISTANCES` - 1, shape (record,).
 
     Returns
     -------
     numpy.ndarray
-        Mean over the records of ln of the rms in `ENVELOPE_BANDS` over all components and
-        `ENVELOPE_STEP_S`, shape (group, band, time); NaN for an empty group.
+        Mean over records of ln of the rms over all components, in `ENVELOPE_BANDS` and in steps
+        of `ENVELOPE_STEP_S`, shape (group, band, time); NaN for an empty group.
     """
     n_samples = waveforms.shape[-1]
     width = round(ENVELOPE_STEP_S * sampling_rate)
     n_times = n_samples // width
     frequencies = rfftfreq(n_samples, 1.0 / sampling_rate)
-    # The ends, where a step would fill every band, are tapered, and left out in figures.
+    # Taper the ends, where a step would appear in every band; figures leave them out.
     taper = tukey(n_samples, 2.0 * TAPER_S * sampling_rate / n_samples)
     sums = np.zeros((N_DISTANCES, len(ENVELOPE_BANDS), n_times))
     for first in range(0, len(waveforms), BLOCK_RECORDS):

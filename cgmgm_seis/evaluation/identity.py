@@ -1,4 +1,4 @@
-"""What finished chunks depend on: the weights, the records, and what was asked for."""
+"""Identity of finished chunks, on which they depend: weights, records and settings."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from cgmgm_seis.storage.chunks import Chunks
 
 
 def settings_of(config: EvaluationConfig, window: Window) -> dict[str, Any]:
-    """Return the settings that every number depends on, JSON-ready."""
+    """Return the settings that all results depend on, JSON-serialisable."""
     return {
         "window": asdict(window),
         "n_realizations": config.n_realizations,
@@ -28,18 +28,18 @@ def settings_of(config: EvaluationConfig, window: Window) -> dict[str, Any]:
 
 
 class ChunkFolder:
-    """Where finished chunks of an evaluation are kept, by what they are of.
+    """Folder of the finished chunks of an evaluation, stored by identity.
 
     Parameters
     ----------
     folder : pathlib.Path or None
-        The folder; None keeps nothing.
+        The folder; with None nothing is saved.
     settings : mapping
-        What all chunks depend on beside the records, JSON-ready.
+        Settings that all chunks depend on, JSON-serialisable.
     records : numpy.ndarray
         The records, waveforms or numbers.
     scenario : pandas.DataFrame
-        Their scenario table.
+        Scenario table of the records.
     models : mapping
         Name to model.
     """
@@ -61,13 +61,13 @@ class ChunkFolder:
         self.states = {name: model_state(model) for name, model in models.items()}
 
     def of(self, kind: str, generator: str, **made_by: Any) -> Chunks:
-        """Return the chunks of one kind, of a generator or of the records themselves."""
+        """Return the chunks of one kind, for a generator or for the records."""
         own = {"kind": kind, "generator": generator, "model": self.states.get(generator)}
         return Chunks(self.folder, {**self.identity, **own, **made_by})
 
 
 def records_sha256(records: NDArray[Any], scenario: pd.DataFrame) -> str:
-    """Return the checksum of records, waveforms or numbers, and their scenario."""
+    """Return the checksum of records (waveforms or numbers) and their scenario."""
     digest = hashlib.sha256(scenario.to_csv(index=False).encode())
     for record in records:
         digest.update(record.tobytes())
@@ -83,7 +83,7 @@ def parameters_sha256(network: nn.Module) -> str:
 
 
 def model_state(model: GroundMotionModel) -> dict[str, Any]:
-    """Return what a model's realizations depend on: arguments and parameters."""
+    """Return the identity of a model: arguments and checksums of weights and parameters."""
     return {
         "class": type(model).__name__,
         "arguments": json.loads(json.dumps(model.get_model_args(), default=str)),

@@ -1,4 +1,4 @@
-"""Maps of an evaluation: the bias of every station and every event."""
+"""Maps of the bias of every station and every event."""
 
 import numpy as np
 import pandas as pd
@@ -17,19 +17,19 @@ from cgmgm_seis.evaluation.figures import (
 from cgmgm_seis.scenario.coastlines import plot_coastlines
 from cgmgm_seis.scenario.geography import longitude_label, middle_longitude, unwrapped_longitude
 
-# Degrees of latitude from the middle of a map to its top, at least: the coast must be recognised.
+# Minimum of half the height of a map, degrees of latitude, so that the coastline is recognisable.
 LEAST_DEG = 0.3
 
 
 def plot_maps(places: pd.DataFrame, measure: str | None = None) -> Figure:
-    """Draw the bias of every station and every event on maps; across the date line in one piece.
+    """Plot maps of the bias of every station and every event, continuous across the date line.
 
     Parameters
     ----------
     places : pandas.DataFrame
-        Table of an evaluation.
+        Table "places" or "amplitude_places" of an evaluation.
     measure : str, optional
-        Which; by default the main spectrum at `MAP_FREQUENCY`.
+        The measure; by default the main spectrum at `MAP_FREQUENCY`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def plot_maps(places: pd.DataFrame, measure: str | None = None) -> Figure:
     figure, panels = new_panels(
         len(kinds), len(generators), (width * len(generators) + 1.9, 9.0), sharex=True, sharey=True
     )
-    # The plain constrained layout puts panels of a fixed shape too far to one side.
+    # The constrained layout would not centre panels with a fixed aspect ratio.
     figure.set_layout_engine("compressed")
     middle = [0.5 * (values.min() + values.max()) for values in (longitude, latitude)]
     panels[0, 0].set_xlim(middle[0] - half_width, middle[0] + half_width)

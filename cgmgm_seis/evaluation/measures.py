@@ -1,7 +1,7 @@
 """The measures of an evaluation: spectra, peaks, energy and duration of every component.
 
-A *series* is one measure of one component; "H" stands for both horizontals together, whatever
-their orientation (EAS, RotD50).
+A *series* is one measure of one component; "H" stands for orientation-independent measures of
+both horizontals (EAS, RotD50).
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def series(component_order: str, sampling_rate: float) -> pd.MultiIndex:
     component_order : str
         For example "ZNE".
     sampling_rate : float
-        Hz; frequencies above Nyquist and periods below 5 samples are left out.
+        Sampling rate, Hz; frequencies above Nyquist and periods below 5 samples are left out.
 
     Returns
     -------
@@ -72,13 +72,13 @@ def rotd50_series(periods: Sequence[float]) -> pd.MultiIndex:
 
 
 def horizontals(component_order: str) -> list[int]:
-    """Return the places of the two horizontals, or an empty list where there are not two."""
+    """Return the indices of the two horizontals, or an empty list if there are not two."""
     found = [place for place, component in enumerate(component_order) if component != "Z"]
     return found if len(found) == 2 else []
 
 
 def main_series(names: pd.MultiIndex) -> pd.MultiIndex:
-    """Return the series worth a row in a printed table."""
+    """Return the series that are shown in printed tables."""
     keep = {f"{kind} {f:g} Hz" for kind in ("FAS", "EAS") for f in FREQUENCIES}
     keep |= {"PGV", "D5-95", "RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.1 s", "RotD50 PSA 1 s"}
     return names[names.get_level_values("measure").isin(list(keep))]
@@ -103,12 +103,12 @@ def main_amplitudes(measures: Sequence[str]) -> list[str]:
 
 
 def psa_period(measure: str) -> float | None:
-    """Return the period (s) of a name of `rotd50_series`; None of a peak."""
+    """Return the period (s) of a name of `rotd50_series`, or None for PGA and PGV."""
     return float(measure.split()[2]) if measure.startswith("RotD50 PSA ") else None
 
 
 def main_spectrum(names: pd.MultiIndex) -> tuple[str, str]:
-    """Return the component and kind of spectrum that stand for all: EAS, or the FAS of one."""
+    """Return the component and kind of the main spectrum: EAS, or else FAS of one component."""
     if BOTH in names.get_level_values("component"):
         return BOTH, "EAS"
     return str(names[-1][0]), "FAS"
@@ -117,7 +117,7 @@ def main_spectrum(names: pd.MultiIndex) -> tuple[str, str]:
 def spectral_columns(
     names: pd.MultiIndex, component: str, kind: str
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the frequencies (Hz) of a component's spectrum, and the places of its series."""
+    """Return the frequencies (Hz) of a component's spectrum, and the indices of its series."""
     places = [
         place
         for place, (own, measure) in enumerate(names)
@@ -132,10 +132,10 @@ def ln_measures(
 ) -> Floats:
     """Return the natural logarithms of all measures of velocities in m/s.
 
-    Of every component: the Fourier amplitudes at `SPECTRUM`, m/s x s, smoothed over the whole
-    band (Konno & Ohmachi 1998, b = 20), `PEAKS`: PGA, m/s2, PGV, m/s, Arias intensity, m/s,
-    cumulative absolute velocity, m/s, and significant durations, s, at least one sample.  Of both
-    horizontals: the EAS and the RotD50 of PGA, PGV and the 5 % damped PSA, m/s2, at `PERIODS`.
+    For every component: Fourier amplitudes at `SPECTRUM`, m/s x s, smoothed over the whole band
+    (Konno & Ohmachi 1998, b = 20), and `PEAKS`: PGA, m/s2, PGV, m/s, Arias intensity, m/s,
+    cumulative absolute velocity, m/s, and significant durations, s, at least one sample.  For
+    both horizontals: EAS, and RotD50 of PGA, PGV and 5 % damped PSA, m/s2, at `PERIODS`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def ln_measures(
     Returns
     -------
     numpy.ndarray
-        Shape (.., series), named by `series`; minus infinity where a component is silent.
+        Shape (.., series), named by `series`; minus infinity if a component is zero.
 
     Examples
     --------
@@ -189,18 +189,18 @@ def ln_rotd50(
     sampling_rate: float,
     periods: Sequence[float],
 ) -> Floats:
-    """Return the natural logarithms of the RotD50 of PGA, PGV and PSA, 5 % damped.
+    """Return the natural logarithms of RotD50 of PGA, PGV and 5 % damped PSA.
 
     Parameters
     ----------
     waveforms : numpy.ndarray
         Velocity, m/s, shape (.., component, sample).
     component_order : str
-        The components, two horizontals among them.
+        The components, including two horizontals.
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
     periods : sequence of float
-        s; see `resolved_periods`.
+        Periods, s, see `resolved_periods`.
 
     Returns
     -------
@@ -222,14 +222,14 @@ def ln_rotd50(
 def _rotd50_measures(
     both: NDArray[np.float32], sampling_rate: float, periods: Sequence[float]
 ) -> Floats:
-    """Return the RotD50 of PGA, PGV and PSA of two horizontals, shape (.., series)."""
+    """Return RotD50 of PGA, PGV and PSA of two horizontals, shape (.., series)."""
     peaks = np.stack([rotd50(acceleration(both, sampling_rate)), rotd50(both)], axis=-1)
     return np.concatenate([peaks, rotd50_psa(both, sampling_rate, periods)], axis=-1)
 
 
 def resolved_periods(periods: Sequence[float], sampling_rate: float) -> list[float]:
     """Return the periods (s) of response spectra that a sampling rate (Hz) resolves."""
-    # They need five samples; a little less for rounding.
+    # A period needs 5 samples; allow for rounding.
     return [t for t in periods if t * sampling_rate >= 4.999]
 
 

@@ -1,4 +1,4 @@
-"""Everything that an evaluation found, as nested numbers beside its tables."""
+"""The results of an evaluation as nested numbers, in addition to its tables."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,18 +18,18 @@ from cgmgm_seis.output.provenance import trained_on
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured.
+    """Results of an evaluation.
 
     Parameters
     ----------
     tables : mapping
-        Name to table, perhaps empty.
+        Name to table, which may be empty.
     missing : mapping
-        What could not be measured, and why.
+        What is not available, and the reason.
     scores : mapping
-        Every generator that was compared, the simulator among them, to its discriminative score.
+        Generator, including the simulator, to its discriminative score.
     variance_shares : list of float, optional
-        Of the principal components of log spectrograms.
+        Variance shares of the principal components of log spectrograms.
     highlights : dict
         Waveforms and envelopes of the records and of every generator.
     """
@@ -49,7 +49,7 @@ def evaluation_of(
     settings: Mapping[str, Any],
     findings: Findings,
 ) -> Evaluation:
-    """Gather what was measured; empty tables are left out.
+    """Combine the results of an evaluation; empty tables are left out.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def evaluation_of(
     dataset : str
         Name of the data set.
     split : str
-        The split that was asked for.
+        The requested split.
     scenario : pandas.DataFrame
-        The records that were used.
+        Scenario table of the records used.
     settings : mapping
-        What was asked for: window, realizations, seed and picker.
+        Settings: window, realizations, seed and picker.
     findings : Findings
-        What was measured.
+        The results.
     """
     tables = {name: table for name, table in findings.tables.items() if len(table)}
     empty = pd.DataFrame()
@@ -107,7 +107,7 @@ def evaluation_of(
 
 
 def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:
-    """Return what tells a model's weights from all others; None for the simulator."""
+    """Return the identification of a model's weights; None for the simulator."""
     if model is None:
         return None
     return {

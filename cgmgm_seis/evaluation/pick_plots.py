@@ -1,4 +1,4 @@
-"""Figures of picks: residuals, and how often, surely and precisely phases are picked."""
+"""Figures of picks: residuals, and share picked, probability and precision in bins."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ KINDS = {
 
 
 def plot_picks(picks: pd.DataFrame) -> Figure:
-    """Draw histograms of the pick residuals.
+    """Plot histograms of the pick residuals.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def plot_picks(picks: pd.DataFrame) -> Figure:
 
 
 def plot_picks_by_bin(bins: pd.DataFrame) -> Figure:
-    """Draw share picked, probability and residual against distance and magnitude.
+    """Plot share picked, probability and residual against distance and magnitude.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def plot_picks_by_bin(bins: pd.DataFrame) -> Figure:
             if column.endswith("p90_s") and (bins[column] > 0.0).any():
                 axes.set_yscale("log")
             if column.endswith("median_s"):
-                # Hundredths of a second, the step of the picks, should look like nothing.
+                # Keep residuals of 0.01 s, the step of the picks, small on the axis.
                 low, high = axes.get_ylim()
                 axes.set_ylim(min(low, -0.1), max(high, 0.1))
             if column in ("picked", "probability"):
@@ -114,7 +114,7 @@ def plot_picks_by_bin(bins: pd.DataFrame) -> Figure:
 
 
 def _limit(delays: pd.Series) -> float:
-    """Return a round limit that holds most delays, s."""
+    """Return a round limit, s, that includes most delays."""
     sizes = delays.abs().dropna()
     largest = float(sizes.quantile(0.9)) if len(sizes) else 1.0
     steps = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -1,4 +1,4 @@
-"""Tables of picks: how often, how surely and when P, S and S minus P are found."""
+"""Tables of picks: share picked, probability and residuals of P, S and S minus P."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ RESIDUALS = ("minus_onset_s", "minus_recorded_s")
 
 
 def known_onsets(scenario: pd.DataFrame, sampling_rate: float) -> dict[str, Floats]:
-    """Return the P and S onsets of a data set, s after the records' start; NaN where unknown."""
+    """Return the P and S onsets of a data set, s after the records' start; NaN if unknown."""
     onsets = {}
     for phase in PHASES:
         column = f"trace_{phase.lower()}_arrival_sample"
@@ -29,22 +29,22 @@ def known_onsets(scenario: pd.DataFrame, sampling_rate: float) -> dict[str, Floa
 def pick_records(
     picks: Mapping[str, pd.DataFrame], scenario: pd.DataFrame, sampling_rate: float
 ) -> pd.DataFrame:
-    """Return every pick, and how far it is from the onset and from the pick on the record.
+    """Return all picks, and their residuals relative to the onset and to the recorded pick.
 
     Parameters
     ----------
     picks : mapping
-        Generator, `RECORDED` among them, to the result of `cgmgm_seis.measures.picks.pick`.
+        Generator, including `RECORDED`, to the result of `cgmgm_seis.measures.picks.pick`.
     scenario : pandas.DataFrame
-        Metadata of the records, with onsets in ``trace_p_arrival_sample`` and
-        ``trace_s_arrival_sample`` where they are known.
+        Metadata of the records, with known onsets in ``trace_p_arrival_sample`` and
+        ``trace_s_arrival_sample``.
     sampling_rate : float
-        Hz.
+        Sampling rate, Hz.
 
     Returns
     -------
     pandas.DataFrame
-        One row a generator, phase (P, S, S-P) and record: "time_s", "probability",
+        One row per generator, phase (P, S, S-P) and record: "time_s", "probability",
         "minus_onset_s" and "minus_recorded_s", with the record's codes, magnitude and distance.
     """
     described = scenario[[c for c in (*CODE_COLUMNS, *PATH_COLUMNS) if c in scenario]]
@@ -69,9 +69,8 @@ def pick_records(
 def picks_table(records: pd.DataFrame) -> pd.DataFrame:
     """Return the share picked and the residuals of every generator and phase.
 
-    Columns: "records", "picked", "probability" (median), and for the residuals against the
-    onset and against the recorded pick their number, median and the 90th percentile of their
-    size.
+    Columns: "records", "picked", "probability" (median), and for the residuals relative to the
+    onset and to the recorded pick their number, median and 90th percentile of the absolute value.
     """
     rows = [
         {"generator": name, "phase": phase, **_statistics(own)}
@@ -81,7 +80,7 @@ def picks_table(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def picks_by_bin(records: pd.DataFrame) -> pd.DataFrame:
-    """Return `picks_table` in bins of magnitude and distance, where the records have them."""
+    """Return `picks_table` in bins of magnitude and distance, if the records have them."""
     rows = []
     for by, (column, edges) in BINS.items():
         if column not in records:

@@ -1,4 +1,4 @@
-"""The records of an evaluation, and what is measured of them."""
+"""The records of an evaluation and their measures."""
 
 import logging
 from concurrent.futures import Executor
@@ -21,20 +21,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Records:
-    """Records and their measures; amplitudes are those of calibrated records only.
+    """Records and their measures; amplitudes are used for calibrated records only.
 
     Parameters
     ----------
     waveforms : numpy.ndarray
-        m/s, float32, shape (record, component, sample).
+        Velocity, m/s, float32, shape (record, component, sample).
     scenario : pandas.DataFrame
-        Scenario table, one row a record.
+        Scenario table, one row per record.
     window : Window
-        Of the records.
+        Window of the records.
     ln_measures : numpy.ndarray
-        Natural logarithms of the calibrated records, shape (calibrated record, series).
+        Natural logarithms of the measures, shape (calibrated record, series).
     log_spectrograms : numpy.ndarray
-        Of the calibrated records, see `cgmgm_seis.evaluation.distributions.log_spectrogram`.
+        Log spectrograms, shape (calibrated record, cell), see
+        `cgmgm_seis.evaluation.distributions.log_spectrogram`.
     """
 
     waveforms: NDArray[np.float32]
@@ -51,7 +52,7 @@ class Records:
         window: Window,
         pool: Executor,
     ) -> "Records":
-        """Measure records, in the processes of a pool."""
+        """Return records with their measures, computed in the processes of a pool."""
         chosen = waveforms[calibrated(scenario)]
         if len(chosen) < len(waveforms):
             logger.warning("Amplitudes: %s and left out.", _approximate(scenario))
@@ -64,12 +65,12 @@ class Records:
 
     @cached_property
     def calibrated(self) -> NDArray[np.bool_]:
-        """True for records whose amplitudes count, shape (record,)."""
+        """True for records with reliable amplitudes, shape (record,)."""
         return calibrated(self.scenario)
 
     @cached_property
     def calibrated_scenario(self) -> pd.DataFrame:
-        """Scenario table of those records."""
+        """Scenario table of the calibrated records."""
         return self.scenario[self.calibrated].reset_index(drop=True)
 
     @cached_property
@@ -84,12 +85,12 @@ class Records:
 
     @property
     def frequencies(self) -> tuple[float, ...]:
-        """Frequencies that ground-motion models are compared at, Hz."""
+        """Frequencies at which ground-motion models are compared, Hz."""
         return tuple(f for f in FREQUENCIES if f <= 0.5 * self.window.sampling_rate)
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Which amplitudes do not count, and why."""
+        """Amplitudes that are not used, and the reason."""
         approximate = self.scenario[~self.calibrated]
         if approximate.empty:
             return {}
@@ -103,7 +104,7 @@ def _approximate(scenario: pd.DataFrame) -> str:
 
 
 def _codes(scenario: pd.DataFrame) -> str:
-    """Name records by event and station, the first few of them."""
+    """Return the event and station of the first few records."""
     named = (
         scenario["source_id"].astype(str) + " " + scenario["station_code"].astype(str)
     ).tolist()

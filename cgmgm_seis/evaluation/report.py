@@ -1,4 +1,4 @@
-"""An evaluation as a folder: numbers, tables, figures, and one page that holds them all."""
+"""Write an evaluation as a folder: numbers, tables, figures, and a report with all of them."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -28,23 +28,23 @@ def write_evaluation(
     command: Sequence[str] = (),
     overwrite: bool = False,
 ) -> list[tuple[Path, str]]:
-    """Write an evaluation to a new folder, which appears complete or not at all.
+    """Write an evaluation to a new folder, completely or not at all.
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        The folder to make.
+        The folder to write.
     evaluation : Evaluation
-        What `evaluate` returned.
+        Result of `evaluate`.
     command : sequence of str
         Command line, program first, for the provenance.
     overwrite : bool
-        Replace an existing folder that holds a provenance file.
+        Replace an existing folder that has a provenance file.
 
     Returns
     -------
     list of (pathlib.Path, str)
-        Files written and what they hold, one line each.
+        Files written and their descriptions, one line each.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def write_evaluation(
         "versions": versions(),
     }
     written = {
-        REPORT_FILE: "everything to read, in one file for a browser",
+        REPORT_FILE: "report with all figures and tables, for a browser",
         METRICS_FILE: "all numbers, by generator",
         PROVENANCE_FILE: "command and versions",
     }
@@ -78,12 +78,12 @@ def write_evaluation(
 
 
 def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, dict[str, bytes]]:
-    """Return the report as one HTML page that needs no other file, and its figures as PNG.
+    """Return the report as a self-contained HTML page, and its figures as PNG.
 
     Parameters
     ----------
     evaluation : Evaluation
-        What `evaluate` returned.
+        Result of `evaluate`.
     command : sequence of str
         Command line, program first.
     """
@@ -124,11 +124,11 @@ def _head(evaluation: Evaluation, command: Sequence[str]) -> str:
     ]
     if m["dataset"]["simulated"]:
         parts.append(
-            '<p class="note">The data set itself is simulated: what is called recorded below '
-            "comes from the package's simulator, and nothing here says how a model does on the "
-            "Earth.</p>"
+            '<p class="note">The data set is simulated: the records below come from the '
+            "package's simulator, and the results do not show how well a model predicts real "
+            "earthquakes.</p>"
         )
-    parts.append("<h2>Generators, and what they were trained on</h2><dl>")
+    parts.append("<h2>Generators and their training data</h2><dl>")
     for name, model in m["models"].items():
         parts.append(
             f"<dt>{escape(name)}: {escape(model['class'])}, version {escape(str(model['version']))}"
@@ -153,7 +153,7 @@ def _table(table: pd.DataFrame) -> str:
 
 
 def _number(value: Any) -> str:
-    """Return three decimals; p-values below that as what they are."""
+    """Return a number with three decimals, or in exponential format if it is smaller."""
     return f"{value:.1e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
 
 

@@ -32,7 +32,7 @@ COLUMNS = {"distance": "path_hyp_distance_km", "magnitude": "source_magnitude"}
 
 
 def plot_spectral_residuals(measures: pd.DataFrame) -> Figure:
-    """Draw bias, sigma, tau and phi against frequency.
+    """Plot bias, sigma, tau and phi against frequency.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def plot_spectral_residuals(measures: pd.DataFrame) -> Figure:
     own = measures[measures["component"] == component]
     own = own[own["measure"].str.startswith(f"{kind} ")]
     own = own.assign(frequency=own["measure"].str.split().str[1].astype(float))
-    # One event says nothing of the scatter between events.
+    # A single event has no scatter between events.
     split = own["tau_recorded"].notna().any()
     figure, panels = new_panels(1, 4 if split else 2, (13.5 if split else 7.5, 3.7))
     bias, *others = panels[0]
@@ -71,13 +71,13 @@ def plot_spectral_residuals(measures: pd.DataFrame) -> Figure:
     for axes in panels[0]:
         _frequency_axis(axes)
     if split:
-        style_legend(others[-1], {"of the records": "-", "of a realization": "--"})
+        style_legend(others[-1], {"records": "-", "one realization": "--"})
     legend(figure, bias)
     return figure
 
 
 def plot_residuals_by(records: pd.DataFrame, bins: pd.DataFrame, by: str) -> Figure:
-    """Draw the residuals of single records, and their mean and spread in bins.
+    """Plot the residuals of single records, and their mean and standard deviation in bins.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def plot_residuals_by(records: pd.DataFrame, bins: pd.DataFrame, by: str) -> Fig
 
 
 def plot_scatter_by_bin(bins: pd.DataFrame) -> Figure:
-    """Draw sigma, tau and phi against distance and magnitude, at one frequency.
+    """Plot sigma, tau and phi against distance and magnitude, at one frequency.
 
     Parameters
     ----------
@@ -150,14 +150,14 @@ def plot_scatter_by_bin(bins: pd.DataFrame) -> Figure:
         row[0].set_ylabel(f"{measure}, ln units")
     for name_of, axes in zip(SCATTER.values(), panels[0], strict=True):
         title(axes, name_of)
-    # Shared, and so after all lines are drawn.
+    # The axis is shared, so set the limit after all lines are drawn.
     panels[0, 0].set_ylim(bottom=0.0)
     legend(figure, panels[0, 0])
     return figure
 
 
 def plot_intensity_measures(measures: pd.DataFrame) -> Figure:
-    """Draw bias and sigma of peaks, response spectra, energy and durations.
+    """Plot bias and sigma of peaks, response spectra, energy and durations.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def plot_intensity_measures(measures: pd.DataFrame) -> Figure:
     """
     others = measures[~measures["measure"].str.match(r"(FAS|EAS) ")]
     components = others["component"].unique()
-    # The first, mostly the vertical, one horizontal for both, and both together.
+    # The first component (usually vertical), one horizontal, and both horizontals together.
     single = [component for component in components if component != BOTH]
     chosen = others[others["component"].isin([single[0], single[-1], BOTH])]
     labels = (chosen["component"] + "  " + chosen["measure"]).unique()

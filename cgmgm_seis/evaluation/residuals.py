@@ -1,7 +1,7 @@
-"""Residuals of records against a generator: bias, scatter, calibration, tau and phi.
+"""Residuals between a generator and records: bias, scatter, calibration, tau and phi.
 
-Everything is a logarithm; a set of records is an array (record, series), a set of realizations
-(record, realization, series).  A series is a measure of a component.
+All values are natural logarithms; a set of records is an array (record, series), a set of
+realizations (record, realization, series).  A series is one measure of one component.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.seeding import random_generator
 
 BAND = (0.16, 0.84)
-# Logarithms closer than this are equal: the same waveform rounds differently in another batch.
+# Logarithms closer than this are equal, since rounding depends on the batch.
 TIE = 1e-9
-# Bins of residuals: column of the scenario and edges, magnitudes and km; records a bin, at least.
+# Bins of residuals: column of the scenario, and edges in magnitudes or km.
 BINS = {
     "magnitude": (
         "source_magnitude",
@@ -27,8 +27,9 @@ BINS = {
     ),
     "distance": ("path_hyp_distance_km", (0.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 250.0)),
 }
+# Minimum number of records in a bin.
 FEWEST = 10
-# The largest share of tau^2 in tau^2 + phi^2 that is looked for.
+# Maximum share of tau^2 in tau^2 + phi^2.
 _MOST_BETWEEN = 1.0 - 1e-9
 
 
@@ -44,8 +45,8 @@ class MixedEffects:
 def mixed_effects(residuals: ArrayLike, events: ArrayLike) -> MixedEffects:
     """Split residuals into a mean, event terms and the rest, by restricted maximum likelihood.
 
-    The model is residual = mean + event term + rest (Abrahamson & Youngs 1992, equation 1).  With
-    a random intercept alone, mean and phi follow from the share of tau^2, so the likelihood
+    The model is residual = mean + event term + rest (Abrahamson & Youngs 1992, equation 1).  For
+    a random intercept only, mean and phi follow from the share of tau^2, so that the likelihood
     (Patterson & Thompson 1971) has one unknown, which is found by a bounded search.
 
     Parameters
@@ -58,8 +59,8 @@ def mixed_effects(residuals: ArrayLike, events: ArrayLike) -> MixedEffects:
     Returns
     -------
     MixedEffects
-        tau and phi are NaN where the data cannot tell them apart: with fewer than two events, or
-        no event with two records.
+        tau and phi are NaN if the data do not determine them: with fewer than 2 events, or no
+        event with 2 records.
 
     Examples
     --------
@@ -100,18 +101,18 @@ def mixed_effects(residuals: ArrayLike, events: ArrayLike) -> MixedEffects:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A generator against records.
+    """Comparison of a generator with records.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a series, see `compare`.
+        One row per series, see `compare`.
     median : numpy.ndarray
-        Of the realizations, shape (record, series).
+        Median of the realizations, shape (record, series).
     pit : numpy.ndarray
-        Probability integral transform of the records, 0 to 1, of the same shape.
+        Probability integral transform of the records, 0 to 1, same shape.
     bins : pandas.DataFrame
-        One row a series and bin of magnitude or distance, see `binned`.
+        One row per series and bin of magnitude or distance, see `binned`.
     """
 
     table: pd.DataFrame
@@ -129,23 +130,23 @@ def compare(
 ) -> Comparison:
     """Compare the realizations of a generator with the records.
 
-    tau and phi are those of the records, and of realization 0 in their place, both against the
-    median of the other realizations: where the generator is right the two pairs agree, apart
-    from chance, however few realizations there are.
+    tau and phi are computed for the records and for realization 0, both relative to the median of
+    the other realizations.  For a perfect generator the two pairs agree, except by chance, for any
+    number of realizations.
 
     Parameters
     ----------
     recorded : numpy.ndarray
         Natural logarithms, shape (record, series).
     generated : numpy.ndarray
-        Natural logarithms, shape (record, realization, series), two or more realizations; those
-        of the same number belong together, also between records of an event.
+        Natural logarithms, shape (record, realization, series), at least 2 realizations; a
+        realization is common to all records of an event.
     scenario : pandas.DataFrame
         Scenario table of the records: event, magnitude and distance of each.
     names : pandas.MultiIndex
         Component and measure of the series.
     seed : int
-        Of the ranks of the PIT.
+        Random seed of the PIT.
 
     Returns
     -------
@@ -176,7 +177,7 @@ def compare(
 
 
 def in_band(recorded: Floats, generated: Floats) -> NDArray[np.bool_]:
-    """Tell which records lie between the quantiles `BAND` of their realizations.
+    """Return which records are between the quantiles `BAND` of their realizations.
 
     Parameters
     ----------
@@ -185,8 +186,9 @@ def in_band(recorded: Floats, generated: Floats) -> NDArray[np.bool_]:
     generated : numpy.ndarray
         Shape (record, realization, series).
     """
-    # With Weibull's plotting positions a record of the realizations' own law lies in the band with
-    # the band's own probability: exactly for 24 realizations, to 0.01 for 20; others give 0.62.
+    # With Weibull's plotting positions, a record that follows the distribution of the realizations
+    # is in the band with the nominal probability, exactly for 24 realizations and within 0.01 for
+    # 20; other plotting positions give 0.62.
     low, high = np.quantile(generated, BAND, axis=1, method="weibull")
     inside: NDArray[np.bool_] = (recorded >= low - TIE) & (recorded <= high + TIE)
     return inside
@@ -209,7 +211,7 @@ def binned(residuals: Floats, scenario: pd.DataFrame, names: pd.MultiIndex) -> p
     pandas.DataFrame
         Columns "by" (magnitude or distance), "low", "high" and "mean" of the bin, "records",
         "component", "measure", "bias", "sigma", "tau" and "phi"; bins with fewer than `FEWEST`
-        records are left out.
+        records are omitted.
     """
     events = scenario["source_id"].astype(str).to_numpy()
     tables = []
@@ -243,8 +245,8 @@ def binned(residuals: Floats, scenario: pd.DataFrame, names: pd.MultiIndex) -> p
 def pit(recorded: Floats, generated: Floats, seed: int = 0) -> Floats:
     """Return the probability integral transform of records among their realizations.
 
-    It is uniform where the generator is right: the rank among the realizations, spread evenly
-    over the width of a rank and over ties (Czado et al. 2009, equation 1).
+    It is the rank among the realizations, randomised within a rank and over ties (Czado et al.
+    2009, equation 1), and is uniform for a perfect generator.
 
     Parameters
     ----------
@@ -253,12 +255,12 @@ def pit(recorded: Floats, generated: Floats, seed: int = 0) -> Floats:
     generated : numpy.ndarray
         Shape (record, realization, ..).
     seed : int
-        Of the place within a rank.
+        Random seed.
 
     Returns
     -------
     numpy.ndarray
-        0 to 1, of the records' shape.
+        Values from 0 to 1, in the shape of the records.
     """
     difference = generated - recorded[:, None]
     below = (difference < -TIE).sum(axis=1)

@@ -1,8 +1,8 @@
-"""Models against a data set: bias, scatter, calibration, picks, distributions, a discriminator.
+"""Evaluation on a data set: bias, scatter, calibration, picks, distributions, discriminator.
 
-The modules beside this one hold the parts: `measures` of waveforms, `draws` of realizations,
-statistics in `residuals` and `distributions`.  On data of the package's own simulator, the
-simulator is judged like a model: what it leaves unexplained, no generator can explain.
+Other modules of this package contain the parts: `measures` of waveforms, `draws` of realizations,
+statistics in `residuals` and `distributions`.  On data of the package's simulator, the simulator
+is evaluated like a model, as a lower bound: no generator can explain what it does not explain.
 """
 
 import logging
@@ -55,16 +55,16 @@ def evaluate(
 ) -> Evaluation:
     """Compare realizations of generators with the records of a data set.
 
-    What the data set cannot give is left out, and said in the result's "not_available".
+    Parts that need data missing from the data set are left out and listed in "not_available".
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s; without magnitudes or places only its picks are measured.
+        Data set in m/s; without magnitudes or coordinates only the records are picked.
     generators : mapping
-        Name to model; all of one window (components, rate, start, length).
+        Name to model; all with the same window (components, rate, start, length).
     config : EvaluationConfig, optional
-        Settings; `EvaluationConfig.columns` does nothing here.
+        Settings; `EvaluationConfig.columns` has no effect.
 
     Returns
     -------
@@ -76,7 +76,8 @@ def evaluate(
     DatasetError
         If the data set cannot be used or the split is empty.
     CgmgmError
-        If the models' windows differ, a model draws silence or NaN, or has a reserved name.
+        If the models' windows differ, or a model returns constant or NaN records or has a reserved
+        name.
     """
     config = config or EvaluationConfig()
     data = EvaluationData(dataset, common_window(generators), config)
@@ -90,26 +91,29 @@ def evaluate(
 
 
 def _only_picks(data: EvaluationData, picks: GeneratorPicks) -> tuple[pd.DataFrame, Findings]:
-    """Pick records of which too little is known to generate them."""
+    """Pick records whose metadata is not sufficient to generate them."""
     waveforms, metadata = data.read_picked()
     picks.add(RECORDED, waveforms, Chunks(None, {}))
     lacking = ", ".join(data.missing_columns)
-    logger.warning("Only the records' own picks are measured: no %s.", lacking)
-    missing = {"everything but the picks of the records": f"no {lacking}", **picks.missing}
+    logger.warning("Only the records are picked: the data set lacks %s.", lacking)
+    missing = {
+        "everything but the picks of the records": f"the data set lacks {lacking}",
+        **picks.missing,
+    }
     return metadata, Findings(picks.tables(metadata), missing)
 
 
 def _everything(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
 ) -> tuple[pd.DataFrame, Findings]:
-    """Measure all that can be measured of the split."""
+    """Evaluate everything that the split allows."""
     config = data.config
     records, compared = _compare(data, generators, picks)
     missing = records.left_out | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
-        missing["discriminator"] = "1 event has no halves"
-        logger.warning("No discriminative score: 1 event has no halves.")
+        missing["discriminator"] = "1 event cannot be split into halves"
+        logger.warning("No discriminative score: 1 event cannot be split into halves.")
     distributions = distribution_tables(records, compared, config.seed, config.tsne)
     tables = {
         **comparison_tables(records, compared),
@@ -135,7 +139,7 @@ def _everything(
 def _compare(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
 ) -> tuple[Records, dict[str, Compared]]:
-    """Read the records, draw realizations of every generator, and measure and pick both."""
+    """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
     draws = _draws(generators, scenario, window)
@@ -176,7 +180,7 @@ def _compare(
 
 
 def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:
-    """Return the draws of the generators, and of the simulator on its own data."""
+    """Return the functions that draw from the generators, and from the simulator for its data."""
     draws = {name: model_draw(model, window) for name, model in generators.items()}
     for name, model in generators.items():
         say_extrapolation(name, model, scenario)

@@ -1,4 +1,4 @@
-"""What an evaluation found: its tables, as text and as nested numbers."""
+"""The tables of an evaluation, also as text and as nested numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ from cgmgm_seis.scenario.arrays import Floats
 
 SIMULATOR = "simulator itself"
 PIT_EDGES = np.linspace(0.0, 1.0, 11)
-# Tables of single records or of many bins, which are not printed.
+# Columns that identify a record.
 CODES = ["source_id", "station_network_code", "station_code"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """Result of an evaluation.
 
     Parameters
     ----------
     metrics : dict
-        All numbers but those of single records and bins, nested, JSON-ready; NaN is None.
+        All numbers except those of single records and bins, nested, JSON-serialisable; NaN is
+        None.
     tables : dict
-        Name to DataFrame; those that could not be made are missing, and "not_available" of the
-        metrics says why.
+        Name to DataFrame; reasons for missing tables are in "not_available" of the metrics.
     scenario : pandas.DataFrame
-        The records that were used.
+        Scenario table of the records used.
     highlights : dict
         Waveforms and envelopes of the records and of every generator, for the figures.
     """
@@ -43,7 +43,7 @@ class Evaluation:
     highlights: dict[str, Highlights] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the tables to read; those of single records and of bins are left out."""
+        """Return the tables as text, without those of single records and of bins."""
         m = self.metrics
         parts = [
             f"{m['dataset']['name']}, split {m['dataset']['split']}: "
@@ -71,28 +71,28 @@ class Evaluation:
 
 
 PRINTED = {
-    "ground_motion_models": "Generators beside ground-motion models, natural logarithms",
+    "ground_motion_models": "Generators and ground-motion models, natural logarithms",
     "picks": "PhaseNet picks",
-    "discriminator": "Discriminator: |accuracy - 0.5|, smaller is better",
-    "distributions": "Frechet distance of log spectrograms, ln units a cell",
+    "discriminator": "Discriminator: |accuracy - 0.5|, lower is better",
+    "distributions": "Frechet distance of log spectrograms, ln units per cell",
 }
 
 
 def said_of_records(dataset: Mapping[str, Any]) -> list[str]:
-    """Return sentences on records left out, sharing event and station, or beyond trained ranges."""
+    """Return notes on records left out, with same event and station, or outside trained ranges."""
     sentences = []
     if dataset["left_out"]:
         reasons = "; ".join(f"{count} {reason}" for reason, count in dataset["left_out"].items())
         sentences.append(f"Records left out: {reasons}.")
     if repeated := dataset["sharing_event_and_station"]:
-        sentences.append(f"{repeated} records share event and station; all of them count.")
+        sentences.append(f"{repeated} records share event and station; all of them are used.")
     for name, outside in dataset.get("outside_trained_ranges", {}).items():
         sentences += [f"{name}: {sentence}" for sentence in outside]
     return sentences
 
 
 def measures_table(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
-    """Stack the comparisons; beside every sigma stands the simulator's, where there is one."""
+    """Return the table of all comparisons; with a simulator, its sigma is added to every row."""
     table = stacked({name: found.table for name, found in comparisons.items()})
     if SIMULATOR in comparisons:
         floor = comparisons[SIMULATOR].table[["component", "measure", "sigma"]]
@@ -150,13 +150,13 @@ def places_table(
     medians : mapping
         Generator to its medians, shape (record, series).
     recorded : numpy.ndarray
-        Natural logarithms, shape (record, series); NaN does not count.
+        Natural logarithms, shape (record, series); NaN is ignored.
     scenario : pandas.DataFrame
         Scenario table of the records.
     names : pandas.MultiIndex
         Component and measure of the series.
     chosen : sequence of (str, str)
-        The series to return; those that are not among the names are left out.
+        The series to return; those not among `names` are left out.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def places_table(
 
 
 def discriminator_table(scores: Mapping[str, DiscriminativeScore]) -> pd.DataFrame:
-    """Return the score of every generator: mean, spread, what guessing gives, and p-value."""
+    """Return the score of every generator: mean, spread, value for guessing, and p-value."""
     rows = [
         {
             "generator": name,
@@ -207,14 +207,14 @@ def discriminator_table(scores: Mapping[str, DiscriminativeScore]) -> pd.DataFra
 
 
 def stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Join the tables of the generators; their names are the first column."""
+    """Concatenate the tables of generators; the first column is the name of the generator."""
     if not any(len(table) for table in tables.values()):
         return pd.DataFrame()
     return pd.concat(tables, names=["generator"]).reset_index("generator").reset_index(drop=True)
 
 
 def nested(table: pd.DataFrame, name: str, keys: list[str]) -> dict[str, Any] | None:
-    """Return the rows of a generator as dicts inside dicts, by the keys."""
+    """Return the rows of a generator as nested dictionaries, by the keys."""
     if table.empty:
         return None
     nested: dict[str, Any] = {}
@@ -228,7 +228,7 @@ def nested(table: pd.DataFrame, name: str, keys: list[str]) -> dict[str, Any] | 
 
 
 def plain(value: Any) -> Any:
-    """Return nested numbers as JSON has them: Python's own, NaN as None."""
+    """Return nested values in types that JSON supports: plain Python, NaN as None."""
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -239,6 +239,6 @@ def plain(value: Any) -> Any:
 
 
 def text(table: pd.DataFrame, without: Sequence[str] = ()) -> str:
-    """Return a table to read."""
+    """Return a table as text."""
     shown = table.drop(columns=list(without))
     return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep="")

@@ -1,4 +1,4 @@
-"""Figures of an evaluation's waveforms: panels, record section and envelopes."""
+"""Figures of waveforms: panels, record section and envelopes."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.output.plots import COMPONENT_NAMES
 from cgmgm_seis.scenario.window import Window
 
-# Seconds shown before the origin time, and after the S wave of the 1-D Earth (distance / speed).
+# Seconds shown before the origin time, and after S (distance / speed).
 BEFORE_S = 2.0
 AFTER_S_S = 20.0
 S_KM_PER_S = 3.0
@@ -35,12 +35,12 @@ def plot_panels(
     generator: str,
     window: Window,
 ) -> Figure:
-    """Draw records over a realization each: the nearest spectrum, the middle one, the farthest.
+    """Plot records with one realization each: best, median and worst fit of the spectrum.
 
     Parameters
     ----------
     highlights : mapping
-        Of the records and the generator.
+        Highlights of the records and the generator.
     scenario : pandas.DataFrame
         Scenario table.
     roles : mapping
@@ -48,13 +48,13 @@ def plot_panels(
     generator : str
         Name of the generator.
     window : Window
-        Of the waveforms.
+        Window of the waveforms.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One row a record, one column a component; each scaled by its own largest peak, with the
-        peaks of the components in micrometres a second.
+        One row per record, one column per component; each record is scaled by its largest peak,
+        and the peaks of the components are given in micrometres per second.
     """
     order = window.component_order
     figure, panels = new_panels(
@@ -105,23 +105,23 @@ def plot_panels(
 def plot_sections(
     highlights: Mapping[str, Highlights], scenario: pd.DataFrame, rows: list[int], window: Window
 ) -> Figure:
-    """Draw one event by distance: the records, and a realization of every generator.
+    """Plot one event by distance: the records, and one realization of every generator.
 
     Parameters
     ----------
     highlights : mapping
-        Of the records and the generators.
+        Highlights of the records and the generators.
     scenario : pandas.DataFrame
         Scenario table.
     rows : list of int
         Records of the event.
     window : Window
-        Of the waveforms.
+        Window of the waveforms.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One column each; the last component, every trace scaled by its own peak.
+        One column each, with the last component, every trace scaled by its peak.
     """
     names = [RECORDED, *(name for name in highlights if name != RECORDED)]
     distances = scenario["path_hyp_distance_km"].to_numpy(float)[rows]
@@ -145,16 +145,16 @@ def plot_sections(
 def plot_envelopes(
     highlights: Mapping[str, Highlights], scenario: pd.DataFrame, window: Window
 ) -> Figure:
-    """Draw mean envelopes in frequency bands, of near, middle and far records.
+    """Plot mean envelopes in frequency bands, for near, middle and far records.
 
     Parameters
     ----------
     highlights : mapping
-        Of the records and the generators.
+        Highlights of the records and the generators.
     scenario : pandas.DataFrame
         Scenario table, for the distances.
     window : Window
-        Of the waveforms.
+        Window of the waveforms.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def plot_envelopes(
 
 
 def _peak_text(waveform: NDArray[np.float32]) -> str:
-    """Return the peak in micrometres a second, three digits."""
+    """Return the peak in micrometres per second with three digits."""
     peak = 1e6 * float(np.abs(waveform).max())
     return f"{peak:.0f}" if peak >= 100.0 else f"{peak:.3g}"
 
@@ -211,5 +211,5 @@ def _draw(
 
 
 def _end(distance_km: float, window: Window) -> float:
-    """Return when to end the time axis: in the S coda, within the window."""
+    """Return the end of the time axis: in the S coda, within the window."""
     return min(distance_km / S_KM_PER_S + AFTER_S_S, window.end_offset_s)

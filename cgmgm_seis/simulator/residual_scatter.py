@@ -83,8 +83,9 @@ def _variances(
         both = np.column_stack([np.ones(len(rows)), values[rows]])
         whitened: Floats = solve_triangular(factor, both, lower=True)
         one, y = whitened[:, 0], whitened[:, 1]
-        sums.append((one @ one, one @ y, y @ y, 2.0 * np.log(np.diag(factor)).sum(), len(rows)))
-    oo, oy, yy, logarithm, n = np.transpose(sums)
+        logarithm = 2.0 * np.log(np.diag(factor)).sum()
+        sums.append([float(x) for x in (one @ one, one @ y, y @ y, logarithm, len(rows))])
+    oo, oy, yy, logarithms, n = np.transpose(sums)
 
     def cost(ln_ratio: float) -> tuple[float, float]:
         ratio = np.exp(ln_ratio)
@@ -92,7 +93,7 @@ def _variances(
         mean = (oy / shrink).sum() / (oo / shrink).sum()
         squares = (yy - ratio * oy**2 / shrink - mean * oy / shrink).sum()
         phi_squared = squares / n.sum()
-        return n.sum() * np.log(phi_squared) + (logarithm + np.log(shrink)).sum(), phi_squared
+        return n.sum() * np.log(phi_squared) + (logarithms + np.log(shrink)).sum(), phi_squared
 
     ln_ratio = minimize_scalar(lambda x: cost(x)[0], bounds=_RATIOS, method="bounded").x
     value, phi_squared = cost(ln_ratio)

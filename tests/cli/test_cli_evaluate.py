@@ -93,7 +93,9 @@ def test_nothing_is_read_where_nothing_may_be_written(tiny_weights, run, tmp_pat
 
 
 def test_unknown_weights_and_data_are_one_line(catalogue, tiny_weights, run, tmp_path):
-    refused(run(catalogue, "--weights", "nothing", "--out", "a"), 1, "no weights 'nothing'")
+    refused(
+        run(catalogue, "--weights", "nothing", "--out", "a"), 1, "Weights 'nothing' were not found"
+    )
     refused(run("nowhere", "--weights", tiny_weights, "--out", "a"), 1, "nowhere is not a readable")
     refused(run(catalogue, "--out", "a"), 2, "Missing option '--weights'")
     refused(run(catalogue, "--weights", tiny_weights, "--out", "a", "-n", "1"), 2, "x>=2")

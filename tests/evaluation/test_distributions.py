@@ -69,7 +69,7 @@ def test_frechet_distance_of_known_sets():
 
 
 def test_one_record_has_no_frechet_distance():
-    with pytest.raises(CgmgmError, match=r"1 record\(s\) have no covariance"):
+    with pytest.raises(CgmgmError, match=r"1 record\(s\) are too few"):
         frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
 
 

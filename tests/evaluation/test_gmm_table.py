@@ -110,10 +110,10 @@ def test_models_are_fitted_to_the_training_split(catalogue, monkeypatch):
 def test_without_a_training_split_nothing_is_fitted(catalogue):
     dataset = WaveformDataset(catalogue, component_order="ZNE")
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
-    with pytest.raises(CgmgmError, match="no usable record of split train"):
+    with pytest.raises(CgmgmError, match="'train' has 0 usable records"):
         fitted_models(training(dataset), WINDOW, FREQUENCIES)
     del dataset.metadata["split"]
-    with pytest.raises(CgmgmError, match="no usable record of split train"):
+    with pytest.raises(CgmgmError, match="'train' has 0 usable records"):
         fitted_models(training(dataset), WINDOW, FREQUENCIES)
 
 

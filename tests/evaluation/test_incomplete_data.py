@@ -43,7 +43,7 @@ def test_second_instruments_do_not_count_twice(catalogue, records, tmp_path, stu
         metadata.loc[other, column] = metadata.loc[first, column]
     found = evaluate(dataset, {"a": Parrot(records)}, QUICK)
     assert found.metrics["dataset"]["sharing_event_and_station"] == 2
-    assert "2 records share event and station; all of them count." in str(found)
+    assert "2 records share event and station; all of them are used." in str(found)
     metadata["trace_is_primary"] = np.arange(len(metadata)) != other
     found = evaluate(dataset, {"a": Parrot(records)}, QUICK)
     n_records = len(records[1]) - 1
@@ -79,7 +79,7 @@ def test_one_event_and_one_record_are_enough_for_something(
     config = replace(QUICK, n_classifiers=1, gmms=True)
     found = evaluate(dataset, {"a": Parrot(records)}, config)
     assert found.metrics["dataset"]["records"] == n_records
-    assert found.metrics["not_available"]["discriminator"] == "1 event has no halves"
+    assert found.metrics["not_available"]["discriminator"] == "1 event cannot be split into halves"
     assert "ground_motion_models" in found.tables
     table = rows(found, "a")
     assert table["tau_recorded"].isna().all()

@@ -70,7 +70,7 @@ def test_names_are_escaped_and_training_data_named(rendered):
     assert "&lt;loud&gt;" in text
     assert "<loud>" not in text
     assert "unknown: the weights have no card" in text
-    assert "The data set itself is simulated" in text
+    assert "The data set is simulated" in text
 
 
 def test_what_is_missing_is_said(found):
