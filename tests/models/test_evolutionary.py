@@ -323,13 +323,6 @@ def unseen_pairs(n_events=60):
     return draw_catalogue(n_events, seed=7)
 
 
-EARLY_S = pytest.mark.xfail(
-    strict=True,
-    reason="Conversions grow before S in simulated records, which envelopes that only decay take "
-    "for an S that comes 0.2 s early",
-)
-
-
 @pytest.fixture(scope="module")
 def delays(bundled):
     """Learned and true corrections of the 1-D times of unseen pairs, each (record, wave)."""
@@ -346,7 +339,7 @@ def test_the_lateral_travel_times_are_learned_from_waveforms(delays):
         assert np.corrcoef(learned, true)[0, 1] > 0.8
 
 
-@pytest.mark.parametrize("wave", [0, pytest.param(1, marks=EARLY_S)], ids="PS")
+@pytest.mark.parametrize("wave", [0, 1], ids="PS")
 def test_onsets_are_right(delays, wave):
     learned, true = delays
     assert np.abs(learned - true)[:, wave].mean() < 0.12
@@ -439,7 +432,7 @@ def test_phasenet_picks_generated_records(picked, phase):
     assert found[f"{phase}_s"].notna().mean() > 0.9
 
 
-@pytest.mark.parametrize("phase", ["p", pytest.param("s", marks=EARLY_S)])
+@pytest.mark.parametrize("phase", ["p", "s"])
 def test_picks_are_at_the_true_onsets(picked, phase):
     """The median within 0.03 s."""
     loud, found = picked
