@@ -15,7 +15,7 @@ from cgmgm_seis_cli.parameters import (
 )
 
 DEFECTS = click.Choice(["refuse", "flag"])
-# Of `cgmgm_seis.datasets.archive.Processing`, which download takes too.
+# Options of `cgmgm_seis.datasets.archive.Processing`, also used by `download`.
 PROCESSING_OPTIONS = (
     click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
     click.option("--sampling-rate", default=100.0, help="Sampling rate of the records, Hz."),
@@ -48,7 +48,7 @@ PROCESSING_OPTIONS = (
 
 
 def processing_options(start: str = "--start") -> Any:
-    """Give a command the options of `Processing`, with a name of the first one."""
+    """Add the options of `Processing` to a command; the name of the first one can be chosen."""
 
     def decorate(command: Any) -> Any:
         for option in reversed(PROCESSING_OPTIONS):
@@ -60,10 +60,11 @@ def processing_options(start: str = "--start") -> Any:
 
 
 def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> Any:
-    """Return the table of travel times of a velocity model, or None for the default."""
+    """Return the travel-time table of a velocity model, or None for the default."""
     from cgmgm_seis.scenario.travel_times import TravelTimeTable
 
-    # Deeper sources continue along a straight line, good enough to separate noise from signal.
+    # For deeper sources, times are extrapolated linearly, which suffices to separate noise from
+    # signal.
     return path and TravelTimeTable.covering(path, 60.0, max_distance_km)
 
 

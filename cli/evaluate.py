@@ -26,7 +26,7 @@ WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
 @click.option(
     "--columns",
     metavar="NAME|FILE.json",
-    help="Column names of a flatfile: nga_west2, or a JSON object of its names to ours.",
+    help="Column names of a flatfile: nga_west2, or a JSON file of its names to this package's.",
 )
 @out_option()
 @click.option("--split", default="test", help="Split of the data set, not used in training.")
@@ -49,11 +49,13 @@ WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
     default=5,
     help="Number of networks of the discriminative score; 0 leaves it out.",
 )
-@click.option("--tsne", is_flag=True, help="Draw log spectrograms with t-SNE too (scikit-learn).")
+@click.option(
+    "--tsne", is_flag=True, help="Also project log spectrograms with t-SNE (needs scikit-learn)."
+)
 @click.option(
     "--gmms/--no-gmms",
     default=True,
-    help="Compare ground-motion models too: those fitted to the training split, or, for a "
+    help="Also compare ground-motion models: those fitted to the training split, or, for a "
     "flatfile, those of NGA-West2.",
 )
 @workers_option
@@ -107,9 +109,9 @@ def evaluate(
     chunk_folder = chunk_folder_of(out)
     is_flatfile = dataset.is_file() or dataset.suffix == ".csv"
     if is_flatfile:
-        refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, and a flatfile has none")
+        refuse_options(ctx, WAVEFORM_OPTIONS, "needs waveforms, which a flatfile does not have")
     else:
-        refuse_options(ctx, ("columns",), "is for a flatfile, a CSV file, and DATASET is none")
+        refuse_options(ctx, ("columns",), "needs a flatfile (a CSV file) as DATASET")
     config = library.EvaluationConfig(
         split=split,
         n_realizations=n_realizations,
@@ -140,7 +142,7 @@ def evaluate(
 
 
 def refuse_options(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
-    """Refuse options that were given and would do nothing."""
+    """Raise if options were given that would have no effect."""
     for name in names:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(own for own in ctx.command.params if own.name == name)

@@ -121,11 +121,11 @@ def generate(
     HXZ, HXN and HXE (generated); the location code is the realization.
     """
     if sum(map(bool, (points, stations, inventories))) > 1:
-        raise click.UsageError("--sta, --stations and --inventory exclude each other.")
+        raise click.UsageError("Give only one of --sta, --stations and --inventory.")
     if observed and not inventories:
-        raise click.UsageError("--observed needs --inventory FILE, which holds the responses.")
+        raise click.UsageError("--observed needs --inventory FILE with the responses.")
 
-    # Heavy imports wait until the command line is known to make sense.
+    # Slow imports come after the check of the command line.
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.output.outputs import write_outputs
@@ -217,14 +217,14 @@ def _within_reach(scenario: "pd.DataFrame", model: "GroundMotionModel") -> "pd.D
     for column, limits in model.ranges.items():
         if column.startswith(("station_", "path_")):
             inside &= inside_range(scenario, column, limits)
-    # If none is left, the range check of the whole table has the better message.
+    # If no station is left, keep all, since the range check has a better error message.
     return scenario[inside].reset_index(drop=True) if inside.any() else scenario
 
 
 def _check_ranges(
     model: "GroundMotionModel", scenario: "pd.DataFrame", extrapolate: bool
 ) -> list[str]:
-    """Check the ranges; every warning is printed as one line."""
+    """Check the ranges and print every warning as one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         messages = model.check_ranges(scenario, extrapolate)
@@ -261,7 +261,7 @@ def _figures(
     recorded: "Stream | None",
     model: "GroundMotionModel",
 ) -> "dict[str, tuple[Figure, str]]":
-    """Draw the figures of a run."""
+    """Plot the figures of a run."""
     from cgmgm_seis.output.plots import plot_generated_and_observed, plot_record_section
     from cgmgm_seis.output.provenance import trained_on
 
@@ -275,6 +275,6 @@ def _figures(
     if recorded is not None:
         figures["generated_and_observed.png"] = (
             plot_generated_and_observed(stream, recorded, scenario, arrivals, label=label),
-            "figure: generated over recorded motion, 0.5-20 Hz",
+            "figure: generated and recorded motion, 0.5-20 Hz",
         )
     return figures

@@ -63,7 +63,7 @@ Examples:
 @click.option(
     "--write",
     type=Words(WRITABLE),
-    help=f"What to write, with commas between: {', '.join(WRITABLE)}.  [default: all, but "
+    help=f"Outputs, separated by commas: {', '.join(WRITABLE)}.  [default: all, but "
     "waveforms of several realizations only with --format seisbench]",
 )
 @click.option(
@@ -88,12 +88,12 @@ Examples:
     "--encoding",
     type=click.Choice(["float32", "steim2"]),
     default="float32",
-    help="Encoding of the MiniSEED; steim2 writes integers, their gain is in the StationXML.",
+    help="Encoding of MiniSEED; steim2 writes integers, with the gain in the StationXML.",
 )
 @click.option(
     "--movie",
     type=click.Choice(["gif", "png"]),
-    help="Animate the wavefield, as one GIF or as PNG pictures.",
+    help="Animate the wavefield, as one GIF or as PNG images.",
 )
 @workers_option
 @click.option("--ray", is_flag=True, help="Run on Ray, started here (extra `distributed`).")
@@ -192,7 +192,7 @@ def grid(
     else:
         logger.info(
             "%s, weights %s, has no correlation between receivers: record terms are independent, "
-            "and sums over many nodes scatter too little.",
+            "and sums over many nodes have too little scatter.",
             model.name,
             model.weights_name,
         )
@@ -233,7 +233,7 @@ def grid(
 
 
 def _engine(workers: int | None, ray: bool, address: str | None) -> "Engine":
-    """Return what runs the tasks."""
+    """Return the engine that runs the tasks."""
     from cgmgm_seis.grid.engines import run_ray
     from cgmgm_seis.grid.synthesis import local_engine
 

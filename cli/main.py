@@ -1,4 +1,4 @@
-"""The `cgmgm-seis` command: a group whose subcommands are imported when they are called."""
+"""The `cgmgm-seis` command: a group whose subcommands are imported when they are run."""
 
 import errno
 from importlib import import_module
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-# Name: where the command lives, and its line in the help.
+# Name of a command: its location, and its line in the help.
 COMMANDS = {
     "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
     "grid": ("cgmgm_seis_cli.grid:grid", "Generate shaking maps and wavefields of an earthquake."),
@@ -32,10 +32,10 @@ class OneLineUsageError(OneLineError):
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand only to run it, and shows every error as one line."""
+    """A group that imports a subcommand when it is run, and shows every error as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the subcommands' names."""
+        """Return the names of the subcommands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the subcommands' help lines without importing them."""
+        """Write the help lines of the subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 

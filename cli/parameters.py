@@ -1,4 +1,4 @@
-"""What the commands share: types of values, options, and messages on stderr."""
+"""Shared by the commands: types of values, options, and messages on stderr."""
 
 import logging
 import math
@@ -19,14 +19,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Point(click.ParamType):
-    """A place as ``latitude,longitude`` in degrees."""
+    """A location as ``latitude,longitude`` in degrees."""
 
     name = "lat,lon"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float]:
-        """Parse the text; the error suggests the other order where the two look swapped."""
+        """Parse the text; the error suggests the other order if the two look swapped."""
         if isinstance(value, tuple):
             return value
         try:
@@ -44,8 +44,8 @@ class Point(click.ParamType):
             )
         if abs(latitude) > 90 or abs(longitude) > 180:
             self.fail(
-                f"'{value}' is not on the Earth; latitude must lie within -90 to 90, longitude "
-                "within -180 to 180",
+                f"'{value}' is outside the allowed range; latitude must lie within -90 to 90, "
+                "longitude within -180 to 180",
                 param,
                 ctx,
             )
@@ -63,12 +63,12 @@ class Time(click.ParamType):
 
         try:
             return UTCDateTime(value)
-        except Exception:  # ObsPy raises several kinds
+        except Exception:  # ObsPy raises several kinds of errors
             self.fail(f"'{value}' is not a time such as 2019-10-15T05:33:42.81", param, ctx)
 
 
 class Components(click.ParamType):
-    """Different components in the order wanted, such as ZNE."""
+    """Components in the desired order, such as ZNE."""
 
     name = "text"
 
@@ -76,7 +76,7 @@ class Components(click.ParamType):
         """Check the letters."""
         text = str(value)
         if not text or len(set(text)) < len(text) or not set(text) <= set("ZNE"):
-            self.fail(f"'{text}' is not allowed; use Z, N and E, each once", param, ctx)
+            self.fail(f"'{text}' must be some of Z, N and E, each once", param, ctx)
         return text
 
 
@@ -88,7 +88,7 @@ class Region(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
-        """Parse the text; the library checks that it is a region of the Earth."""
+        """Parse the text; the library checks that the region is valid."""
         numbers = Numbers().convert(value, param, ctx)
         if len(numbers) != 4:
             self.fail(f"'{value}' is not west,east,south,north such as -122.5,-121.8,37.3,38.1")
@@ -118,13 +118,13 @@ class Shard(click.ParamType):
         """Parse the text."""
         number, count = _two_integers(self, str(value), "/", "i/n such as 3/10", param, ctx)
         if not 1 <= number <= count:
-            text = f"'{value}' is not allowed; parts of n are 1/n to n/n"
+            text = f"'{value}' must be i/n with i from 1 to n"
             self.fail(text, param, ctx)
         return number, count
 
 
 class Numbers(click.ParamType):
-    """Finite numbers with commas between."""
+    """Finite numbers, separated by commas."""
 
     name = "numbers"
 
@@ -139,12 +139,12 @@ class Numbers(click.ParamType):
         except ValueError:
             self.fail(f"'{value}' is not a list of numbers such as 2,5,10", param, ctx)
         if not all(math.isfinite(number) for number in numbers):
-            self.fail(f"'{value}' is not finite; all numbers must be", param, ctx)
+            self.fail(f"'{value}' is not finite; all numbers must be finite", param, ctx)
         return numbers
 
 
 class Words(click.ParamType):
-    """Some of a few words with commas between."""
+    """Words from a given set, separated by commas."""
 
     name = "words"
 
@@ -158,7 +158,7 @@ class Words(click.ParamType):
         words = tuple(part.strip() for part in str(value).split(","))
         for word in words:
             if word not in self.known:
-                self.fail(f"'{word}' is unknown; choose from {', '.join(self.known)}", param, ctx)
+                self.fail(f"'{word}' must be one of {', '.join(self.known)}", param, ctx)
         return tuple(dict.fromkeys(words))
 
 
@@ -170,7 +170,7 @@ def _two_integers(
     param: click.Parameter | None,
     ctx: click.Context | None,
 ) -> tuple[int, int]:
-    """Return two integers with a sign between."""
+    """Return two integers, separated by a given character."""
     try:
         first, second = (int(part) for part in text.lower().split(between))
     except ValueError:
@@ -212,7 +212,7 @@ stations_option = click.option(
 
 
 def out_option(default: str | None = None) -> Callable[[Command], Command]:
-    """Return --out, which is required where there is no default."""
+    """Return --out, which is required if there is no default."""
     value = {"required": True} if default is None else {"default": default, "show_default": True}
     return click.option("--out", type=click.Path(path_type=Path), help="Output folder.", **value)
 
@@ -243,7 +243,7 @@ def realizations_option(
 
 
 def weights_option(default: str | None = None) -> Callable[[Command], Command]:
-    """Return --weights: one, or several as the argument ``names`` where there is no default."""
+    """Return --weights: one, or, if there is no default, several as the argument ``names``."""
     text = "Name (see `cgmgm-seis weights list`) or path of weights"
     if default is None:
         return click.option(
@@ -261,7 +261,7 @@ def weights_option(default: str | None = None) -> Callable[[Command], Command]:
 
 @dataclass(frozen=True)
 class SourceChoice:
-    """An earthquake as the options of `source_options` describe it."""
+    """An earthquake as described by the options of `source_options`."""
 
     mag: float | None
     src: tuple[float, float] | None
@@ -270,7 +270,7 @@ class SourceChoice:
     event: Path | None
 
     def table(self) -> "pd.DataFrame":
-        """Return the source of a scenario; given values override the event's."""
+        """Return the source of a scenario; given values override those of the event."""
         from cgmgm_seis.scenario.obspy_files import read_event
         from cgmgm_seis.scenario.sources import source
 
@@ -321,7 +321,7 @@ def source_options(command: Command) -> Command:
 
 
 def verbosity_options(command: Command) -> Command:
-    """Add -v and -q, which make ``verbosity`` 1 or -1; it is None without them."""
+    """Add -v and -q, which set ``verbosity`` to 1 or -1; it is None without them."""
     for names, value, text in (
         (("-q", "--quiet"), -1, "Print warnings and errors only."),
         (("-v", "--verbose"), 1, "Print more details."),
@@ -331,17 +331,17 @@ def verbosity_options(command: Command) -> Command:
 
 
 def show_messages(verbosity: int) -> None:
-    """Send the package's log to stderr: warnings at -1, what was done at 0, all at 1."""
+    """Print the package's log to stderr: warnings at -1, also info at 0, everything at 1."""
     logger = logging.getLogger("cgmgm_seis")
     logger.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
     logger.handlers = [_StderrHandler()]
     logger.propagate = False
-    # SeisBench's own log repeats these messages, and after Ctrl-C names files that are removed.
+    # SeisBench's log repeats these messages, and after Ctrl-C lists files that were removed.
     logging.getLogger("seisbench").setLevel(logging.CRITICAL)
 
 
 def described(out: Path, metadata: "pd.DataFrame") -> str:
-    """Return the line that says which data set has been written."""
+    """Return one line that describes the data set written."""
     splits = ""
     if "split" in metadata:
         counts = metadata["split"].value_counts()
@@ -355,7 +355,7 @@ def described(out: Path, metadata: "pd.DataFrame") -> str:
 
 
 class _StderrHandler(logging.Handler):
-    """Write log records as plain lines through Click, which knows the current stderr."""
+    """Write log records as plain lines with Click, which uses the current stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""

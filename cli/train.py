@@ -22,7 +22,7 @@ from cgmgm_seis_cli.parameters import (
 
 CONDITION_SETS = ("coordinates", "distance", "distance_azimuth", "distance_azimuth_depth", "depth")
 WIDTH = click.IntRange(min=1)
-# Options whose names differ from the settings they give.
+# Options whose names differ from those of the settings.
 SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 
 
@@ -94,7 +94,7 @@ class ModelChoice(click.ParamType):
     "--only",
     default="",
     show_default=False,
-    help='Train only parameters whose names start so, such as "prior".  [default: all]',
+    help='Train only parameters whose names start with this text, such as "prior".  [default: all]',
 )
 @click.option(
     "--epochs", type=int, help="Passes through the training split.  [default: the model's]"
@@ -132,13 +132,13 @@ class ModelChoice(click.ParamType):
     default=1,
     help="Processes on this machine, one per device, that share every batch.",
 )
-# Not the number of the other commands: none is allowed here, and the default.
+# Differs from --workers of other commands: 0 is allowed here, and is the default.
 @click.option(
     "--workers",
     default=0,
     help="Number of processes that read the records in every epoch; 0 keeps them in memory.",
 )
-@click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard too.")
+@click.option("--tensorboard", is_flag=True, help="Also write the metrics for TensorBoard.")
 @click.option(
     "--config",
     "config_file",
@@ -170,7 +170,9 @@ def train(
     the same command and --resume.
     """
     if init is not None and velocity_model is not None:
-        raise click.UsageError("--init and --velocity-model exclude each other; weights have one.")
+        raise click.UsageError(
+            "Give only one of --init and --velocity-model, since weights include travel times."
+        )
 
     from cgmgm_seis.models.collectives import rank
     from cgmgm_seis.models.registry import model_choices
@@ -181,7 +183,7 @@ def train(
     from cgmgm_seis.training.run import train as train_model
 
     show_messages(verbosity or 0)
-    # What is left at its default is the model's, or that of --config.
+    # Options that are not given have the value of --config or the model's default.
     chosen = {option: value for option, value in given.items() if _is_given(ctx, option)}
     settings = {SETTINGS.get(option, option): value for option, value in chosen.items()}
     known = {field.name for field in fields(TrainingConfig)}
@@ -189,7 +191,7 @@ def train(
     if init is not None:
         if config_file is not None or _is_given(ctx, "model_name"):
             raise click.UsageError(
-                "--init names a model; it goes with neither --model nor --config"
+                "Give only one of --init, --model and --config, since each defines the model"
             )
         model = load_model(init)
         for option, argument in model.train_options.items():
@@ -198,7 +200,9 @@ def train(
         config = TrainingConfig.of(model, **settings)
     else:
         if config_file is not None and _is_given(ctx, "model_name"):
-            raise click.UsageError("--config names a model; it does not go with --model")
+            raise click.UsageError(
+                "Give only one of --config and --model, since each defines the model"
+            )
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **_arguments(recipe.model, of_one_model)}
         if config_file is None or _is_given(ctx, "components"):
@@ -211,15 +215,18 @@ def train(
     weights = train_model(
         model, dataset, out, config, resume=resume, overwrite=overwrite, progress=verbosity != -1
     )
-    if rank() > 0:  # of several processes, the first speaks
+    if rank() > 0:  # of several processes, only the first prints
         return
     card = weights_info(weights)["card"]
     click.echo(
         f"Trained {card['epochs']} of {config.epochs} epochs ({card['stopped_by']}); the best dev "
-        f"loss, {card['best_dev_loss']:.4g}, is that of epoch {card['best_epoch']}."
+        f"loss is {card['best_dev_loss']:.4g}, in epoch {card['best_epoch']}."
     )
-    click.echo(f"Wrote {weights}.json and {weights}.pt, metrics.csv and checkpoint.pt beside them.")
-    click.echo(f"Use them: cgmgm-seis generate --weights {weights} --mag 3.5 --src LAT,LON")
+    click.echo(
+        f"Wrote {weights}.json and {weights}.pt, and metrics.csv and checkpoint.pt to the same "
+        "folder."
+    )
+    click.echo(f"Generate: cgmgm-seis generate --weights {weights} --mag 3.5 --src LAT,LON")
 
 
 def _is_given(ctx: click.Context, option: str) -> bool:
@@ -227,7 +234,7 @@ def _is_given(ctx: click.Context, option: str) -> bool:
 
 
 def _arguments(class_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of one model as its arguments; those of another are refused."""
+    """Return options of one model as its arguments; raise for options of another model."""
     from cgmgm_seis.models.registry import model_choices, model_class
 
     names = model_class(class_name).train_options
@@ -235,6 +242,7 @@ def _arguments(class_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         choice = next(key for key, name in model_choices().items() if name == class_name)
         own = ", ".join(f"--{option.replace('_', '-')}" for option in names) or "none"
         raise click.UsageError(
-            f"--{foreign[0].replace('_', '-')} is no option of --model {choice}; it has {own}."
+            f"--{foreign[0].replace('_', '-')} is not an option of --model {choice}, which has "
+            f"{own}."
         )
     return {names[option]: value for option, value in given.items()}

@@ -28,9 +28,11 @@ from cgmgm_seis_cli.train import ModelChoice
     default="evolutionary",
     help="Generator to tune; cgmgm is the published one.",
 )
-@click.option("--trials", default=30, help="Number of trials, those before a --resume included.")
+@click.option("--trials", default=30, help="Number of trials, including those before --resume.")
 @click.option(
-    "--epochs", type=int, help="Epochs of every trial and of the best.  [default: the model's]"
+    "--epochs",
+    type=int,
+    help="Epochs of every trial and of the final training.  [default: the model's]",
 )
 @click.option(
     "--objective",
@@ -110,11 +112,11 @@ def tune(
     best = json.loads((out / BEST_FILE).read_text())
     click.echo(
         f"Best of {best['trials']} trials: trial {best['trial']}, {objective} score "
-        f"{best['score']:.6g}; the median of the complete ones is "
+        f"{best['score']:.6g}; the median of the complete trials is "
         f"{best['median_of_complete']:.6g}."
     )
     card = weights_info(weights)["card"]
-    click.echo(f"Trained with its settings: dev loss {card['best_dev_loss']:.6g}.")
+    click.echo(f"Trained with these settings: dev loss {card['best_dev_loss']:.6g}.")
     click.echo(f"Wrote trials.json, trials.csv, trials.png and {BEST_FILE} to {out}.")
     click.echo(f"Wrote {weights}.json and {weights}.pt.")
     click.echo(f"Train longer: cgmgm-seis train {dataset} --config {out / BEST_FILE} --epochs N")

@@ -82,7 +82,7 @@ class GridJob:
 
     def __post_init__(self) -> None:
         if self.n_realizations < 1:
-            raise ScenarioError(f"n = {self.n_realizations} realizations must be at least 1.")
+            raise ScenarioError(f"n_realizations = {self.n_realizations} must be at least 1.")
         WaveformFiles(self.format, self.encoding)  # raises if format and encoding do not match
         if self.measures.n_series == 0:
             raise ScenarioError(

@@ -130,7 +130,7 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
     refused(run(dataset), 2, "--out")
     for components in ("", "XYZ", "ZZ"):
         arguments = ("--out", "mine", "--components", components)
-        refused(run(dataset, *arguments), 2, f"'{components}' is not allowed; use Z, N and E")
+        refused(run(dataset, *arguments), 2, f"'{components}' must be some of Z, N and E")
     for option, value in (("--latent", 0), ("--prior", -1), ("--embedding", 0), ("--seed", -1)):
         refused(run(dataset, "--out", "mine", option, value), 2, str(value))
     assert not (tmp_path / "mine").exists()
@@ -166,10 +166,12 @@ def test_options_of_another_model_are_refused(dataset, run):
     refused(
         run(dataset, "--out", "mine", "--beta", "0.1"),
         2,
-        "--beta is no option of --model evolutionary",
+        "--beta is not an option of --model evolutionary",
     )
     refused(
-        run(dataset, "--out", "mine", "--model", "cgmgm", "--width", "8"), 2, "--width is no option"
+        run(dataset, "--out", "mine", "--model", "cgmgm", "--width", "8"),
+        2,
+        "--width is not an option",
     )
 
 
@@ -203,5 +205,5 @@ def test_a_recipe_is_trained_and_options_go_before_it(dataset, run, tmp_path):
     assert (training["epochs"], training["learning_rate"], training["seed"]) == (1, 2e-3, 3)
     refused(run(dataset, "--out", "x", "--config", "best.json", "--model", "cgmgm"), 2, "--config")
     refused(run(dataset, "--out", "x", "--config", "best.json", "--init", "w"), 2, "--init")
-    refused(run(dataset, "--out", "x", "--config", "best.json", "--width", "8"), 2, "--width is no")
+    refused(run(dataset, "--out", "x", "--config", "best.json", "--width", "8"), 2, "--width is")
     refused(run(dataset, "--out", "x", "--config", "none.json"), 1, "none.json is not a readable")

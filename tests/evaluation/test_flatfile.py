@@ -439,7 +439,7 @@ def test_some_events_are_drawn_whole(written):
 def test_models_without_two_horizontals_are_refused(written):
     model = Scaled()
     model.component_order = "ZE"
-    with pytest.raises(CgmgmError, match=r"Components ZE .* two horizontals"):
+    with pytest.raises(CgmgmError, match="Components ZE of the models must include two"):
         evaluate_flatfile(written(GOOD), {"own": model})
     model.component_order = "ZNE"
     with pytest.raises(CgmgmError, match="cannot be named CB14"):
@@ -543,6 +543,6 @@ def test_what_the_command_cannot_do_is_one_line(written, run, tiny_weights, tmp_
     table, weights = written(GOOD.assign(pga_g=-1.0)), ("--weights", tiny_weights, "--out", "a")
     refused(run(table, *weights), 1, "pga_g = -1 (row 1) must be a positive")
     refused(run("no.csv", *weights), 1, "no.csv is not a readable CSV file: No such file")
-    refused(run(table, *weights, "--picker", "original"), 2, "it needs waveforms, and a flatfile")
-    refused(run(tmp_path, *weights, "--columns", "nga_west2"), 2, "it is for a flatfile")
+    refused(run(table, *weights, "--picker", "original"), 2, "it needs waveforms, which a")
+    refused(run(tmp_path, *weights, "--columns", "nga_west2"), 2, "it needs a flatfile")
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]

@@ -92,7 +92,7 @@ def test_settings_are_values_and_not_indices():
         ("[", "not a readable JSON"),
         ("[1]", "is not a search space"),
         ("{}", "space is empty"),
-        ('{"speed": [1]}', "'speed' cannot be searched for CGMGM; condition_set, "),
+        ('{"speed": [1]}', "'speed' cannot be searched for CGMGM; the names .* condition_set, "),
         ('{"epochs": [1, 2]}', "'epochs' cannot be searched"),
         ('{"beta": []}', "beta = .* must be a list"),
         ('{"beta": {"from": 0, "to": 1}}', "beta = .* must be a list"),

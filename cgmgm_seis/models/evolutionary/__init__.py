@@ -1,1 +1,1 @@
-"""EvolutionaryCGM: evolving spectra and what is drawn from them."""
+"""EvolutionaryCGM: a model of evolving spectra, from which records are drawn."""
