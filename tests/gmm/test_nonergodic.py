@@ -314,7 +314,7 @@ def test_magnitudes_beyond_the_data_are_extrapolated(fitted):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(CgmgmError, match="'sight' is not known; .* source, site, path"):
+    with pytest.raises(CgmgmError, match=r"'sight' is not known; .* source, site, path"):
         NonErgodicFAS(fields=["sight"])
     with pytest.raises(CgmgmError, match=r"'old' is not known; .* refitted, published"):
         NonErgodicFAS(form="old")
