@@ -168,7 +168,7 @@ def test_regions():
     assert str(fiji) == "177,-178,-20,-15"
     assert unwrapped_longitude([-179.0, 179.0], 180.0).tolist() == [181.0, 179.0]
     for bad in ("1,2,3", "a,b,c,d", "0,10,50,40", "0,200,0,10", "0,1,-91,0"):
-        with pytest.raises(Exception, match=r"Region .*(is not|not allowed)"):
+        with pytest.raises(Exception, match=r"Region .* (must be|is not valid)"):
             Region.parse(bad)
 
 

@@ -90,7 +90,7 @@ def test_below_magnitude_three_is_extrapolated_without_a_word(pygmm):
 def test_frequencies_are_chosen_before_a_prediction(pygmm):
     with pytest.raises(CgmgmError, match="no frequencies"):
         BA19().predict(some_scenario(4.0))
-    with pytest.raises(RangeError, match=r"no 200 Hz; it has 0\.1 to 100 Hz"):
+    with pytest.raises(RangeError, match=r"not available at 200 Hz, only from 0\.1 to 100 Hz"):
         BA19().fit(some_scenario(4.0), np.empty(0), (2.0, 200.0))
 
 

@@ -130,10 +130,10 @@ def test_no_records_give_an_empty_table(phasenet):
 @pytest.mark.parametrize(
     ("shape", "components", "message"),
     [
-        ((3, SAMPLES), "ZNE", r"\(3, 6000\) are not"),
+        ((3, SAMPLES), "ZNE", r"\(3, 6000\) must have"),
         ((2, 1, SAMPLES), "ZNE", "the 3 components ZNE"),
         ((2, 1, SAMPLES), "E", "E lacks N, Z"),
-        ((2, 3, 3000), "ZNE", r"Records of 30 s are too short for PhaseNet; 30\.01 s"),
+        ((2, 3, 3000), "ZNE", r"Records of 30 s are too short for PhaseNet; .* 30\.01 s"),
     ],
 )
 def test_records_that_phasenet_cannot_take_are_refused(shape, components, message, phasenet):

@@ -137,7 +137,7 @@ def test_seisbench_reads_its_format(run, tmp_path, capsys):
 
 
 def test_unknown_format(run, tmp_path):
-    with pytest.raises(OutputError, match=r"'wav' is unknown; .* mseed, sac, seisbench"):
+    with pytest.raises(OutputError, match=r"'wav' is not known; .* mseed, sac, seisbench"):
         write_outputs(tmp_path / "out", **run[0], format="wav")
 
 

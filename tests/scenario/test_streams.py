@@ -151,5 +151,5 @@ def test_catalog_validates_and_gives_the_scenario_back(scenario):
 
 def test_contradicting_sources(scenario):
     scenario.loc[1, "source_magnitude"] = 3.0
-    with pytest.raises(ScenarioError, match="Source scenario has two"):
+    with pytest.raises(ScenarioError, match="Source scenario has more than one"):
         to_catalog(scenario)

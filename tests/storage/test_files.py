@@ -105,5 +105,5 @@ def test_where_a_folder_may_be_written(tmp_path):
     check_resumable(full, True, "a search")
     with pytest.raises(OutputError, match="replaces a search in it"):
         check_resumable(full, False, "a search")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         check_place(full / "letter" / "x")
