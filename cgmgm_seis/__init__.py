@@ -42,8 +42,10 @@ __all__ = [
 __version__ = version("cgmgm-seis")
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a package that imports names when they are first used.
+def lazy_names(
+    package: str, homes: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a package that imports names when first used.
 
     Parameters
     ----------
@@ -58,10 +60,10 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         return getattr(import_module(f"{package}.{homes[name]}"), name)
 
-    return get
+    return get, lambda: sorted(homes)
 
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "CGMGM": "models.cgmgm.model",
@@ -78,7 +80,3 @@ __getattr__ = lazy_names(
         "source": "scenario.sources",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

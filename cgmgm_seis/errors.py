@@ -1,8 +1,8 @@
-"""Errors of the toolkit: one sentence each, with the value and what is allowed."""
+"""Exceptions: each message is one sentence with the value and what is allowed."""
 
 import re
 
-# HDF5 wraps the system's message in a paragraph of its own.
+# HDF5 wraps the message of the operating system in a longer text.
 _IN_HDF5 = re.compile(r"error message = '([^']+)'")
 
 
@@ -23,7 +23,7 @@ class WeightsError(CgmgmError):
 
 
 class DatasetError(CgmgmError):
-    """A data set lacks columns or holds records that cannot be used."""
+    """A data set lacks columns or contains records that cannot be used."""
 
 
 class TrainingError(CgmgmError):
@@ -31,11 +31,11 @@ class TrainingError(CgmgmError):
 
 
 class OutputError(CgmgmError):
-    """Results cannot be written where they were asked for."""
+    """Results cannot be written to the requested place."""
 
 
 def reason_of(error: BaseException) -> str:
-    r"""Return why something failed as part of a sentence: one line without number or full stop.
+    r"""Return the reason of an error as one line, without error number or full stop.
 
     Examples
     --------
@@ -49,5 +49,5 @@ def reason_of(error: BaseException) -> str:
         text = match[1]
     lines = text.strip().splitlines() or [type(error).__name__]
     line = lines[0].strip().rstrip(".")
-    # ObsPy goes on with the name of its own temporary file.
+    # The rest of ObsPy's message names a temporary file of its own.
     return "unknown format" if line.startswith("Unknown format") else line

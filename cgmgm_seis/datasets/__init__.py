@@ -1,4 +1,4 @@
-"""Data sets, simulated and recorded, in SeisBench format.
+"""Importing, reading and splitting data sets in SeisBench format.
 
 Names are imported when they are first used.
 """
@@ -11,18 +11,11 @@ if TYPE_CHECKING:
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.datasets.benchmarks import import_benchmark
     from cgmgm_seis.datasets.designsafe import import_designsafe
-    from cgmgm_seis.datasets.records import (
-        read_observed,
-    )
+    from cgmgm_seis.datasets.records import read_observed
     from cgmgm_seis.datasets.splitting import region_split, split_dataset, station_split
     from cgmgm_seis.datasets.summary import Summary, summarise
     from cgmgm_seis.datasets.summary_plots import plot_summary
     from cgmgm_seis.datasets.windows import event_split, read_records
-    from cgmgm_seis.scenario.obspy_files import (
-        read_catalog,
-        read_event,
-        read_inventory,
-    )
 
 __all__ = [
     "Processing",
@@ -32,9 +25,6 @@ __all__ = [
     "import_designsafe",
     "import_records",
     "plot_summary",
-    "read_catalog",
-    "read_event",
-    "read_inventory",
     "read_observed",
     "read_records",
     "region_split",
@@ -43,7 +33,7 @@ __all__ = [
     "summarise",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Processing": "archive",
@@ -53,9 +43,6 @@ __getattr__ = lazy_names(
         "import_designsafe": "designsafe",
         "import_records": "archive",
         "plot_summary": "summary_plots",
-        "read_catalog": "records",
-        "read_event": "records",
-        "read_inventory": "records",
         "read_observed": "records",
         "read_records": "windows",
         "region_split": "splitting",
@@ -64,7 +51,3 @@ __getattr__ = lazy_names(
         "summarise": "summary",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""From a waveform archive, a catalogue and station metadata to a data set to train on."""
+"""Import of waveform archives with a catalogue and station metadata as data sets for training."""
 
 import logging
 from collections import Counter, defaultdict
@@ -33,9 +33,9 @@ from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_ti
 logger = logging.getLogger(__name__)
 
 LEFT_OUT_FILE = "left_out.csv"
-# The noise ends this long before the P arrival of the 1-D Earth, which may come early, seconds.
+# The noise window ends this time before the P arrival of the 1-D model, because P may be early, s.
 NOISE_GUARD_S = 1.0
-# The signal ends this long after S, seconds.
+# The signal window ends this time after S, s.
 AFTER_S_S = 10.0
 DEFECT_POLICIES = ("refuse", "flag")
 
@@ -45,30 +45,31 @@ Faults = list[tuple[str, str, str, str]]
 
 @dataclass(frozen=True)
 class Processing:
-    """How raw records become training data.
+    """Processing of raw records.
 
     Parameters
     ----------
     start_offset_s, duration_s : float
-        Window: its start after the origin time and its length, seconds.
+        Window: start relative to the origin time and duration, seconds.
     sampling_rate : float
-        Of the result, Hz.
+        Sampling rate of the result, Hz.
     band_hz : tuple of float
-        Where the velocity is flat, Hz: the second and third corner of the cosine pre-filter of
-        the response removal.  The first is half of the lower limit; the upper limit is at most
-        0.8, and the last corner at most 0.9 times the lesser Nyquist frequency of record and
-        result.
+        Band without attenuation by the pre-filter of the response removal, Hz: the second and
+        third corner of its cosine taper.  The first corner is half of the lower limit; the upper
+        limit is at most 0.8, and the last corner at most 0.9 times the smaller Nyquist frequency
+        of record and result.
     max_distance_km : float
-        Epicentral distance of the farthest station.
+        Largest epicentral distance of stations.
     min_snr_db : float
-        Records below are left out.
+        Smallest signal-to-noise ratio; records below are left out.
     gaps, clipping : str
-        "refuse", or "flag": gaps are bridged by straight lines and the record is marked.
+        "refuse" leaves out records with gaps or clipping; "flag" marks them, and interpolates
+        gaps linearly.
 
     Raises
     ------
     DatasetError
-        If a value is not allowed.
+        If a value is not valid.
     """
 
     start_offset_s: float = -5.0
@@ -83,7 +84,7 @@ class Processing:
     def __post_init__(self) -> None:
         low, high = self.band_hz
         if not 0.0 < low < high:
-            raise DatasetError(f"The band {low:g} to {high:g} Hz is not allowed; 0 < low < high.")
+            raise DatasetError(f"The band {low:g} to {high:g} Hz must satisfy 0 < low < high.")
         for name in ("gaps", "clipping"):
             if getattr(self, name) not in DEFECT_POLICIES:
                 raise DatasetError(
@@ -91,16 +92,16 @@ class Processing:
                 )
         for name in ("duration_s", "sampling_rate", "max_distance_km"):
             if not getattr(self, name) > 0.0:
-                raise DatasetError(f"{name} = {getattr(self, name):g} is not allowed; above 0 is.")
+                raise DatasetError(f"{name} = {getattr(self, name):g} must be above 0.")
         if self.start_offset_s > -NOISE_GUARD_S or self.start_offset_s + self.duration_s <= 0.0:
             raise DatasetError(
-                f"A window of {self.duration_s:g} s from {self.start_offset_s:g} s after the "
-                f"origin on is not allowed; it starts {NOISE_GUARD_S:g} s or more before the "
-                "origin, for the noise, and ends after it."
+                f"A window with start_offset_s = {self.start_offset_s:g} and duration_s = "
+                f"{self.duration_s:g} is not valid; it must start at least {NOISE_GUARD_S:g} s "
+                "before the origin time, for the noise, and end after it."
             )
 
     def pre_filter(self, sampling_rate: float) -> tuple[float, float, float, float]:
-        """Return the corners of the pre-filter for a record's sampling rate, Hz.
+        """Return the corner frequencies of the pre-filter for the sampling rate of a record, Hz.
 
         Examples
         --------
@@ -124,33 +125,36 @@ def import_records(
     overwrite: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Turn raw counts into a SeisBench data set of ground velocity around the origin times.
+    """Convert raw counts to a SeisBench data set of ground velocity around the origin times.
 
-    Of the instruments of a station the first that can be used is taken: HH before BH before HN
-    before any other.  The metadata say which, why, and how it was processed; ``left_out.csv``
-    beside them lists every event, station and instrument that was not used, and the reason.
+    For each station, the first usable instrument is selected, in the order HH, BH, HN, others.
+    The metadata contain the selected instrument, the reasons why others were not used, and the
+    processing; ``left_out.csv`` in the same folder lists all events, stations and instruments
+    that were not used, with the reason.
 
     Parameters
     ----------
     events : path(s) or obspy.Catalog
-        QuakeML or another format of ObsPy.
+        QuakeML or another format supported by ObsPy.
     inventory : path(s) or obspy.Inventory
         StationXML with responses.
     waveforms : path(s)
-        Waveform files in counts, MiniSEED or another format of ObsPy, folders of them or SDS
-        archives; see `WaveformIndex`.  Unreadable files are named and skipped.
+        Waveform files in counts, MiniSEED or another format supported by ObsPy, folders of such
+        files or SDS archives; see `WaveformIndex`.  Unreadable files are listed and skipped.
     out : str or pathlib.Path
         Folder of the data set.
     processing : Processing, optional
-        Window, rate, band and limits.
+        Window, sampling rate, band and limits.
     travel_times : TravelTimeTable, optional
-        Where noise ends and P begins, for the signal-to-noise ratio; by default the Bay Area's.
+        Arrival times for the windows of the signal-to-noise ratio; by default those of the Bay
+        Area.
     picker : seisbench.models.PhaseNet, optional
-        Picks P and S where the catalogue has none; see `cgmgm_seis.measures.picks.load_picker`.
+        Picker for P and S where the catalogue has no picks; see
+        `cgmgm_seis.measures.picks.load_picker`.
     overwrite : bool
         Replace an existing data set.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
@@ -160,9 +164,9 @@ def import_records(
     Raises
     ------
     DatasetError
-        If no record is left; the message says why they were left out.
+        If no records are left; the message contains the reasons.
     ScenarioError
-        If catalogue or inventory cannot be read.
+        If the catalogue or the inventory cannot be read.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
     """
@@ -195,7 +199,7 @@ def import_records(
             reasons = Counter(fault[3] for fault in left_out).most_common(3)
             why = " ".join(f"({count} times) {reason}" for reason, count in reasons)
             raise DatasetError(
-                f"0 records of {len(catalog)} event(s) can be used; at least one is needed. "
+                f"No records of the {len(catalog)} event(s) can be used; at least one is needed. "
                 f"{why or f'No station within {processing.max_distance_km:g} km has waveforms.'}"
             )
         columns = ["source_id", "station", "instrument_or_file", "reason"]
@@ -206,7 +210,7 @@ def import_records(
 def near_stations(
     inventory: Inventory, source: dict[str, Any], max_distance_km: float
 ) -> list[dict[str, Any]]:
-    """Return the ``station_*`` columns of the stations around a source that were open then."""
+    """Return the ``station_*`` columns of stations near a source that operated at that time."""
     time = UTCDateTime(source["source_origin_time"])
     place = source["source_latitude_deg"], source["source_longitude_deg"]
     found = {}
@@ -216,7 +220,8 @@ def near_stations(
                 station.end_date and station.end_date < time
             )
             degrees = locations2degrees(*place, station.latitude, station.longitude)
-            # The sphere is within 1 % of the ellipsoid; what is farther needs no geodesic.
+            # Distances on the sphere are within 1 % of the ellipsoid, so that the geodesic is not
+            # needed for stations that are much farther away.
             if closed or degrees * KM_PER_DEGREE > 1.01 * max_distance_km + 1.0:
                 continue
             distance = gps2dist_azimuth(*place, station.latitude, station.longitude)[0] / 1000.0
@@ -240,14 +245,14 @@ def _station_record(
     table: TravelTimeTable,
     left_out: Faults,
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
-    """Yield the record of the first usable instrument of a station, if there is one."""
+    """Yield the record of the first usable instrument of a station, if any."""
     origin = UTCDateTime(source["source_origin_time"])
     start = origin + processing.start_offset_s
     end = start + processing.duration_s
     name = f"{station['station_network_code']}.{station['station_code']}"
     passed_over: list[str] = []
     instruments = index.read(name, start - MARGIN_S, end + MARGIN_S)
-    # Clipped ones come last: they are taken, marked, where nothing else is to be had.
+    # Clipped instruments are tried last, and are used and flagged only if no others are available.
     later: list[str] = []
     queue = sorted(instruments, key=instrument_preference)
     while queue:
@@ -275,11 +280,11 @@ def _station_record(
 def _velocity(
     traces: Stream, inventory: Inventory, start: UTCDateTime, processing: Processing
 ) -> tuple[Stream, dict[str, Any]]:
-    """Return an instrument's velocity over the whole window, and what was done to it."""
+    """Return the velocity of an instrument in the window, and metadata of its processing."""
     name = traces[0].id[:-1]
     rates = {trace.stats.sampling_rate for trace in traces}
     if len(rates) > 1:
-        raise DatasetError(f"{name} has records of {len(rates)} sampling rates; one is needed.")
+        raise DatasetError(f"{name} has {len(rates)} different sampling rates; it must have one.")
     rate = rates.pop()
     end = start + processing.duration_s - 1.0 / processing.sampling_rate
     gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < end]
@@ -290,16 +295,16 @@ def _velocity(
     try:
         merged = traces.copy().merge(fill_value="interpolate")
     except Exception as error:  # ObsPy raises plain Exception
-        raise DatasetError(f"{name} contradicts itself: {error}.") from error
+        raise DatasetError(f"{name} has traces that cannot be merged: {error}.") from error
     first = max(trace.stats.starttime for trace in merged)
     last = min(trace.stats.endtime for trace in merged)
     if first > start + 0.01 / rate or last < end - 1.0 / rate:
         raise DatasetError(
-            f"{name} does not cover the window: it lasts from {first - start:.2f} s to "
-            f"{last - start:.2f} s after the window's start; {processing.duration_s:g} s must."
+            f"{name} does not cover the window of {processing.duration_s:g} s: it covers only "
+            f"{first - start:.2f} s to {last - start:.2f} s after the start of the window."
         )
     if any(np.ptp(trace.data) == 0 for trace in merged):
-        raise DatasetError(f"{name} has a component that does not move.")
+        raise DatasetError(f"{name} has a component with constant samples.")
     peak = max(float(np.abs(trace.data).max()) for trace in merged)
     velocity = remove_instrument(merged, inventory, start, processing.sampling_rate, pre_filter)
     n_samples = round(processing.duration_s * processing.sampling_rate)
@@ -307,9 +312,9 @@ def _velocity(
     if "".join(trace.stats.component for trace in velocity) != "ZNE" or any(
         trace.stats.npts != n_samples for trace in velocity
     ):
-        raise DatasetError(f"{name} does not cover the window with all of Z, N and E.")
+        raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
     if not all(np.isfinite(trace.data).all() for trace in velocity):
-        raise DatasetError(f"{name} is not finite after the response removal.")
+        raise DatasetError(f"{name} has samples that are not finite after the response removal.")
     facts = {
         "trace_sampling_rate_original_hz": rate,
         "trace_prefilter_hz": ",".join(f"{corner:g}" for corner in pre_filter),
@@ -331,7 +336,7 @@ def _row(
     processing: Processing,
     table: TravelTimeTable,
 ) -> dict[str, Any]:
-    """Return the metadata of a record; refuse one without signal."""
+    """Return the metadata of a record, or raise an error if its signal is too weak."""
     stats = velocity[0].stats
     start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
     (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
@@ -345,7 +350,8 @@ def _row(
     name = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:2]}"
     if not snr >= processing.min_snr_db:
         raise DatasetError(
-            f"{name} has a signal-to-noise ratio of {snr:.1f} dB, below {processing.min_snr_db:g}."
+            f"{name} has a signal-to-noise ratio of {snr:.1f} dB; it must be at least "
+            f"{processing.min_snr_db:g} dB."
         )
     row |= {
         "station_location_code": stats.location,
@@ -364,14 +370,14 @@ def _row(
 
 
 def _snr_db(record: NDArray[Any], onsets_s: tuple[float, float], sampling_rate: float) -> float:
-    """Return the mean power from P to 10 s after S over that of the noise before P, in dB.
+    """Return the ratio in dB of the mean power from P to 10 s after S to that of the noise.
 
     Parameters
     ----------
     record : numpy.ndarray
         Shape (component, sample).
     onsets_s : tuple of float
-        Predicted P and S, seconds after the first sample.
+        Predicted P and S times, seconds after the first sample.
     sampling_rate : float
         Hz.
     """
@@ -418,12 +424,13 @@ def _write_event(
 
 
 def catalogue_picks(event: Event) -> dict[tuple[str, str], UTCDateTime]:
-    """Return the earliest P and S pick of every station of an event.
+    """Return the earliest P and S pick of each station of an event.
 
     Returns
     -------
     dict
-        (NET.STA, "p" or "s") to time, from the picks' phase hints, else their arrivals' phases.
+        Times by (NET.STA, "p" or "s"); phases are the phase hints of picks, or else the phases of
+        their arrivals.
     """
     phases = {
         str(arrival.pick_id): arrival.phase or ""
@@ -445,10 +452,10 @@ def _magnitude_type(event: Event) -> dict[str, Any]:
 
 
 def _say_left_out(left_out: Faults) -> None:
-    """Say how many instruments were left out, with one example of every kind of reason."""
+    """Log how many instruments were left out, with one example of each kind of reason."""
     instruments = sorted(fault for fault in left_out if fault[2] and fault[0])
     kinds: dict[str, list[str]] = defaultdict(list)
     for *_, instrument, reason in instruments:
         kinds[" ".join(reason.removeprefix(instrument).split()[:3])].append(reason)
     for reasons in kinds.values():
-        logger.info("%d instrument(s) left out, such as: %s", len(reasons), reasons[0])
+        logger.info("%d instrument(s) left out, for example: %s", len(reasons), reasons[0])

@@ -1,4 +1,4 @@
-"""From SeisBench's benchmark data sets to a data set to train on: selection, units, names."""
+"""Import of SeisBench's benchmark data sets for training: selection, units and column names."""
 
 import logging
 import re
@@ -21,13 +21,13 @@ from cgmgm_seis.scenario.table import add_paths
 
 logger = logging.getLogger(__name__)
 
-# Names of columns in some data sets, and SeisBench's usual ones.
+# Column names of some data sets, and SeisBench's usual names.
 SYNONYMS = {"source_id_list": "source_id", "source_event_id": "source_id"}
 UNIT_COLUMNS = ("trace_units", "trace_unit")
-# Sets of ground motion whose files do not tell units: m/s, and m/s^2 of accelerometers.
+# Ground-motion data sets without units in their files: m/s, and m/s^2 for accelerometers.
 GROUND_MOTION_SETS = ("InstanceGM", "AQ2009GM")
 LENGTHS = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3}
-# Acceleration is integrated above this frequency: a cosine taper from half of it, Hz.
+# Acceleration is integrated above this frequency, with a cosine taper from half of it, Hz.
 INTEGRATION_HZ = 0.5
 
 
@@ -41,39 +41,40 @@ def import_benchmark(
     overwrite: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Select records of a benchmark set and write them as velocity in m/s.
+    """Select records of a benchmark data set and write them as velocity in m/s.
 
-    The set is read chunk by chunk, record by record.
+    Chunks are read one after the other, record by record.
 
     Parameters
     ----------
     name : str or pathlib.Path
         A class of `seisbench.data`, such as "CEED", "InstanceGM" or "ETHZ", which SeisBench
-        downloads where it is not in its cache; or a folder in SeisBench's format.
+        downloads if it is not in its cache; or a folder in SeisBench's format.
     out : str or pathlib.Path
         Folder of the data set.
     region : Region, optional
-        Of the epicentres.
+        Region of the epicentres.
     min_magnitude, max_distance_km : float, optional
-        Least magnitude and greatest epicentral distance.
+        Smallest magnitude and largest epicentral distance.
     normalise_amplitudes : bool
-        Take records in counts too, each divided by its peak (of all components), and say so in
-        the metadata: a generator then learns shapes, not amplitudes.
+        Divide each record by its peak (of all components), which allows records in counts, and
+        mark them in the metadata.  Models are then trained on shapes only, not on amplitudes.
     overwrite : bool
         Replace an existing data set.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     pandas.DataFrame
-        The metadata; ``trace_units_original`` and ``trace_amplitude_factor`` say what was done.
+        The metadata; ``trace_units_original`` and ``trace_amplitude_factor`` describe the
+        conversion of units.
 
     Raises
     ------
     DatasetError
-        If there is no such set, columns are missing, units are unknown or counts, or no record
-        is left.
+        If the data set does not exist, columns are missing, units are unknown or counts, or no
+        records are left.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
     """
@@ -110,17 +111,17 @@ def import_benchmark(
             logger.info("%d records left out: %s.", count, reason)
         if not kept:
             why = ", ".join(f"{count} {reason}" for reason, count in lost.items())
-            raise DatasetError(f"0 records of {name} are left ({why}); at least one is needed.")
+            raise DatasetError(f"No records of {name} are left ({why}); at least one is needed.")
     return pd.DataFrame(kept)
 
 
 def unit_factor(text: str) -> tuple[float, bool] | None:
-    """Return what turns a unit into m/s or m/s^2, and whether it is an acceleration.
+    """Return the factor of a unit to m/s or m/s^2, and whether it is an acceleration.
 
     Returns
     -------
     tuple or None
-        None where the text is no unit of velocity or acceleration, such as "counts".
+        None if the text is not a unit of velocity or acceleration, for example "counts".
 
     Examples
     --------
@@ -140,7 +141,8 @@ def unit_factor(text: str) -> tuple[float, bool] | None:
 def integrated(acceleration: NDArray[np.float64], sampling_rate: float) -> NDArray[np.float64]:
     """Integrate acceleration (.., sample) to velocity above `INTEGRATION_HZ`.
 
-    In the frequency domain, padded to twice the length, mean removed.
+    The mean is removed, and the integration is done in the frequency domain, padded to twice the
+    length.
     """
     n = acceleration.shape[-1]
     frequencies = np.fft.rfftfreq(2 * n, 1.0 / sampling_rate)
@@ -154,7 +156,7 @@ def integrated(acceleration: NDArray[np.float64], sampling_rate: float) -> NDArr
 
 
 def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
-    """Yield the chunks of a data set, one in memory at a time."""
+    """Yield the chunks of a data set, with only one in memory at a time."""
     options = {"component_order": "ZNE", "dimension_order": "NCW", "cache": None}
     try:
         if Path(name).is_dir():
@@ -166,14 +168,16 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
         found = getattr(seisbench.data, str(name), None)
         if not (isinstance(found, type) and issubclass(found, WaveformBenchmarkDataset)):
             raise DatasetError(
-                f"There is no folder and no data set '{name}' in seisbench.data; CEED, InstanceGM, "
-                "ETHZ and others are."
+                f"'{name}' is neither a folder nor a data set of seisbench.data, such as CEED, "
+                "InstanceGM or ETHZ."
             )
         kind: Any = found
         for chunk in kind.available_chunks():
             yield kind(chunks=[chunk], **options)
     except KeyError as error:
-        raise DatasetError(f"{name} is not a readable SeisBench data set: no {error}.") from error
+        raise DatasetError(
+            f"{name} is not a readable SeisBench data set: it lacks {error}."
+        ) from error
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{name} is not a readable SeisBench data set: {reason_of(error)}."
@@ -181,7 +185,7 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
 
 
 def _table(dataset: WaveformDataset) -> pd.DataFrame:
-    """Return a chunk's metadata with the columns that training needs, paths included."""
+    """Return the metadata of a chunk with the columns needed for training."""
     restore_codes(dataset)
     table = dataset.metadata.drop(columns=["index", "trace_chunk"], errors="ignore")
     names = {old: new for old, new in SYNONYMS.items() if old in table and new not in table}
@@ -190,7 +194,7 @@ def _table(dataset: WaveformDataset) -> pd.DataFrame:
     if missing:
         raise DatasetError(
             f"The data set lacks the metadata columns {', '.join(missing)}; "
-            f"it needs {', '.join(NEEDED_COLUMNS)}."
+            f"required are {', '.join(NEEDED_COLUMNS)}."
         )
     for column in LIMITS:
         table[column] = pd.to_numeric(table[column], errors="coerce")
@@ -209,7 +213,7 @@ def _chosen(
     max_distance_km: float | None,
     lost: dict[str, int],
 ) -> NDArray[np.intp]:
-    """Return the positions of the rows wanted, count the others and fill in the paths."""
+    """Return the positions of the selected rows, count the others and add the path columns."""
     wanted = np.ones(len(table), dtype=bool)
 
     def keep(condition: Any, reason: str) -> None:
@@ -226,7 +230,7 @@ def _chosen(
     order = table.get("trace_component_order", pd.Series("ZNE", index=table.index))
     keep(order.map(lambda letters: set("ZNE") <= {*str(letters)}), "without all of Z, N and E")
     if min_magnitude is not None:
-        keep(table["source_magnitude"] >= min_magnitude, "below the least magnitude")
+        keep(table["source_magnitude"] >= min_magnitude, "below the smallest magnitude")
     if region is not None:
         keep(
             region.contains(table["source_latitude_deg"], table["source_longitude_deg"]),
@@ -243,7 +247,7 @@ def _chosen(
 def _unit(
     row: dict[Any, Any], dataset: WaveformDataset, name: str, normalise: bool
 ) -> tuple[float, bool]:
-    """Return the factor to m/s or m/s^2 and whether to integrate; keep what the set says."""
+    """Return the factor to m/s or m/s^2 and whether to integrate; store the original unit."""
     texts = [row.get(column) for column in UNIT_COLUMNS] + [dataset.data_format.get("unit")]
     text = next((str(text) for text in texts if isinstance(text, str) and text), "unknown units")
     if name in GROUND_MOTION_SETS and unit_factor(text) is None:
@@ -257,8 +261,8 @@ def _unit(
     if found is None or (raw and not any(isinstance(t, str) and t for t in texts[:2])):
         response = dataset.data_format.get("instrument_response", "unknown")
         raise DatasetError(
-            f"Records of {name} are in {text}, instrument response {response}: they teach no "
-            "amplitudes, as m/s or m/s^2 do; --normalise-amplitudes (normalise_amplitudes=True) "
-            "divides every record by its peak."
+            f"Records of {name} are in {text} (instrument response: {response}), but must be in "
+            "m/s or m/s^2 for training on amplitudes; --normalise-amplitudes "
+            "(normalise_amplitudes=True) divides each record by its peak instead."
         )
     return found

@@ -1,4 +1,4 @@
-"""The data report of Ren et al. (2026), DesignSafe PRJ-4573, to a SeisBench data set."""
+"""Import of the data report of Ren et al. (2026), DesignSafe PRJ-4573, as a SeisBench data set."""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_ti
 
 logger = logging.getLogger(__name__)
 
-# Records that tell where the origin time lies, and the allowed scatter of what they tell, seconds.
+# Number of records used to measure the start offset, and the allowed scatter of their values, s.
 OFFSET_RECORDS, OFFSET_SCATTER_S = 200, 2.0
 
 
@@ -43,43 +43,43 @@ def import_designsafe(
     overwrite: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Turn one to three CSV files, a component each, into a SeisBench data set.
+    """Convert one to three CSV files, one per component, to a SeisBench data set.
 
-    The files are streamed: memory holds a few hundred records at a time.  Components are joined
+    The files are streamed, with at most a few hundred records in memory.  Components are joined
     by event and station; records that are not in all files are left out and counted.
 
     Parameters
     ----------
     paths : sequence of path
-        One file a component; the name's end tells which: EW or E, NS or N, UD, V or Z.
+        One file per component; the ending of the name must be EW or E, NS or N, or UD, V or Z.
     out : str or pathlib.Path
         Folder of the data set.
     start_offset_s : float, optional
-        Time of the first sample after the origin time, seconds, which the files do not tell.
-        By default it is measured: see `measured_start_offset`.
+        Time of the first sample relative to the origin time, seconds, which is not contained in
+        the files.  By default it is measured, see `measured_start_offset`.
     events : obspy.Catalog, optional
-        Gives the origin times, which the files do not tell either; an event's name ends with its
-        number in the files.  Without it every event gets a time of its own from 2020-01-01 on,
-        and the column ``source_origin_time_is_placeholder`` is true.
+        Catalogue with the origin times, which are not contained in the files; the identifier of
+        an event must end with its number in the files.  Without it, events get arbitrary
+        different times from 2020-01-01, and ``source_origin_time_is_placeholder`` is true.
     travel_times : TravelTimeTable, optional
-        For the measured start offset; by default the Bay Area's.
+        Travel times for measuring the start offset; by default those of the Bay Area.
     skip_bad : bool
-        Leave out rows that are no records instead of raising.
+        Leave out rows that are not valid records instead of raising an error.
     overwrite : bool
         Replace an existing data set.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     pandas.DataFrame
-        The metadata.  Stations within 50 m of a bundled one get its codes, others network XX and
-        a number.
+        The metadata.  Stations within 50 m of a bundled station get its codes, others network XX
+        and a number.
 
     Raises
     ------
     DatasetError
-        If a row is no record (the message has its number), components contradict each other,
+        If a row is not a valid record (the message contains its number), components do not match,
         no record is in all files or the start offset cannot be measured.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
@@ -93,7 +93,7 @@ def import_designsafe(
         files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in ordered]
         if start_offset_s is None:
             start_offset_s = measured_start_offset(files[0], table, travel_times)
-            logger.info("Measured from onsets: records start at %+.2f s.", start_offset_s)
+            logger.info("Start offset measured from onsets: %+.2f s.", start_offset_s)
         starts = pd.to_datetime(table["source_origin_time"], utc=True)
         starts += pd.to_timedelta(start_offset_s, unit="s")
         table["trace_start_time"] = starts.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -114,35 +114,35 @@ def import_designsafe(
             kept.append({**row, "trace_npts": samples.shape[1]})
             writer.add(kept[-1], samples)
         if bad and (not skip_bad or not kept):
-            raise DatasetError(f"{len(bad)} of {len(metadata)} records are bad: {bad[0]}")
+            raise DatasetError(f"{len(bad)} of {len(metadata)} records are not valid: {bad[0]}")
         if bad:
-            logger.warning("%d records left out, such as: %s", len(bad), bad[0])
+            logger.warning("%d records left out, for example: %s", len(bad), bad[0])
     return pd.DataFrame(kept)
 
 
 def measured_start_offset(
     file: BinaryIO, table: pd.DataFrame, travel_times: TravelTimeTable | None = None
 ) -> float:
-    """Measure when the records start after their origin times.
+    """Measure the start time of the records relative to their origin times.
 
-    The first time that the short-term average (0.5 s) of the power between 2 and 15 Hz is eight
-    times the long-term average (5 s) is an onset; it comes after the first sample by the P time
-    of the 1-D Earth less the start offset.  The median over some records is robust against those
-    whose onset is S or a disturbance.
+    An onset is the first time at which the ratio of the short-term average (0.5 s) to the
+    long-term average (5 s) of the power between 2 and 15 Hz exceeds 4.  The start offset is the
+    P time of the 1-D model minus the time of the onset after the first sample.  The median over
+    several records is robust against records whose onset is S or a disturbance.
 
     Parameters
     ----------
     file : binary file
-        Of any component.
+        File of any component.
     table : pandas.DataFrame
-        Scenario with ``_offset_0``, where rows begin.
+        Scenario with the byte offsets of the rows in the column ``_offset_0``.
     travel_times : TravelTimeTable, optional
-        By default the Bay Area's.
+        Travel times, by default those of the Bay Area.
 
     Raises
     ------
     DatasetError
-        If the records disagree by more than 2 s (median absolute deviation), or hold no onset.
+        If the values scatter by more than 2 s (median absolute deviation), or there are no onsets.
     """
     earth = travel_times or bay_area_travel_times()
     some = table.iloc[:: -(-len(table) // OFFSET_RECORDS)]
@@ -163,8 +163,9 @@ def measured_start_offset(
     scatter = float(np.median(np.abs(np.array(offsets) - median))) if offsets else float("nan")
     if not scatter <= OFFSET_SCATTER_S:
         raise DatasetError(
-            f"The start of the records cannot be measured: {len(offsets)} of {len(some)} have an "
-            f"onset, which scatter by {scatter:.1f} s; --start-offset (start_offset_s) gives it."
+            f"The start offset cannot be measured: {len(offsets)} of {len(some)} records have an "
+            f"onset, with a scatter of {scatter:.1f} s; set it with --start-offset "
+            "(start_offset_s)."
         )
     return median
 
@@ -173,14 +174,14 @@ def _component_order(paths: Sequence[str | Path]) -> str:
     found = [component_of(path) for path in paths]
     if not found or len(set(found)) < len(found):
         raise DatasetError(
-            f"The components {', '.join(found) or 'none'} are not allowed; one to three different "
-            "files are."
+            f"The files have the components {', '.join(found) or 'none'}; there must be one to "
+            "three files of different components."
         )
     return "".join(component for component in "ZNE" if component in found)
 
 
 def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
-    """Join the components by event and station; the k-th of several rows to the k-th."""
+    """Join the components by event and station, and repeated rows in their order."""
     keyed = []
     for table in tables:
         key = ["source_id", "station_latitude_deg", "station_longitude_deg"]
@@ -202,10 +203,10 @@ def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
         common = common[common.isin(other.index)]
     lost = max(len(table) for table in keyed) - len(common)
     if lost:
-        logger.warning("%d records left out: they are not in all %d files.", lost, len(keyed))
+        logger.warning("%d records left out, as they are not in all %d files.", lost, len(keyed))
     if not len(common):
         raise DatasetError(
-            f"0 records are in all of {', '.join(map(str, paths))}; event and station coordinates "
+            f"No records are in all of {', '.join(map(str, paths))}; event and station coordinates "
             "must be the same."
         )
     first = keyed[0].loc[common]
@@ -227,7 +228,7 @@ def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
 
 
 def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFrame:
-    """Add origin times of a catalogue, or made-up ones, and what kind of records these are."""
+    """Add origin times from a catalogue, or placeholders, and columns that describe the traces."""
     known: dict[str, str] = {}
     for event in events or []:
         try:
@@ -245,7 +246,7 @@ def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFr
     placeholder = ~names.isin(list(known))
     if events is not None and placeholder.any():
         logger.warning(
-            "%d of %d records have no event in the catalogue; their origin times are made up.",
+            "%d of %d records have no event in the catalogue; their origin times are placeholders.",
             placeholder.sum(),
             len(table),
         )
@@ -261,9 +262,9 @@ def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFr
 def _fault(
     components: list[NDArray[np.float64]], paths: list[Path], rows: NDArray[np.int_]
 ) -> str | None:
-    """Say which sample of a record is not finite, if one is not."""
+    """Return a message about the first sample of a record that is not finite, if any."""
     for data, path, row in zip(components, paths, rows, strict=True):
         if not np.isfinite(data).all():
             column = len(COLUMNS) + 1 + int(np.argmax(~np.isfinite(data)))
-            return f"{path}, row {row}, column {column} is not a finite number; samples must be."
+            return f"{path}, row {row}, column {column} must be a finite number."
     return None

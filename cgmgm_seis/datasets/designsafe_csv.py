@@ -1,7 +1,7 @@
-"""The CSV files of the data report of Ren et al. (2026), and ObsPy's plugin for them.
+"""Reading the CSV files of the data report of Ren et al. (2026), also as an ObsPy plugin.
 
-A file holds one component; a row is a record: 14 columns of metadata, then the samples of ground
-velocity, m/s.  There is no header.
+A file contains one component, and each row one record: 14 columns of metadata, followed by the
+samples of ground velocity, m/s.  There is no header.
 """
 
 import logging
@@ -39,19 +39,19 @@ COLUMNS = (
     "trace_n_frequencies",
     "path_rup_distance_km",
 )
-# What the components of a record share.
+# Columns that are the same for all components of a record.
 SHARED_COLUMNS = COLUMNS[1:8]
-# How the names of components end.
+# Endings of file names and the component they indicate.
 SUFFIXES = {"EW": "E", "NS": "N", "UD": "Z", "E": "E", "N": "N", "Z": "Z", "V": "Z"}
-# A bundled station this near gives its name to the coordinates of a row, degrees (about 50 m).
+# Rows within this distance of a bundled station get its codes, degrees (about 50 m).
 SAME_PLACE_DEG = 5e-4
 
 
 def is_designsafe(path: str) -> bool:
-    """Tell whether a file is one of the data report, for `obspy.read`."""
+    """Return whether a file has the format of the data report, for `obspy.read`."""
     try:
         with Path(path).open("rb") as file:
-            # Long enough for 14 numbers; most files of other formats end here.
+            # Enough bytes for 14 numbers; most files in other formats are rejected here.
             if set(file.read(256)) - set(b"0123456789+-.eE, naNA"):
                 return False
             file.seek(0)
@@ -69,14 +69,15 @@ def read_designsafe(path: str, headonly: bool = False, **_: Any) -> Stream:
     path : str
         The CSV file.
     headonly : bool
-        Leave out the samples.
+        Read only the metadata, not the samples.
 
     Returns
     -------
     obspy.Stream
-        One trace a row, velocity in m/s.  ``stats.coordinates`` are those of the station,
-        ``stats.designsafe`` holds the row's metadata, ``stats.distance`` is epicentral, metres.
-        The file knows no absolute times; the first sample is at 2020-01-01 in every trace.
+        One trace per row, velocity in m/s.  ``stats.coordinates`` are the coordinates of the
+        station, ``stats.designsafe`` contains the metadata of the row, and ``stats.distance`` is
+        the epicentral distance in metres.  The file contains no absolute times; all traces start
+        at 2020-01-01.
 
     Examples
     --------
@@ -109,27 +110,27 @@ def read_designsafe(path: str, headonly: bool = False, **_: Any) -> Stream:
 
 
 def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd.DataFrame:
-    """Read the metadata of a file, row by row, and where its rows begin.
+    """Read the metadata of a file and the byte offsets of its rows.
 
     Parameters
     ----------
     path : str or pathlib.Path
         The CSV file.
     skip_bad : bool
-        Leave out rows that are no records instead of raising.
+        Leave out rows that are not valid records instead of raising an error.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`, ``_row`` (from 1) and ``_offset`` (bytes).
+        `COLUMNS`, ``_row`` (starting at 1) and ``_offset`` (bytes).
 
     Raises
     ------
     DatasetError
-        If the file cannot be read or a row is no record; the message has its number, the column
-        and what is allowed.
+        If the file cannot be read or a row is not a valid record; the message contains its number,
+        the column and the allowed values.
     """
     rows, bad = [], []
     width = 0
@@ -151,8 +152,8 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
                         width = width or n_columns
                         if n_columns != width:
                             raise DatasetError(
-                                f"{path}, row {number} has {n_columns} columns; the rows before "
-                                f"have {width}."
+                                f"{path}, row {number} has {n_columns} columns; it must have "
+                                f"{width}, as the rows before."
                             )
                         rows.append({**values, "_row": number, "_offset": offset})
                     except DatasetError as error:
@@ -164,14 +165,14 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {reason_of(error)}.") from error
     if bad:
-        logger.warning("%d rows left out, such as: %s", len(bad), bad[0])
+        logger.warning("%d rows left out, for example: %s", len(bad), bad[0])
     if not rows:
-        raise DatasetError(f"{path} holds 0 records; at least one is needed.")
+        raise DatasetError(f"{path} contains no records; at least one is needed.")
     table = pd.DataFrame(rows)
     declared = table["trace_npts"] != width - len(COLUMNS)
     if declared.any():
         logger.warning(
-            "%s: %d rows declare another number of steps than the %d samples they hold.",
+            "%s: the number of steps given in %d rows differs from their %d samples.",
             path,
             int(declared.sum()),
             width - len(COLUMNS),
@@ -180,7 +181,7 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
 
 
 def read_samples(file: BinaryIO, offset: int) -> NDArray[np.float64]:
-    """Return the samples of the row at a byte offset, m/s; text becomes NaN."""
+    """Return the samples of the row at a byte offset, m/s; text is replaced by NaN."""
     file.seek(offset)
     fields = file.readline().rstrip(b"\r\n").split(b",")[len(COLUMNS) :]
     try:
@@ -192,12 +193,12 @@ def read_samples(file: BinaryIO, offset: int) -> NDArray[np.float64]:
 
 
 def component_of(path: str | Path, default: str = "") -> str:
-    """Return the component that a file's name ends with.
+    """Return the component that is given by the ending of a file name.
 
     Raises
     ------
     DatasetError
-        If it ends with none, and there is no default.
+        If the ending is not known, and there is no default.
 
     Examples
     --------
@@ -207,15 +208,15 @@ def component_of(path: str | Path, default: str = "") -> str:
     ending = Path(path).stem.rsplit("_", 1)[-1].upper()
     if ending not in SUFFIXES and not default:
         raise DatasetError(
-            f"{path} does not tell its component; names end with _{', _'.join(SUFFIXES)}."
+            f"The component of {path} is unknown; the name must end with _{', _'.join(SUFFIXES)}."
         )
     return SUFFIXES.get(ending, default)
 
 
 def with_stations(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with paths and station codes, which the files do not tell.
+    """Return the rows with path columns and station codes, which are not contained in the files.
 
-    Stations within 50 m of a bundled one get its codes, others network XX and a number.
+    Stations within 50 m of a bundled station get its codes, others network XX and a number.
     """
     known = bay_area_stations()
     places = table[["station_latitude_deg", "station_longitude_deg"]].round(5)
@@ -243,13 +244,13 @@ def with_stations(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any], int]:
-    """Return the metadata of a row and its number of columns, or say what is wrong with it."""
+    """Return the metadata of a row and its number of columns, or raise an error."""
     fields = line.split(b",", len(COLUMNS))
     n_columns = line.count(b",") + 1
     where = f"{path}, row {number}"
     if n_columns <= len(COLUMNS) + 1:
         raise DatasetError(
-            f"{where} has {n_columns} columns; {len(COLUMNS)} and the samples are needed."
+            f"{where} has {n_columns} columns; it must have {len(COLUMNS)} and the samples."
         )
     values: dict[str, Any] = {}
     for position, (column, field) in enumerate(zip(COLUMNS, fields, strict=False), 1):
@@ -259,7 +260,7 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
             text = field.decode("ascii", "replace").strip()
             if column != "source_id" or not text:
                 raise DatasetError(
-                    f"{where}, column {position} ({column}) is '{text[:40]}'; a number is needed."
+                    f"{where}, column {position} ({column}) is '{text[:40]}'; it must be a number."
                 ) from None
             values[column] = text
     _check_values(values, where)
@@ -271,16 +272,16 @@ def _header(line: bytes, path: str | Path, number: int) -> tuple[dict[str, Any],
 
 
 def _check_values(values: dict[str, Any], where: str) -> None:
-    """Raise `DatasetError` where a value of a row's metadata is not possible."""
+    """Raise `DatasetError` if a value in the metadata of a row is outside its limits."""
     for position, column in enumerate(COLUMNS, 1):
         low, high = LIMITS.get(column, (-np.inf, np.inf))
         if column in ("trace_sampling_rate_hz", "trace_npts", "trace_dt_s"):
             low = 1e-9
         if column in SHARED_COLUMNS and not low <= values[column] <= high:
             raise DatasetError(
-                f"{where}, column {position} ({column}) = {values[column]:g} is not allowed; "
-                f"it lies within {low:g} to {high:g}."
+                f"{where}, column {position} ({column}) = {values[column]:g} is not valid; "
+                f"it must be from {low:g} to {high:g}."
             )
     rate, step = values["trace_sampling_rate_hz"], values["trace_dt_s"]
     if not abs(rate * step - 1.0) < 1e-3:
-        raise DatasetError(f"{where} has {rate:g} Hz and steps of {step:g} s, which disagree.")
+        raise DatasetError(f"{where} has {rate:g} Hz and steps of {step:g} s, which do not match.")

@@ -1,4 +1,4 @@
-"""Recorded motion: waveforms in counts to velocity in m/s, ready to compare."""
+"""Recorded motion: conversion of waveforms in counts to velocity in m/s."""
 
 import logging
 
@@ -15,14 +15,16 @@ from cgmgm_seis.scenario.obspy_files import (
 
 logger = logging.getLogger("cgmgm_seis")
 
-# One instrument a station: high-rate broadband, broadband, accelerometer, then any other.
+# Preferred instruments: high-rate broadband, broadband, accelerometer, then any other.
 INSTRUMENTS = ("HH", "BH", "HN")
 BAND_HZ = (0.5, 20.0)
-# A seismometer on a 24-bit digitizer counts as clipped from 80 % of its full scale (2^23 counts).
+# Records of seismometers are regarded as clipped above 80 % of the full scale of a 24-bit digitizer
+# (2^23 counts).
 CLIPPED_COUNTS = 0.8 * 2**23
-# Samples at the peak that show clipping, and the least such peak: noise of a few counts repeats.
+# Number of equal samples at the peak that indicates clipping, and the smallest such peak, because
+# noise of a few counts has equal samples as well.
 PLATEAU, PLATEAU_COUNTS = 4, 500
-# Recorded time kept around the window while filters ring, seconds.
+# Time kept before and after the window for the edge effects of filters, seconds.
 MARGIN_S = 60.0
 
 
@@ -36,33 +38,33 @@ def read_observed(
     sampling_rate: float = 100.0,
     band_hz: tuple[float, float] = BAND_HZ,
 ) -> Stream:
-    """Read recorded motion of an earthquake as velocity in m/s, one instrument a station.
+    """Read recorded motion of an earthquake as velocity in m/s, one instrument per station.
 
-    The instrument response is removed (see `to_velocity`), components are turned to vertical,
-    north and east, resampled where their rate differs and bandpassed without phase shift.
-    What was resampled or left out is said on the logger ``cgmgm_seis``.
+    The instrument response is removed (see `to_velocity`), components are rotated to vertical,
+    north and east, resampled if their sampling rate differs, and bandpass filtered with zero
+    phase.  Resampled and skipped instruments are logged on the logger ``cgmgm_seis``.
 
     Parameters
     ----------
     waveforms : str, pathlib.Path or iterable of them
-        Waveform files in counts, MiniSEED or another format of ObsPy; ``*``, ``?`` and ``[]``
-        are expanded.
+        Waveform files in counts, MiniSEED or another format supported by ObsPy; ``*``, ``?`` and
+        ``[]`` are expanded.
     inventory : obspy.Inventory
         Responses of the instruments.
     origin_time : obspy.UTCDateTime
         Origin time of the earthquake.
     start_offset_s, duration_s : float
-        Window kept: its start after the origin time and its length, seconds.  Shorter records
-        stay short; nothing is padded.
+        Window of the result: start relative to the origin time and duration, seconds.  Shorter
+        records are not padded.
     sampling_rate : float
         Sampling rate of the result, Hz.
     band_hz : tuple of float
-        Corners of the bandpass, Hz.
+        Corner frequencies of the bandpass, Hz.
 
     Returns
     -------
     obspy.Stream
-        Three traces (Z, N, E) a station, m/s; ``stats.processing`` tells each step.
+        Three traces (Z, N, E) per station, m/s; ``stats.processing`` lists the processing steps.
 
     Raises
     ------
@@ -90,14 +92,14 @@ def read_observed(
                 resampled.append(f"{instrument} ({traces[0].stats.sampling_rate:g} Hz)")
             result += velocity
             if reasons:
-                logger.info("%s is used instead: %s", instrument, " ".join(reasons))
+                logger.info("%s is used, because: %s", instrument, " ".join(reasons))
             break
         else:
-            logger.warning("Recorded motion of %s is left out: %s", station, " ".join(reasons))
+            logger.warning("Recorded motion of %s is not used: %s", station, " ".join(reasons))
     if not result:
         raise DatasetError(
-            f"0 of {len(_by_station(recorded))} stations have three components, a response and "
-            f"samples around {origin_time}; at least one is needed."
+            f"None of the {len(_by_station(recorded))} station(s) has three components, a response "
+            f"and samples around {origin_time}; at least one is needed."
         )
     if resampled:
         logger.info("Resampled to %g Hz: %s.", sampling_rate, ", ".join(resampled))
@@ -111,18 +113,18 @@ def to_velocity(
     sampling_rate: float,
     band_hz: tuple[float, float],
 ) -> Stream:
-    """Turn the three components of one instrument from counts to velocity in a band, m/s.
+    """Convert the three components of one instrument from counts to bandpassed velocity in m/s.
 
-    `remove_instrument` with a pre-filter of half and 0.8 times the lower band limit, and 1.25
-    and 1.5 times the upper one (at most 0.9 and 0.98 times the Nyquist frequency), then a
-    zero-phase Butterworth bandpass of order 4.
+    The response is removed by `remove_instrument` with a pre-filter at 0.5 and 0.8 times the lower
+    limit of the band, and 1.25 and 1.5 times the upper limit (at most 0.9 and 0.98 times the
+    Nyquist frequency), followed by a zero-phase Butterworth bandpass of order 4.
 
     Parameters
     ----------
     traces, inventory, start, sampling_rate
         As in `remove_instrument`.
     band_hz : tuple of float
-        Corners of the bandpass, Hz.
+        Corner frequencies of the bandpass, Hz.
 
     Raises
     ------
@@ -141,10 +143,10 @@ def to_velocity(
 
 
 def clipped_peak(traces: Stream) -> float:
-    """Return the peak of an instrument's traces, counts, where it is clipped, otherwise 0.
+    """Return the peak of an instrument in counts if it is clipped, otherwise 0.
 
-    A seismometer counts as clipped above 80 % of the full scale of 24 bits; any instrument does
-    that stays at its peak for `PLATEAU` samples, if the peak is not a few counts of noise.
+    A seismometer is regarded as clipped above 80 % of the full scale of 24 bits, and any
+    instrument if it stays at its peak for `PLATEAU` samples and the peak exceeds `PLATEAU_COUNTS`.
     """
     seismometer = traces[0].stats.channel[1:2] == "H"
     for trace in traces:
@@ -168,25 +170,26 @@ def remove_instrument(
     sampling_rate: float,
     pre_filter: tuple[float, float, float, float],
 ) -> Stream:
-    """Turn the three components of one instrument from counts to velocity in m/s.
+    """Convert the three components of one instrument from counts to velocity in m/s.
 
-    Linear trend removed, 5 % cosine taper, response divided out between the corners of a
-    cosine pre-filter, which also integrates accelerometers.  Then Lanczos interpolation onto
-    the result's time grid, where the record is not on it, and rotation to ZNE.
+    The linear trend is removed, a 5 % cosine taper is applied, and the response is deconvolved
+    with a cosine pre-filter (which also integrates accelerometers).  Records that are not on the
+    time grid of the result are then interpolated with a Lanczos kernel, and the components are
+    rotated to ZNE.
 
     Parameters
     ----------
     traces : obspy.Stream
         The components, counts.
     inventory : obspy.Inventory
-        Response and orientation.
+        Responses and orientations.
     start : obspy.UTCDateTime
-        A time on the result's grid.
+        A time on the time grid of the result.
     sampling_rate : float
         Sampling rate of the result, Hz.
     pre_filter : tuple of float
-        Corners of the cosine taper in the frequency domain, Hz: zero below the first and above
-        the last, flat between the second and the third.
+        Corner frequencies of the cosine taper, Hz: zero below the first and above the last, flat
+        between the second and the third.
 
     Raises
     ------
@@ -205,16 +208,16 @@ def remove_instrument(
         velocity.remove_response(
             inventory, output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
         )
-    except Exception as error:  # ObsPy raises plain Exception where a response is missing
+    except Exception as error:  # ObsPy raises plain Exception if a response is missing
         raise DatasetError(f"{name} has no usable response: {reason_of(error)}.") from error
     step = 1 / sampling_rate
     first = max(trace.stats.starttime for trace in velocity)
     last = min(trace.stats.endtime for trace in velocity)
-    # The grid's first and last times strictly inside the record, or on its ends to 1 % of a step.
+    # First and last grid times inside the record, or at its ends within 1 % of a step.
     first = start + np.ceil((first - start) / step - 0.01) * step
     npts = int((last - first) / step + 0.01) + 1
     if npts < 2:
-        raise DatasetError(f"{name} has no time that all components share.")
+        raise DatasetError(f"{name} has components that do not overlap in time.")
     on_grid = abs(first - velocity[0].stats.starttime) < 0.01 * step
     if on_grid and traces[0].stats.sampling_rate == sampling_rate:
         velocity.trim(first, first + (npts - 1) * step)
@@ -223,7 +226,7 @@ def remove_instrument(
     try:
         velocity.rotate("->ZNE", inventory=inventory, components=["ZNE", "Z12", "123"])
     except Exception as error:  # ObsPy raises plain ValueError or Exception
-        raise DatasetError(f"{name} cannot be turned to ZNE: {reason_of(error)}.") from error
+        raise DatasetError(f"{name} cannot be rotated to ZNE: {reason_of(error)}.") from error
     return velocity.sort(["channel"], reverse=True)
 
 
@@ -235,7 +238,7 @@ def _read_waveforms(paths: Paths) -> Stream:
     try:
         return stream.merge()
     except Exception as error:  # ObsPy raises plain Exception
-        raise DatasetError(f"Waveform files contradict each other: {reason_of(error)}.") from error
+        raise DatasetError(f"Waveform files cannot be merged: {reason_of(error)}.") from error
 
 
 def _by_station(stream: Stream) -> dict[str, dict[str, Stream]]:
@@ -252,6 +255,6 @@ def _station(trace: Trace) -> str:
 
 
 def instrument_preference(instrument: str) -> tuple[int, str]:
-    """Sort key of an instrument: its place in `INSTRUMENTS`, then its name."""
+    """Return the sort key of an instrument: its index in `INSTRUMENTS`, then its name."""
     code = instrument.rsplit(".", 1)[-1]
     return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)

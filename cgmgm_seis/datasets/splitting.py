@@ -1,4 +1,4 @@
-"""Deal the records of a data set to train, dev and test: by event, station or region."""
+"""Splitting the records of a data set into train, dev and test, by event, station or region."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from cgmgm_seis.scenario.geography import local_km, middle_longitude
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.files import write_file
 
-# Sides of the square cells of a split by region, km.
+# Side length of the square cells of a split by region, km.
 CELL_KM = 20.0
 
 
@@ -28,22 +28,22 @@ def split_dataset(
 ) -> pd.DataFrame:
     """Write the column ``split`` into the metadata of a data set.
 
-    All other text of the metadata stays as it is; every file is replaced whole.
+    All other content of the metadata is unchanged; each file is replaced completely or not at all.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         Data set in SeisBench format.
     by : str
-        "event": an event's records are on one side; "station": a station's are, so that the test
-        shows new sites (an event may be on several sides); "region": the epicentres of a square
-        of 20 km are, so that it shows new source regions.
+        Records that are kept in the same split: "event", those of an event; "station", those of a
+        station, for tests at new sites (events may be in several splits); "region", those of all
+        epicentres in a square of 20 km, for tests in new source regions.
     seed : int
-        Another seed, another split.
+        Random seed.
     fractions : sequence of float
-        Expected shares of train, dev and test; they sum to 1.
+        Expected fractions of train, dev and test; they must sum to 1.
     overwrite : bool
-        Replace a split that the data set has.
+        Replace an existing split.
 
     Returns
     -------
@@ -55,10 +55,10 @@ def split_dataset(
     DatasetError
         If the data set cannot be read, lacks a column, or a split would be empty.
     OutputError
-        If there is a split already, or the metadata cannot be written.
+        If the data set already has a split, or the metadata cannot be written.
     """
     if by not in SPLITTERS:
-        raise DatasetError(f"by = '{by}' is not allowed; {', '.join(SPLITTERS)} are.")
+        raise DatasetError(f"by = '{by}' is not known; it must be one of {', '.join(SPLITTERS)}.")
     folder = Path(folder)
     try:
         chunks = WaveformDataset.available_chunks(folder)
@@ -71,19 +71,19 @@ def split_dataset(
     table = pd.concat(parts, ignore_index=True)
     if "split" in table and not overwrite:
         raise OutputError(
-            f"{folder} has a split already; --overwrite (overwrite=True) replaces it."
+            f"{folder} already has a split; --overwrite (overwrite=True) replaces it."
         )
     needed, split = SPLITTERS[by]
     missing = [column for column in needed if column not in table]
     if missing:
-        raise DatasetError(f"{folder} lacks the columns {', '.join(missing)} of a split by {by}.")
+        raise DatasetError(f"{folder} lacks the columns {', '.join(missing)} for a split by {by}.")
     table["split"] = split(table, seed, fractions)
     counts = table["split"].value_counts()
     for name, share in zip(SPLITS, fractions, strict=True):
         if share and not counts.get(name, 0):
             raise DatasetError(
-                f"The split {name} by {by} would have 0 of {len(table)} records; another seed, "
-                "other fractions or more data are needed."
+                f"The split {name} by {by} would have none of the {len(table)} records; use "
+                "another seed, other fractions or more data."
             )
     start = 0
     for path, part in zip(paths, parts, strict=True):
@@ -96,7 +96,7 @@ def split_dataset(
 def station_split(
     table: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
 ) -> NDArray[np.str_]:
-    """Assign records by their station; it depends on the seed and the station's name alone."""
+    """Assign records to splits by station, depending only on the seed and the station codes."""
     names = table["station_network_code"].astype(str) + "." + table["station_code"].astype(str)
     return event_split(pd.DataFrame({"source_id": "station " + names}), seed, fractions)
 
@@ -104,17 +104,17 @@ def station_split(
 def region_split(
     table: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
 ) -> NDArray[np.str_]:
-    """Assign records by the square of 20 km in which their epicentre lies.
+    """Assign records to splits by the square of 20 km that contains their epicentre.
 
-    Squares are dealt in random order to the split that lacks most records of its share.
+    Squares are assigned in random order, each to the split that lacks most of its records.
     """
     check_fractions(fractions)
     try:
         places = table[["source_latitude_deg", "source_longitude_deg"]].astype(float).to_numpy()
     except ValueError as error:
-        raise DatasetError(f"An epicentre is no place: {error}; every record needs one.") from error
+        raise DatasetError(f"An epicentre is not valid: {error}; numbers are needed.") from error
     if not np.isfinite(places).all():
-        raise DatasetError("An epicentre is missing; a split by region needs one of every record.")
+        raise DatasetError("An epicentre is missing; a split by region needs one for each record.")
     centre = float(places[:, 0].mean()), middle_longitude(places[:, 1])
     squares = np.floor(local_km(places[:, 0], places[:, 1], centre) / CELL_KM).astype(int)
     _, square, sizes = np.unique(squares, axis=0, return_inverse=True, return_counts=True)
@@ -126,7 +126,7 @@ def region_split(
     return np.array(SPLITS)[chosen[square.ravel()]]
 
 
-# Name: the columns needed, and how it is done.
+# By name: the required columns, and the function that assigns records.
 SPLITTERS: dict[str, tuple[tuple[str, ...], Any]] = {
     "event": (("source_id",), event_split),
     "station": (("station_network_code", "station_code"), station_split),

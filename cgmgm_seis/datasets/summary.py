@@ -1,4 +1,4 @@
-"""What is in a data set, and what training would do with it: numbers, sentences and a page."""
+"""Summary of the content of a data set and of its use in training."""
 
 import logging
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.window import Window
 
 DEFAULT_WINDOW = Window()
-# Records that are read for the spectra.
+# Number of records that are read for the spectra.
 SAMPLED_RECORDS = 200
 FREQUENCIES_HZ = np.geomspace(0.5, 40.0, 60)
-# Columns that something uses where they are there, and what for.
+# Optional columns and their use.
 OPTIONAL_COLUMNS = {
     "station_network_code": "names of stations",
     "station_code": "names of stations",
@@ -38,36 +38,36 @@ OPTIONAL_COLUMNS = {
     "trace_snr_db": "signal-to-noise ratios",
     "trace_units": "a check of the units",
     "trace_simulated": "the weight card",
-    "split": "a split of your own",
+    "split": "a custom split",
 }
 FLAGS = {
     "trace_clipped": "clipped",
     "trace_has_gaps": "bridged gaps",
     "trace_units_approximate": "approximate amplitudes",
     "source_depth_is_estimated": "estimated depths",
-    "source_origin_time_is_placeholder": "made-up origin times",
+    "source_origin_time_is_placeholder": "placeholder origin times",
 }
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A data set in numbers.
+    """Summary of a data set.
 
     Attributes
     ----------
     name : str
-        The folder's name.
+        Name of the folder.
     table : pandas.DataFrame
         Metadata of the usable records, with the split that training would use.
     lines : list of (str, str)
-        What is said about it: name and text.
+        Lines of the summary: name and text.
     frequencies : numpy.ndarray
         Hz.
     spectra : numpy.ndarray
-        Smoothed FAS of some records, m/s x s, shape (record, frequency), geometric mean of
-        components.
+        Smoothed FAS of a random selection of records, m/s x s, shape (record, frequency),
+        geometric mean of the components.
     spectra_magnitudes : numpy.ndarray
-        Their magnitudes.
+        Magnitudes of these records.
     """
 
     name: str
@@ -87,21 +87,21 @@ def summarise(
     window: Window = DEFAULT_WINDOW,
     seed: int = 0,
 ) -> Summary:
-    """Summarise a data set as training with these settings sees it.
+    """Summarise a data set as it would be used by training with these settings.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         Data set in SeisBench format.
     window : Window
-        Of the model that is to be trained.
+        Window of the model to be trained.
     seed : int
-        Of the split, and of the records whose spectra are computed.
+        Random seed of the split and of the selection of records for the spectra.
 
     Raises
     ------
     DatasetError
-        If it cannot be read or lacks columns that training needs.
+        If it cannot be read or lacks columns required for training.
     """
     dataset = open_dataset(folder, window)
     metadata = dataset.metadata
@@ -147,7 +147,7 @@ def summarise(
 
 
 def _covers(metadata: pd.DataFrame, window: Window) -> NDArray[np.bool_]:
-    """Tell which traces cover the window, as far as their metadata tell."""
+    """Return which traces cover the window according to their metadata."""
     first = first_samples(metadata, window)
     if "trace_npts" not in metadata:
         return np.asarray(first >= 0)
@@ -158,7 +158,7 @@ def _covers(metadata: pd.DataFrame, window: Window) -> NDArray[np.bool_]:
 
 
 def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Describe places, sizes and the split."""
+    """Return lines about the ranges of values, the number of picks and the flags."""
 
     def span(column: str, unit: str) -> str:
         values = table[column].to_numpy(float)
@@ -179,7 +179,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
             f"latitude {span('source_latitude_deg', '')}, "
             f"longitude {span('source_longitude_deg', '')}",
         ),
-        ("stations", f"{len(stations)} places"),
+        ("stations", f"{len(stations)} locations"),
     ]
     for column, name in (("trace_snr_db", "SNR"), ("station_elevation_m", "elevations")):
         if column in table:
@@ -198,7 +198,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
-    """Describe rates, components and units."""
+    """Return lines about sampling rates, components and units."""
     rates = metadata["trace_sampling_rate_hz"].value_counts()
     orders = metadata["trace_component_order"].value_counts()
     unit = dataset.data_format.get("unit", "not stated")
@@ -217,9 +217,9 @@ def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _verdict(table: pd.DataFrame, given: bool) -> str:
-    """Say what training would do."""
+    """Return a description of what training would do with the data set."""
     if table.empty:
-        return f"fail: 0 records can be used; it needs {', '.join(NEEDED_COLUMNS)}"
+        return f"fail: no usable records; required columns are {', '.join(NEEDED_COLUMNS)}"
     counts = table["split"].value_counts()
     parts = ", ".join(
         f"{counts.get(name, 0)} {name} "
@@ -230,14 +230,14 @@ def _verdict(table: pd.DataFrame, given: bool) -> str:
     text = f"use {len(table)} records with {how}: {parts}"
     shared = table.groupby("source_id")["split"].nunique() > 1
     if shared.any():
-        text += f"; {shared.sum()} events are on several sides"
+        text += f"; {shared.sum()} events are in several splits"
     if not counts.get("train", 0) or not counts.get("dev", 0):
-        return f"fail: train and dev need at least 1 record; it would {text}"
+        return f"fail: train and dev need at least 1 record each; it would {text}"
     return text
 
 
 class _Messages(logging.Handler):
-    """Collect what the reader logs instead of showing it."""
+    """Collect the log messages of the reader instead of showing them."""
 
     def __enter__(self) -> list[str]:
         self.said: list[str] = []
@@ -248,7 +248,7 @@ class _Messages(logging.Handler):
         return self.said
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one message."""
+        """Store one message."""
         self.said.append(record.getMessage())
 
     def __exit__(self, *_: object) -> None:

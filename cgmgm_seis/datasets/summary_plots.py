@@ -1,4 +1,4 @@
-"""One page about a data set: map, magnitudes and distances, spectra, signal-to-noise ratios."""
+"""A summary page of a data set: map, magnitudes, distances, spectra, signal-to-noise ratios."""
 
 import textwrap
 
@@ -19,12 +19,12 @@ TEXT_COLUMNS = 104
 
 
 def plot_summary(summary: Summary) -> Figure:
-    """Draw the page.
+    """Plot the summary page of a data set.
 
     Parameters
     ----------
     summary : Summary
-        Of `cgmgm_seis.datasets.summary.summarise`.
+        Result of `cgmgm_seis.datasets.summary.summarise`.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def _by_split(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _map(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw epicentres by split and stations; across the date line in one piece."""
+    """Plot epicentres by split, and stations; maps across the date line are continuous."""
     middle = middle_longitude(table["source_longitude_deg"])
     stations = table[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
     axes.plot(
@@ -117,7 +117,7 @@ def _magnitudes(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _spectra(axes: Axes, summary: Summary) -> None:
-    """Draw medians by unit of magnitude, and the middle two thirds."""
+    """Plot the median and the 16 to 84 % range of spectra in bins of one magnitude unit."""
     bins = np.floor(summary.spectra_magnitudes).astype(int)
     found = sorted(set(bins.tolist()))
     for number, low in enumerate(found):

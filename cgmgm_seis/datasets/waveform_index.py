@@ -1,4 +1,4 @@
-"""Find recordings by station and time, in files of any layout or in SDS archives."""
+"""Finding waveforms by station and time, in arbitrary files or SDS archives."""
 
 import logging
 import warnings
@@ -20,43 +20,43 @@ from cgmgm_seis.scenario.obspy_files import (
 
 logger = logging.getLogger(__name__)
 
-# Day files of SDS hold the records that begin on their day; the last may end this much later,
-# seconds.
+# Day files of an SDS archive contain the records that start on that day; the last one may end this
+# long after midnight, seconds.
 DAY_BORDER_S = 120.0
 
 Paths = str | Path | Iterable[str | Path]
 
 
 class WaveformIndex:
-    """Which file holds which channel at what time.
+    """Index of the channels and time spans of waveform files.
 
-    Files are found by their headers, all of which are read once; the day files of an SDS archive
-    (``YEAR/NET/STA/CHAN.D/NET.STA.LOC.CHAN.D.YEAR.DAY``, as SeisComP and ObsPy's
-    `obspy.clients.filesystem.sds` lay it out) by their names, and only those of a wanted station
-    and day are opened.
+    The headers of all files are read once.  Files of an SDS archive
+    (``YEAR/NET/STA/CHAN.D/NET.STA.LOC.CHAN.D.YEAR.DAY``, the layout of SeisComP and ObsPy's
+    `obspy.clients.filesystem.sds`) are found by name instead, and only those of the requested
+    station and days are opened.
 
     Parameters
     ----------
     paths : path(s)
-        Files, where ``*``, ``?``, ``[]`` and, for all folders below, ``**`` are expanded; roots
-        of SDS archives; other folders, with all files below.
+        Files, where ``*``, ``?``, ``[]`` and ``**`` (all subfolders) are expanded; root folders
+        of SDS archives; other folders, with all files in them and their subfolders.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Attributes
     ----------
     unreadable : dict
-        Files that cannot be read, and why; they are skipped.
+        Files that cannot be read, with the reason; they are skipped.
 
     Raises
     ------
     DatasetError
-        If there is no such file.
+        If a file does not exist.
     """
 
     def __init__(self, paths: Paths, progress: bool = False) -> None:
         self.unreadable: dict[str, str] = {}
-        # By NET.STA: channel id, first and last time, file.
+        # By NET.STA: trace id, start time, end time, file.
         self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
         self._sds_roots: list[Path] = []
         patterns: list[str | Path] = []
@@ -75,7 +75,7 @@ class WaveformIndex:
                 )
 
     def read(self, station: str, start: UTCDateTime, end: UTCDateTime) -> dict[str, Stream]:
-        """Return a station's recordings between two times, by instrument (NET.STA.LOC.BI)."""
+        """Return the waveforms of a station between two times, by instrument (NET.STA.LOC.BI)."""
         wanted = {
             path: None
             for _, first, last, path in self._spans.get(station, ())
@@ -99,25 +99,25 @@ class WaveformIndex:
                 warnings.simplefilter("always")
                 stream = obspy.read(str(path).replace("[", "[[]"), **options)
             damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
-        except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+        except Exception as error:  # ObsPy's readers pass on any error of their parsers
             stream, damage = Stream(), [reason_of(error)]
         if damage and str(path) not in self.unreadable:
             reason = damage[0].splitlines()[0].rstrip(".")
             self.unreadable[str(path)] = reason
-            what = "skipped" if not stream else "damaged, what can be read is used"
+            what = "skipped" if not stream else "damaged, only readable parts are used"
             logger.warning("%s is %s: %s.", path, what, reason)
         return stream
 
 
 def is_sds(folder: str | Path) -> bool:
-    """Return whether a folder is the root of an SDS archive: ``YEAR/NET/STA/CHAN.D`` below."""
+    """Return whether a folder is the root of an SDS archive, with ``YEAR/NET/STA/CHAN.D``."""
     return any(Path(folder).glob("[0-9][0-9][0-9][0-9]/*/*/*.D/"))
 
 
 def _day_files(
     root: Path, network: str, station: str, start: UTCDateTime, end: UTCDateTime
 ) -> Iterator[Path]:
-    """Yield a station's files of the days that a window touches."""
+    """Yield the day files of a station that may overlap with a time window."""
     day = (start - DAY_BORDER_S).date
     while day <= end.date:
         name = f"{network}.{station}.*.*.D.{day:%Y.%j}"

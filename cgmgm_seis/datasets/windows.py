@@ -1,4 +1,4 @@
-"""Read a SeisBench data set as records of one length, cut relative to the origin time."""
+"""Reading SeisBench data sets as records of equal length, cut relative to the origin time."""
 
 import logging
 from collections.abc import Sequence
@@ -22,33 +22,33 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "dev", "test")
 NEEDED_COLUMNS = ("source_id", "source_origin_time", "trace_start_time", *REQUIRED_COLUMNS)
 CODE_COLUMNS = ("station_network_code", "station_code", "station_location_code")
-# SeisBench's own columns, which do not describe the cut record.
+# Internal columns of SeisBench, which do not describe the cut record.
 BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-# Of the records of an event at a station, the one whose flag is true counts.
+# Flag of the record to use if there are several records of an event at a station.
 PRIMARY = "trace_is_primary"
 NOT_PRIMARY = f"not of the primary instrument of their event and station ({PRIMARY})"
 PAIR_COLUMNS = ["source_id", "station_network_code", "station_code"]
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-# So many seconds without any motion, at an end or within, are filling, not recording.
+# Constant samples for this time, anywhere in a record, are regarded as a filled gap, seconds.
 GAP_S = 1.0
 
 
 class LazyWaveforms:
-    """Records that are read from the data set whenever they are indexed, not kept in memory.
+    """Records that are read from the data set when they are indexed and not kept in memory.
 
-    Stands where an array (record, component, sample) would; indexing gives that array.
+    Can be used instead of an array (record, component, sample); indexing returns such an array.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset
-        As `open_dataset` returns it; with all its chunks.
+        Data set with all its chunks, as returned by `open_dataset`.
     rows : numpy.ndarray
-        Rows of its metadata, one a record.
+        Row of its metadata for each record.
     starts : numpy.ndarray
-        Sample at which each record starts.
+        First sample of each record in its trace.
     n_samples : int
-        Length of the records.
+        Length of the records, samples.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LazyWaveforms:
         return np.stack(records).astype(np.float32, copy=False)
 
     def part(self, index: NDArray[np.intp]) -> "LazyWaveforms":
-        """Return some of the records, unread."""
+        """Return a selection of the records without reading them."""
         return LazyWaveforms(self.dataset, self.rows[index], self.starts[index], self.n_samples)
 
 
@@ -83,36 +83,36 @@ def read_records(
 ) -> tuple[NDArray[np.float32], pd.DataFrame]:
     """Read the records of a data set that cover a window around the origin time.
 
-    Records are cut to the window, to the nearest sample, and never padded: those that do not
-    cover it, lack a component or a coordinate are left out, as are those that `PRIMARY` says are
-    of a second instrument, and their number is logged.  Without that column all instruments of a
-    station count; records that share event and station are counted in the log.  Other sampling
-    rates are resampled by SeisBench, which is logged too.
+    Records are cut to the window, to the nearest sample, and not padded.  Records that do not
+    cover it, lack a component or a coordinate, or belong to a second instrument according to the
+    column `PRIMARY` are left out, and their number is logged.  Without that column all instruments
+    of a station are used, and the number of records with the same event and station is logged.
+    Records with other sampling rates are resampled by SeisBench, which is logged as well.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s, or the folder with its metadata.csv and waveforms.hdf5.
     window : Window
-        What to return of every record.
+        Window of the returned records.
     skip_bad : bool
-        Leave out records with NaN or constant components instead of raising.
+        Leave out records with NaN or constant components instead of raising an error.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     waveforms : numpy.ndarray
         Velocity in m/s, float32, shape (record, component, sample).
     scenario : pandas.DataFrame
-        Scenario table, one row a record, with all other columns of the data set; those that
-        end in ``_sample`` count from the start of the window.  ``attrs["left_out"]`` holds the
-        number of records left out by reason.
+        Scenario table, one row per record, with all other columns of the data set; columns that
+        end in ``_sample`` are relative to the start of the window.  ``attrs["left_out"]`` contains
+        the numbers of records that were left out, by reason.
 
     Raises
     ------
     DatasetError
-        If the data set cannot be read, lacks columns, or no record is left; or if records are
+        If the data set cannot be read, lacks columns, or no records are left; or if records are
         NaN or constant, unless `skip_bad` is set.
     """
     lazy, waveforms, scenario = _read(dataset, window, skip_bad, progress, keep=True)
@@ -126,10 +126,10 @@ def scan_records(
     skip_bad: bool = False,
     progress: bool = False,
 ) -> tuple[LazyWaveforms, pd.DataFrame]:
-    """Read all records once as `read_records` does, but keep none of them in memory.
+    """Check all records as `read_records` does, but do not keep them in memory.
 
     Parameters, errors and scenario table are those of `read_records`; the waveforms are read
-    again, chunk by chunk of the data set, whenever they are indexed.
+    again from the data set when they are indexed.
     """
     lazy, _, scenario = _read(dataset, window, skip_bad, progress, keep=False)
     return lazy, scenario
@@ -142,7 +142,7 @@ def _read(
     progress: bool,
     keep: bool,
 ) -> tuple[LazyWaveforms, NDArray[np.float32] | None, pd.DataFrame]:
-    """Read and check every record; return where they are, themselves, and their scenario."""
+    """Read and check all records; return them lazily, as an array if `keep`, and their scenario."""
     dataset = open_dataset(dataset, window)
     metadata = dataset.metadata
     rows, left_out = usable_rows(metadata, window.component_order)
@@ -177,25 +177,25 @@ def _read(
     if bad and not skip_bad:
         raise DatasetError(
             f"{len(bad)} of {len(metadata)} records are NaN or constant on a component "
-            f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); every sample must be a "
-            f"recorded one, --skip-bad (skip_bad=True) leaves them out."
+            f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); --skip-bad (skip_bad=True) "
+            f"leaves them out."
         )
     left_out |= say_left_out(
         {"NaN or constant": len(bad), "not covering the window, or with a gap": uncovered}
     )
     if not kept:
         raise DatasetError(
-            f"0 of {len(metadata)} records cover {window.start_offset_s:g} s to "
+            f"None of the {len(metadata)} records covers {window.start_offset_s:g} s to "
             f"{window.end_offset_s:g} s after the origin time with "
-            f"motion on the components {window.component_order}; at least one must."
+            f"motion on the components {window.component_order}; at least one is needed."
         )
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
         logger.warning(
-            "%d records share event and station with another one; all of them count (the column "
-            "%s can say which one does).",
+            "%d records have the same event and station as another record; all of them are used "
+            "(use the column %s to select one).",
             repeated,
             PRIMARY,
         )
@@ -206,28 +206,29 @@ def _read(
 def event_split(
     scenario: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
 ) -> NDArray[np.str_]:
-    """Assign every record to the training, dev or test split by its event.
+    """Assign records to the train, dev or test split by event.
 
-    An event's split depends on the seed and its ``source_id`` alone: adding events moves none.
+    The split of an event depends only on the seed and its ``source_id``, so it does not change
+    if other events are added.
 
     Parameters
     ----------
     scenario : pandas.DataFrame
         Scenario table.
     seed : int
-        Another seed, another split.
+        Random seed.
     fractions : sequence of float
-        Expected shares of the events in train, dev and test; they sum to 1.
+        Expected fractions of events in train, dev and test; they must sum to 1.
 
     Returns
     -------
     numpy.ndarray
-        "train", "dev" or "test" for every row.
+        "train", "dev" or "test" for each row.
 
     Raises
     ------
     DatasetError
-        If the fractions are not three shares that sum to 1.
+        If the fractions are not three positive numbers or zeros that sum to 1.
     """
     check_fractions(fractions)
     limits = np.cumsum(fractions)[:-1]
@@ -237,28 +238,29 @@ def event_split(
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
-    """Raise `DatasetError` unless these are shares of train, dev and test."""
+    """Raise `DatasetError` unless the fractions of train, dev and test are valid."""
     if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise DatasetError(
-            f"Split fractions {tuple(fractions)} are not allowed; three shares with sum 1 are."
+            f"Split fractions {tuple(fractions)} are not valid; they must be three numbers of at "
+            "least 0 that sum to 1."
         )
 
 
 def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
-    """Return a view of the data set with the window's rate and components, columns checked."""
+    """Return a view of the data set with the rate and components of the window, and check it."""
     dataset = open_unchecked(dataset, window)
     _check_units(dataset)
     missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
     if missing:
         raise DatasetError(
             f"The data set lacks the metadata columns {', '.join(missing)}; "
-            f"it needs {', '.join(NEEDED_COLUMNS)}."
+            f"required are {', '.join(NEEDED_COLUMNS)}."
         )
     return dataset
 
 
 def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
-    """Return a view of the data set with the window's rate and components, whatever it lacks."""
+    """Return a view of the data set with the rate and components of the window, unchecked."""
     try:
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
@@ -284,21 +286,22 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
 
 
 def _check_units(dataset: WaveformDataset) -> None:
-    """Refuse counts; say so where amplitudes are normalised."""
+    """Raise an error for counts, and log a warning for normalised amplitudes."""
     unit = str(dataset.data_format.get("unit", "")).lower()
     if unit == "counts":
         raise DatasetError(
-            "The data set holds counts, not velocity in m/s; `cgmgm-seis dataset from-seisbench "
-            "--normalise-amplitudes` makes one of shapes without amplitudes of it."
+            "The data set is in counts, but must be velocity in m/s; `cgmgm-seis dataset "
+            "from-seisbench --normalise-amplitudes` converts it to normalised records without "
+            "amplitudes."
         )
     if unit == "normalised":
-        logger.warning("The data set's amplitudes are normalised: they mean nothing.")
+        logger.warning("The records are normalised; their amplitudes have no physical meaning.")
 
 
 def restore_codes(dataset: WaveformDataset) -> None:
-    """Read the codes of a whole data set as text.
+    """Read network, station and location codes of all chunks of a data set as text.
 
-    SeisBench's reader makes a 0 of location 00, and nothing of network NA.
+    SeisBench's reader converts location 00 to 0 and network NA to a missing value.
     """
     tables = [
         pd.read_csv(
@@ -317,9 +320,9 @@ def restore_codes(dataset: WaveformDataset) -> None:
 def usable_rows(
     metadata: pd.DataFrame, component_order: str
 ) -> tuple[NDArray[np.intp], dict[str, int]]:
-    """Return the rows that can be used, and say and return how many cannot, by reason.
+    """Return the usable rows, and log and return the numbers of other rows by reason.
 
-    Usable rows have all values and components and are of a primary instrument.
+    Usable rows have all values and components and belong to a primary instrument.
     """
     known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
@@ -338,16 +341,16 @@ def usable_rows(
 
 
 def primary_records(metadata: pd.DataFrame) -> NDArray[np.bool_]:
-    """Tell which records are of the primary instrument of their event and station.
+    """Return which records belong to the primary instrument of their event and station.
 
-    Those are all whose `PRIMARY` is not false: without the column, or a value in it, nobody knows
-    which of several instruments to take.
+    These are all records whose `PRIMARY` is not false, including those without a value, for which
+    it is unknown which of several instruments to use.
     """
     return ~flagged(metadata, PRIMARY, False)
 
 
 def repeated_records(scenario: pd.DataFrame) -> int:
-    """Count the records that share event and station with another one; 0 without names."""
+    """Return the number of records with the same event and station code as another record."""
     if not set(PAIR_COLUMNS) <= set(scenario):
         return 0
     named = scenario[scenario["station_code"].notna() & (scenario["station_code"] != "")]
@@ -355,7 +358,7 @@ def repeated_records(scenario: pd.DataFrame) -> int:
 
 
 def flagged(metadata: pd.DataFrame, column: str, flag: bool = True) -> NDArray[np.bool_]:
-    """Tell which rows have a flag of this value; a missing one has neither."""
+    """Return which rows have this value of a flag; a missing flag is neither true nor false."""
     if column not in metadata:
         return np.zeros(len(metadata), bool)
     known = metadata[column].astype("string").str.lower().map(_FLAGS)
@@ -363,7 +366,7 @@ def flagged(metadata: pd.DataFrame, column: str, flag: bool = True) -> NDArray[n
 
 
 def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]:
-    """Return the sample of every trace at which the window starts."""
+    """Return the sample of each trace at which the window starts."""
     times = [
         pd.to_datetime(metadata[column], utc=True, format="ISO8601")
         for column in ("source_origin_time", "trace_start_time")
@@ -373,10 +376,10 @@ def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]
 
 
 def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:
-    """Tell whether a component stands still for long, at an end or within: filling."""
+    """Return whether a component is constant for at least `GAP_S`, as in a filled gap."""
     still = np.diff(record, axis=-1, prepend=np.nan, append=np.nan) == 0.0
     for component in still:
-        # Samples that differ from the one before; what lies between two of them is constant.
+        # Samples that differ from the one before; between two of them the record is constant.
         moves = np.flatnonzero(~component)
         if np.diff(moves).max(initial=0) >= max(int(GAP_S * sampling_rate), 2):
             return True
@@ -386,7 +389,7 @@ def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:
 def _scenario(
     rows: list[dict[str, Any]], starts: NDArray[np.int_], sampling_rate: float
 ) -> pd.DataFrame:
-    """Build the scenario table of records cut at `starts`; paths are computed, not read."""
+    """Return the scenario table of records cut at `starts`; path columns are computed again."""
     table = pd.DataFrame(rows).drop(columns=[*PATH_COLUMNS, *BOOKKEEPING], errors="ignore")
     for column in table.filter(regex="_sample$").select_dtypes("number"):
         table[column] -= starts
@@ -419,7 +422,7 @@ def _say_resampled(metadata: pd.DataFrame, sampling_rate: float) -> None:
 
 
 def say_left_out(reasons: dict[str, int]) -> dict[str, int]:
-    """Log how many records were left out, by reason, and return the reasons that there were."""
+    """Log the numbers of records left out, and return those that are not zero by reason."""
     found = {reason: count for reason, count in reasons.items() if count}
     for reason, count in found.items():
         logger.warning("%d records left out: %s.", count, reason)

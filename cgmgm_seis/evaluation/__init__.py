@@ -26,7 +26,7 @@ __all__ = [
     "write_evaluation",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Evaluation": "tables",
@@ -38,7 +38,3 @@ __getattr__ = lazy_names(
         "write_evaluation": "report",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Ground-motion models beside the generators: ergodic, non-ergodic and published ones.
+"""Ground-motion models for comparison with the generators: ergodic, non-ergodic and published.
 
 Names are imported when they are first used.
 """
@@ -27,7 +27,7 @@ __all__ = [
     "Term",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "BA19": "pygmm_models",
@@ -42,7 +42,3 @@ __getattr__ = lazy_names(
         "Term": "nonergodic",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,6 +1,6 @@
-"""Ground-motion models of Fourier amplitude spectra (FAS), to compare generators with.
+"""Ground-motion models of Fourier amplitude spectra (FAS), for comparison with generators.
 
-Here are the contract of all such models and the published ergodic one of the Bay Area.
+This module defines the interface of these models and the published ergodic Bay Area model.
 """
 
 from collections.abc import Sequence
@@ -21,29 +21,29 @@ COEFFICIENTS = {
     10.0: (-13.4538, 2.2958, -1.9021, 0.0339, 0.81),
     15.0: (-14.4238, 2.1082, -2.0292, 0.0461, 0.87),
 }
-MAGNITUDES = (1.09, 3.99)  # of its data
-# Nearer than this (km) a distance is taken as this: ln R has no end.
+MAGNITUDES = (1.09, 3.99)  # range of its data
+# Shorter distances (km) are set to this value, because ln R diverges at zero.
 NEAREST_KM = 1.0
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a ground-motion model says of a logarithm, for events not seen before.
+    """Prediction of the logarithm of a measure by a ground-motion model, for new events.
 
-    That is ln FAS, velocity in m/s x s, of a `FASModel`, and ln PGA, PGV and PSA, m/s2 and m/s, of
-    `cgmgm_seis.gmm.pygmm_models.NGAWest2`.
+    A `FASModel` predicts ln FAS of velocity in m/s x s, and
+    `cgmgm_seis.gmm.pygmm_models.NGAWest2` ln PGA, PGV and PSA in m/s2 and m/s.
 
     Parameters
     ----------
     mean : numpy.ndarray
-        Of the logarithm, shape (record, frequency or measure), as all arrays but the last.
+        Mean of the logarithm, shape (record, frequency or measure), as for `tau`, `phi` and `sd`.
     tau, phi : numpy.ndarray
-        Standard deviations between and within events; NaN where the model does not split them.
+        Standard deviations between and within events; NaN if the model gives only their sum.
     sd : numpy.ndarray
-        Total standard deviation: between and within events, and of the mean itself where the
-        model knows it.
+        Total standard deviation: between and within events, and of the mean itself if the
+        model provides it.
     extrapolated : numpy.ndarray
-        True where the model's data end before the scenario, shape (record,).
+        True where the scenario is outside the range of the model, shape (record,).
     """
 
     mean: Floats
@@ -53,14 +53,14 @@ class Prediction:
     extrapolated: NDArray[np.bool_]
 
     def of(self, places: ArrayLike) -> "Prediction":
-        """Return the prediction of some frequencies or measures, by their places."""
+        """Return the prediction for selected frequencies or measures, given by their indices."""
         chosen = np.asarray(places, int)
         mean, tau, phi, sd = (part[:, chosen] for part in (self.mean, self.tau, self.phi, self.sd))
         return Prediction(mean, tau, phi, sd, self.extrapolated)
 
 
 class FASModel(Protocol):
-    """A model of ln FAS that is fitted to records, or published, and predicts for scenarios."""
+    """Interface of models of ln FAS that are fitted to records, or published."""
 
     def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
         """Fit the model to records and return it.
@@ -71,13 +71,13 @@ class FASModel(Protocol):
             Scenario table.
         ln_fas : numpy.ndarray
             Natural logarithm of the FAS, m/s x s, of one component, shape (record, frequency).
-            Published models do not look at it.
+            Published models ignore it.
         frequencies : sequence of float
             Hz.
         """
 
     def predict(self, scenario: pd.DataFrame) -> Prediction:
-        """Return mean and standard deviations of ln FAS of new events."""
+        """Return mean and standard deviations of ln FAS for new events."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class ErgodicFAS:
 
         ln FAS = a + b M + c ln R + d Z
 
-    with the magnitude M, the distance R and the depth Z in km and the FAS in m/s x s.  Published
-    with the Bay Area CGM-GM (Ren et al. 2026); its data have M 1.1 to 4.0.
+    with the magnitude M, the distance R and the depth Z in km, and the FAS in m/s x s.  It was
+    published with the Bay Area CGM-GM (Ren et al. 2026), for data of M 1.1 to 4.0.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ class ErgodicFAS:
         if self.frequency not in COEFFICIENTS:
             known = ", ".join(f"{f:g}" for f in COEFFICIENTS)
             raise RangeError(
-                f"The ergodic FAS model has no {self.frequency:g} Hz; it has {known} Hz."
+                f"The ergodic FAS model is not available at {self.frequency:g} Hz, only at "
+                f"{known} Hz."
             )
 
     def mean(
@@ -129,9 +130,9 @@ class ErgodicFAS:
 
 
 class ErgodicGMM:
-    """`ErgodicFAS` at several frequencies: a `FASModel` that is published and not fitted.
+    """`ErgodicFAS` at several frequencies, as a `FASModel` that is not fitted.
 
-    It is of horizontal components.  Its split into tau and phi is not published.
+    The model is for horizontal components.  Its tau and phi have not been published.
 
     Examples
     --------
@@ -145,7 +146,7 @@ class ErgodicGMM:
     models: tuple[ErgodicFAS, ...] = ()
 
     def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
-        """Choose the frequencies; see `FASModel.fit`.
+        """Set the frequencies; see `FASModel.fit`.
 
         Raises
         ------
@@ -161,10 +162,10 @@ class ErgodicGMM:
         Raises
         ------
         CgmgmError
-            If no frequencies have been chosen.
+            If no frequencies have been set.
         """
         if not self.models:
-            raise CgmgmError("The model has 0 frequencies; fit() chooses at least 1.")
+            raise CgmgmError("The model has no frequencies; call fit() with at least 1.")
         magnitude = scenario["source_magnitude"].to_numpy(float)
         distance = np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), NEAREST_KM)
         depth = scenario["source_depth_km"].to_numpy(float)

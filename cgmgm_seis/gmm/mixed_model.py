@@ -3,8 +3,9 @@
     y = Z w + event term + noise,   w_j ~ N(0, phi^2 v_j) or free,   event term ~ N(0, phi^2 r)
 
 A Gaussian process whose kernel is a sum over features is such a model (Rasmussen & Williams 2006,
-section 2.1).  phi follows from the rest; event terms are eliminated one by one, so that the work
-grows with the records only once, and not with the trial values of v and r.
+section 2.1).  The best phi follows from v and r.  Event terms are eliminated analytically and
+sums over records are computed once, so that the cost of each trial of v and r does not depend on
+the number of records.
 """
 
 from dataclasses import dataclass
@@ -21,17 +22,17 @@ from cgmgm_seis.scenario.arrays import Floats
 
 @dataclass(frozen=True)
 class Evidence:
-    """-2 ln restricted likelihood at its best phi, and its slopes.
+    """-2 ln restricted likelihood at the best phi, and its derivatives.
 
     Parameters
     ----------
     deviance : float
-        Without free weights it is -2 ln of the marginal likelihood; with them it lacks a term
-        that does not depend on the variances (Patterson & Thompson 1971).
+        Without free weights, -2 ln of the marginal likelihood; with free weights, a term that
+        does not depend on the variances is omitted (Patterson & Thompson 1971).
     by_ln_variance : numpy.ndarray
-        Derivatives by ln v_j, shape (weight,), 0 for free weights.
+        Derivatives with respect to ln v_j, shape (weight,), 0 for free weights.
     by_ln_ratio : float
-        Derivative by ln r.
+        Derivative with respect to ln r.
     """
 
     deviance: float
@@ -41,14 +42,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Posterior:
-    """Mean and covariance of the weights, and the noise.
+    """Mean and covariance of the weights, and standard deviations of event terms and noise.
 
     Parameters
     ----------
     mean : numpy.ndarray
         Shape (weight,).
     root : numpy.ndarray
-        The covariance is ``root.T @ root``, shape (weight, weight).
+        Root of the covariance, which is ``root.T @ root``, shape (weight, weight).
     tau, phi : float
         Standard deviations of event terms and noise.
     """
@@ -59,13 +60,13 @@ class Posterior:
     phi: float
 
     def sd(self, features: Floats) -> Floats:
-        """Return the standard deviation of sums of weights, features (record, weight)."""
+        """Return the standard deviation of weighted sums, for features (record, weight)."""
         return np.sqrt(np.sum((features @ self.root.T) ** 2, axis=1))
 
 
 @dataclass(frozen=True)
 class MixedModel:
-    """The sums over records that likelihood and posterior need.
+    """Sums over records from which the likelihood and the posterior are computed.
 
     Parameters
     ----------
@@ -78,9 +79,9 @@ class MixedModel:
     event_features, event_values : numpy.ndarray
         Sums of Z and y over the records of each event, (event, weight) and (event,).
     sizes : numpy.ndarray
-        Records of each event.
+        Number of records of each event, shape (event,).
     free : numpy.ndarray
-        True for weights without prior, shape (weight,).
+        True for weights without a prior, shape (weight,).
 
     Examples
     --------
@@ -103,7 +104,7 @@ class MixedModel:
     def of(
         cls, features: Floats, values: ArrayLike, events: ArrayLike, free: ArrayLike
     ) -> list[Self]:
-        """Return a model for every series: features (record, weight), values (record, series)."""
+        """Return one model per series: features (record, weight), values (record, series)."""
         y = np.asarray(values, float)
         _, event = np.unique(np.asarray(events), return_inverse=True)
         sizes = np.bincount(event).astype(float)
@@ -117,7 +118,7 @@ class MixedModel:
         return models
 
     def evidence(self, variances: Floats, ratio: float) -> Evidence:
-        """Return the restricted likelihood at prior variances v (weight,) and ratio r."""
+        """Return the restricted likelihood for prior variances v (weight,) and ratio r."""
         scale, factor, solution, residual, n = self._solve(variances, ratio)
         deviance = n * (1.0 + np.log(2.0 * np.pi * residual / n))
         deviance += 2.0 * np.log(np.diag(factor)).sum() + np.log1p(ratio * self.sizes).sum()
@@ -134,7 +135,7 @@ class MixedModel:
         )
 
     def posterior(self, variances: Floats, ratio: float) -> Posterior:
-        """Return the posterior of the weights at prior variances v (weight,) and ratio r."""
+        """Return the posterior of the weights for prior variances v (weight,) and ratio r."""
         scale, factor, solution, residual, n = self._solve(variances, ratio)
         phi = float(np.sqrt(residual / n))
         inverse, _ = dtrtri(factor, lower=1)
@@ -143,11 +144,11 @@ class MixedModel:
     def _solve(
         self, variances: Floats, ratio: float
     ) -> tuple[Floats, Floats, Floats, float, float]:
-        """Return scales and Cholesky factor, scaled weights, squared residual and its freedom."""
+        """Return scales, Cholesky factor, scaled weights, squared residual, degrees of freedom."""
         scale = np.where(self.free, 1.0, np.sqrt(variances))
         shrunk = ratio / (1.0 + ratio * self.sizes)
         weighted = np.sqrt(shrunk)[:, None] * self.event_features
-        # dsyrk fills one triangle of the product, at half the work.
+        # dsyrk computes only one triangle of the product, at half the cost.
         matrix = self.gram - np.tril(dsyrk(1.0, weighted.T, lower=1))
         matrix = matrix * np.outer(scale, scale)
         matrix[np.diag_indices_from(matrix)] += ~self.free

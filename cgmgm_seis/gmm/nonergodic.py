@@ -1,17 +1,17 @@
 """A non-ergodic model of Fourier amplitude spectra: a Gaussian process over the region.
 
-It follows Lacour et al. (2023) in what it holds: an ergodic form, terms of source, site and path
-that depend on place and are the same for all earthquakes, and what remains between and within
+The components follow Lacour et al. (2023): an ergodic form; source, site and path terms that depend
+on location and are the same for all earthquakes; and the remaining variability between and within
 events.  Hyperparameters maximise the (restricted) marginal likelihood of the records.
 
     ln FAS = form(M, R, Z) + source(epicentre) + site(station) + path + event term + rest
 
-The terms of source and site are Gaussian fields with a squared-exponential covariance; every
-station has an independent part besides.  The term of the path is the mean of a third field from
-epicentre to station times a power of distance, so that paths through the same rock share it.
-Power 1 is the line integral (cell-specific attenuation, Dawood & Rodriguez-Marek 2013, with a
-continuous field in place of cells); less lets longer rays, which dive deeper, meet smaller
-differences.
+The source and site terms are Gaussian fields with a squared-exponential covariance; each station
+also has an independent term.  The path term is the mean of a third field along the line from the
+epicentre to the station, times a power of distance, so that paths through the same rock have
+similar terms.  A power of 1 gives the line integral (cell-specific attenuation, Dawood &
+Rodriguez-Marek 2013, with a continuous field instead of cells); smaller powers reduce the effect
+of long paths, whose rays reach greater depths with smaller differences.
 """
 
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ from cgmgm_seis.scenario.geography import local_km, middle_longitude
 
 FIELDS = ("source", "site", "path")
 FORMS = ("refitted", "published")
-# The standard deviation of the path's field is that of its effect along so many km.
+# The standard deviation of the path field refers to its effect over this distance, km.
 PATH_KM = 30.0
-# Bounds of variances relative to phi^2, and where the search begins.
+# Bounds of the variances relative to phi^2, and starting values of the search.
 _VARIANCES = (1e-5, 1e3)
 _FIRST_VARIANCE = 0.3
 _FIRST_LENGTH_KM = 20.0
@@ -42,7 +42,7 @@ _FIRST_LENGTH_KM = 20.0
 
 @dataclass(frozen=True)
 class Term:
-    """Part of a prediction: mean and its standard deviation, each (record, frequency)."""
+    """Part of a prediction: mean and its standard deviation, each of shape (record, frequency)."""
 
     mean: Floats
     sd: Floats
@@ -50,7 +50,7 @@ class Term:
 
 @dataclass(frozen=True)
 class _Prior:
-    """Variances relative to phi^2 by term, that of events, and correlation lengths in km."""
+    """Variances of the terms and of events relative to phi^2, and correlation lengths in km."""
 
     variances: dict[str, float]
     ratio: float
@@ -58,19 +58,21 @@ class _Prior:
 
 
 class NonErgodicFAS:
-    """Ground-motion model with spatial terms of source, site and path, a `FASModel`.
+    """Ground-motion model with spatial source, site and path terms, a `FASModel`.
 
     Parameters
     ----------
     fields : sequence of str
-        Spatial terms: some of "source", "site" and "path"; none gives an ergodic model.
+        Spatial terms: any of "source", "site" and "path"; none gives an ergodic model.
     form : str
-        "refitted" fits constant, M, M^2, ln R, R, M ln R and Z together with everything else;
-        "published" adds a constant to `ErgodicGMM`.
+        "refitted" fits coefficients of 1, M, M^2, ln R, R, M ln R and Z together with the other
+        terms; "published" adds a constant to `ErgodicGMM`.
     path_exponent : float
-        Power of distance in the path term.  The likelihood of simulated records prefers 0.5 to 1.
+        Power of distance in the path term.  For simulated records the likelihood is larger with
+        0.5 than with 1.
     n_functions : int
-        Sines of each field; more resolve shorter correlation lengths and take longer.
+        Number of sine functions of each field; more functions resolve shorter correlation
+        lengths but take longer.
 
     Raises
     ------
@@ -92,7 +94,7 @@ class NonErgodicFAS:
     ) -> None:
         for name, known in [*((field, FIELDS) for field in fields), (form, FORMS)]:
             if name not in known:
-                raise CgmgmError(f"'{name}' is none of {', '.join(known)}.")
+                raise CgmgmError(f"'{name}' is not known; it must be one of {', '.join(known)}.")
         self.fields = tuple(field for field in FIELDS if field in fields)
         self.form = form
         self.path_exponent = path_exponent
@@ -103,19 +105,20 @@ class NonErgodicFAS:
     def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
         """Fit coefficients, fields and hyperparameters, one frequency after the other.
 
-        Parameters are those of `FASModel.fit`.
+        See `FASModel.fit` for the parameters.
 
         Raises
         ------
         CgmgmError
-            If the shapes disagree, values are not finite, or there are too few records or events.
+            If the shapes do not match, values are not finite, or there are too few records or
+            events.
         """
         ln_fas = np.asarray(ln_fas, float)
         expected = (len(scenario), len(frequencies))
         if ln_fas.shape != expected or not np.isfinite(ln_fas).all():
             raise CgmgmError(
                 f"ln FAS of shape {ln_fas.shape} cannot be fitted; "
-                f"finite numbers of shape {expected} can."
+                f"it must be finite numbers of shape {expected}."
             )
         self.frequencies = tuple(float(f) for f in frequencies)
         events = scenario["source_id"].astype(str).to_numpy()
@@ -123,13 +126,14 @@ class NonErgodicFAS:
         n_form = form.shape[1]
         if len(scenario) <= n_form + n_events or n_events <= n_form:
             raise CgmgmError(
-                f"{len(scenario)} record(s) of {n_events} event(s) cannot be fitted; more than "
-                f"{n_form} events with more than {n_form} records beyond one each can."
+                f"{len(scenario)} record(s) of {n_events} event(s) are too few for a fit; there "
+                f"must be more than {n_form} events, and more than {n_form} records in addition "
+                "to one per event."
             )
         if np.linalg.matrix_rank(form) < n_form:
             raise CgmgmError(
-                "Magnitudes, distances or depths of 1 or 2 values cannot be fitted; "
-                "they must vary independently."
+                "Magnitudes, distances or depths with only 1 or 2 different values cannot be "
+                "fitted; they must vary independently."
             )
         self._learn_region(scenario)
         features = self._features(scenario)
@@ -138,16 +142,16 @@ class NonErgodicFAS:
         self._fitted = []
         prior = self._first_prior()
         for model in MixedModel.of(features, residuals, events, free):
-            # A frequency begins where the one before it ended.
+            # The search starts at the result of the previous frequency.
             prior = self._best_prior(model, prior)
             variances, _ = self._weights(prior, len(free))
             self._fitted.append((prior, model.posterior(variances, prior.ratio)))
         return self
 
     def predict(self, scenario: pd.DataFrame) -> Prediction:
-        """Return mean and standard deviations of ln FAS of events not seen before.
+        """Return mean and standard deviations of ln FAS for new events.
 
-        ``sd`` holds, beside tau and phi, what is not known of the terms at these places.
+        ``sd`` includes, besides tau and phi, the uncertainty of the terms at these locations.
 
         Raises
         ------
@@ -170,7 +174,7 @@ class NonErgodicFAS:
         )
 
     def terms(self, scenario: pd.DataFrame) -> dict[str, Term]:
-        """Return the spatial terms of ln FAS by name, the site's with the station's own part.
+        """Return the spatial terms of ln FAS by name; the site term includes the station term.
 
         Raises
         ------
@@ -185,9 +189,10 @@ class NonErgodicFAS:
 
     @property
     def hyperparameters(self) -> pd.DataFrame:
-        """One row a frequency: tau, phi, standard deviations and correlation lengths (km).
+        """One row per frequency: tau, phi, standard deviations and correlation lengths (km).
 
-        That of the path is of its effect along `PATH_KM`, were the field the same everywhere.
+        The standard deviation of the path is that of its effect over `PATH_KM` in a constant
+        field.
         """
         rows = []
         for frequency, (prior, posterior) in zip(self.frequencies, self._fitted, strict=True):
@@ -200,7 +205,7 @@ class NonErgodicFAS:
     # ---- features --------------------------------------------------------------------------
 
     def _learn_region(self, scenario: pd.DataFrame) -> None:
-        """Remember the region's box, its stations and the range of magnitudes."""
+        """Store the extent of the region, its stations and the range of magnitudes."""
         self._centre = [
             float(scenario["source_latitude_deg"].mean()),
             middle_longitude(scenario["source_longitude_deg"]),
@@ -213,7 +218,7 @@ class NonErgodicFAS:
         self._magnitudes = float(magnitude.min()), float(magnitude.max())
 
     def _ends(self, scenario: pd.DataFrame, field: str = "path") -> tuple[Floats, Floats]:
-        """Return both ends (record, 2), km, of what a field is averaged over."""
+        """Return both ends (record, 2), km, of the lines along which a field is averaged."""
         names = {"source": ("source", "source"), "site": ("station", "station")}
         first, last = (
             local_km(
@@ -224,7 +229,7 @@ class NonErgodicFAS:
         return first, last
 
     def _columns(self) -> dict[str, slice]:
-        """Return the columns of `_features` by term."""
+        """Return the columns of `_features` for each term."""
         sizes = {"form": 1 if self.form == "published" else 7}
         sizes |= dict.fromkeys(self.fields, self.n_functions)
         if len(self._stations):
@@ -236,7 +241,7 @@ class NonErgodicFAS:
         }
 
     def _features(self, scenario: pd.DataFrame) -> Floats:
-        """Return what the weights multiply, (record, weight)."""
+        """Return the features that are multiplied by the weights, (record, weight)."""
         parts = [_form(scenario, self.form)]
         for field in self.fields:
             means = self._basis.means(*self._ends(scenario, field))
@@ -245,7 +250,7 @@ class NonErgodicFAS:
         return np.concatenate(parts, axis=1)
 
     def _growth(self, scenario: pd.DataFrame, field: str) -> Floats:
-        """Return how much the mean of a field counts, (record,)."""
+        """Return the factor of the mean of a field, (record,)."""
         if field == "path":
             return (_distance(scenario) / PATH_KM) ** self.path_exponent
         return np.ones(len(scenario))
@@ -269,7 +274,7 @@ class NonErgodicFAS:
         )
 
     def _weights(self, prior: _Prior, n_weights: int) -> tuple[Floats, Floats]:
-        """Return the prior variance of every weight, and its logarithm's slope by ln length."""
+        """Return the prior variances of the weights, and d ln variance / d ln length."""
         variances, slopes = np.ones(n_weights), np.zeros(n_weights)
         columns = self._columns()
         for name, variance in prior.variances.items():
@@ -280,7 +285,7 @@ class NonErgodicFAS:
         return variances, slopes
 
     def _best_prior(self, model: MixedModel, start: _Prior) -> _Prior:
-        """Return the hyperparameters of the largest restricted likelihood."""
+        """Return the hyperparameters that maximise the restricted likelihood."""
         columns = self._columns()
         terms, fields = list(start.variances), list(start.lengths)
 
@@ -318,10 +323,10 @@ class NonErgodicFAS:
 
     def _check_fitted(self) -> None:
         if not self._fitted:
-            raise CgmgmError("The model has been fitted to 0 records; fit() comes first.")
+            raise CgmgmError("The model has not been fitted; call fit() first.")
 
     def _sum_of(self, scenario: pd.DataFrame, names: Sequence[str]) -> Term:
-        """Return mean and standard deviation of the sum of some terms."""
+        """Return mean and standard deviation of the sum of the given terms."""
         everything = self._features(scenario)
         features = np.zeros_like(everything)
         for name, columns in self._columns().items():
@@ -337,7 +342,7 @@ class NonErgodicFAS:
     def _missing_variance(
         self, scenario: pd.DataFrame, features: Floats, prior: _Prior, names: Sequence[str]
     ) -> Floats:
-        """Return the prior variance that the weights do not hold: new stations, far places."""
+        """Return the prior variance not described by the weights, as at new stations."""
         columns = self._columns()
         missing = np.zeros(len(scenario))
         if "station" in names:
@@ -357,7 +362,7 @@ def _distance(scenario: pd.DataFrame) -> Floats:
 
 
 def _form(scenario: pd.DataFrame, form: str) -> Floats:
-    """Return the terms of the ergodic form (record, coefficient), near zero in the middle."""
+    """Return the terms of the ergodic form (record, coefficient), roughly centred."""
     constant = np.ones(len(scenario))
     if form == "published":
         return constant[:, None]
@@ -370,6 +375,6 @@ def _form(scenario: pd.DataFrame, form: str) -> Floats:
 
 
 def _station(scenario: pd.DataFrame) -> NDArray[np.str_]:
-    """Return the name of each record's station."""
+    """Return network and station code of each record."""
     network = scenario["station_network_code"].astype(str)
     return (network + "." + scenario["station_code"].astype(str)).to_numpy(str)

@@ -1,6 +1,6 @@
-"""Published models that pyGMM implements, with the units and the contract of this package.
+"""Published models as implemented in pyGMM, with the units and interface of this package.
 
-pyGMM comes with the extra ``gmm``.
+pyGMM is installed with the extra ``gmm``.
 """
 
 import logging
@@ -17,9 +17,9 @@ from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.scenario.arrays import Floats
 
-# Of stations whose Vs30 is not known, m/s.
+# Vs30 of stations where it is not known, m/s.
 DEFAULT_VS30 = 760.0
-# The models of `NGAWest2`, as pyGMM calls them.
+# The models of `NGAWest2` and their names in pyGMM.
 NGA_WEST2 = {
     "ASK14": "AbrahamsonSilvaKamai2014",
     "BSSA14": "BooreStewartSeyhanAtkinson2014",
@@ -28,7 +28,7 @@ NGA_WEST2 = {
 }
 MECHANISMS = ("SS", "NS", "RS")
 
-# pyGMM's names of what a scenario holds.
+# pyGMM's parameters and the corresponding columns of a scenario.
 _COLUMNS = {
     "mag": "source_magnitude",
     "dist_rup": "path_hyp_distance_km",
@@ -39,12 +39,14 @@ _COLUMNS = {
 class BA19:
     """EAS of Bayless & Abrahamson (2019) for California, as a `FASModel` that is not fitted.
 
-    It is of the effective amplitude spectrum of both horizontals, M 3 to 8, strike-slip; a small
-    earthquake's distance and depth stand for those of a rupture.  The model's acceleration in g s
-    becomes velocity in m/s x s: times g, divided by 2 pi f.
+    The model predicts the effective amplitude spectrum of both horizontals for strike-slip
+    earthquakes of M 3 to 8.  Hypocentral distance and depth are used as rupture distance and depth
+    to the top of the rupture.  The predicted acceleration in g s is converted to velocity in
+    m/s x s: times g, divided by 2 pi f.
 
-    Its standard deviations are the paper's: constant below M 4 and above M 6, linear in between.
-    (pyGMM 0.8 gives those of M 6 also to smaller magnitudes where they decrease.)
+    The standard deviations are those of the paper: constant below M 4 and above M 6, and linear
+    in between.  (Where they decrease with magnitude, pyGMM 0.8 uses the values of M 6 also for
+    smaller magnitudes.)
 
     Parameters
     ----------
@@ -68,32 +70,36 @@ class BA19:
         self.frequencies: tuple[float, ...] = ()
 
     def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
-        """Choose the frequencies; see `cgmgm_seis.gmm.base.FASModel.fit`.
+        """Set the frequencies; see `cgmgm_seis.gmm.base.FASModel.fit`.
 
         Raises
         ------
         RangeError
-            If the model does not reach a frequency.
+            If a frequency is outside the range of the model.
         """
         known = self._pygmm.BaylessAbrahamson2019.FREQS
         for frequency in frequencies:
             if not known[0] <= frequency <= known[-1]:
                 raise RangeError(
-                    f"BA19 has no {frequency:g} Hz; it has {known[0]:g} to {known[-1]:g} Hz."
+                    f"BA19 is not available at {frequency:g} Hz, only from {known[0]:g} to "
+                    f"{known[-1]:g} Hz."
                 )
         self.frequencies = tuple(float(f) for f in frequencies)
         return self
 
     def predict(self, scenario: pd.DataFrame) -> Prediction:
-        """Return mean and standard deviations of ln FAS; extrapolated below M 3, for example.
+        """Return mean and standard deviations of ln FAS.
+
+        Scenarios outside the range of the model, for example below M 3, are marked as
+        extrapolated.
 
         Raises
         ------
         CgmgmError
-            If no frequencies have been chosen.
+            If no frequencies have been set.
         """
         if not self.frequencies:
-            raise CgmgmError("The model has 0 frequencies; fit() chooses at least 1.")
+            raise CgmgmError("The model has no frequencies; call fit() with at least 1.")
         model = self._pygmm.BaylessAbrahamson2019
         limits = {parameter.name: parameter for parameter in model.PARAMS}
         values = {name: scenario[column].to_numpy(float) for name, column in _COLUMNS.items()}
@@ -102,7 +108,7 @@ class BA19:
         values["depth_tor"] = np.maximum(values["depth_tor"], 0.0)
         ln_eas = np.empty((len(scenario), len(model.FREQS)))
         with warnings.catch_warnings():
-            # The prediction says what is extrapolated.
+            # Extrapolation is marked in the prediction instead.
             warnings.simplefilter("ignore", UserWarning)
             for i in range(len(scenario)):
                 inputs = {name: float(x[i]) for name, x in values.items()}
@@ -116,14 +122,14 @@ class BA19:
         return Prediction(mean, tau, phi, sd, np.any(outside, axis=0))
 
     def _by_magnitude(self, magnitude: Floats, number: int) -> Floats:
-        """Return a standard deviation (record, frequency) from s_number, s_(number + 1)."""
+        """Return the standard deviation (record, frequency) of s_number and s_(number + 1)."""
         coefficients = self._pygmm.BaylessAbrahamson2019.COEFF
         small, large = (self._at_frequencies(coefficients[f"s{k}"]) for k in (number, number + 1))
         share = np.clip((magnitude - 4.0) / 2.0, 0.0, 1.0)[:, None]
         return small + share * (large - small)
 
     def _at_frequencies(self, values: Floats) -> Floats:
-        """Interpolate the last axis from pyGMM's frequencies, linear in ln f."""
+        """Interpolate the last axis from pyGMM's frequencies linearly in ln f."""
         known, wanted = np.log(self._pygmm.BaylessAbrahamson2019.FREQS), np.log(self.frequencies)
         series = np.reshape(values, (-1, len(known)))
         result = np.stack([np.interp(wanted, known, row) for row in series])
@@ -133,29 +139,30 @@ class BA19:
 class NGAWest2:
     """An NGA-West2 model of RotD50 PGA, PGV and PSA (5 % damping), for California.
 
-    Abrahamson et al. (2014), Boore et al. (2014), Campbell & Bozorgnia (2014) or Chiou & Youngs
-    (2014).  What a scenario does not say of the rupture is that of a point: it is as far as the
-    hypocentre (Rrup) and the epicentre (Rjb), its top is the hypocentre, it stands upright, slips
-    sideways, and no station is on a hanging wall.  These columns say more where they are there and
-    not empty: ``path_rup_distance_km``, ``path_jb_distance_km``, ``source_top_depth_km``,
-    ``source_dip_deg``, ``source_width_km``, ``source_mechanism`` (SS, NS or RS; else
+    The models are Abrahamson et al. (2014), Boore et al. (2014), Campbell & Bozorgnia (2014) and
+    Chiou & Youngs (2014).  By default the rupture is a point source: the rupture distance (Rrup)
+    is the hypocentral distance and Rjb the epicentral distance, the top of the rupture is at the
+    hypocentre, the fault is vertical with strike-slip mechanism, and no station is on a hanging
+    wall.  The following columns are used where they are given and not empty:
+    ``path_rup_distance_km``, ``path_jb_distance_km``, ``source_top_depth_km``,
+    ``source_dip_deg``, ``source_width_km``, ``source_mechanism`` (SS, NS or RS; otherwise
     ``source_rake_deg``, reverse from 30 to 150 and normal from -150 to -30 degrees),
-    ``station_vs30_mps``, ``station_z1p0_km`` and ``station_z2p5_km`` (else as the model expects
-    it of the Vs30).
+    ``station_vs30_mps``, ``station_z1p0_km`` and ``station_z2p5_km`` (otherwise the values that
+    the model expects for the Vs30).
 
     Parameters
     ----------
     name : str
         One of `NGA_WEST2`.
     periods : sequence of float
-        Of the PSA, s.
+        Periods of the PSA, s.
     vs30_mps : float
-        Of stations without a Vs30, m/s.
+        Vs30 of stations where it is not given, m/s.
 
     Raises
     ------
     RangeError
-        If there is no such model, or it does not reach a period.
+        If the model is unknown, or a period is outside its range.
     CgmgmError
         If pyGMM is not installed.
 
@@ -170,19 +177,20 @@ class NGAWest2:
     ) -> None:
         if name not in NGA_WEST2:
             raise RangeError(
-                f"There is no NGA-West2 model {name}; there are {', '.join(NGA_WEST2)}."
+                f"NGA-West2 model {name} is not known; it must be one of {', '.join(NGA_WEST2)}."
             )
         pygmm = _pygmm(name)
         self.name, self.periods, self.vs30_mps = name, tuple(map(float, periods)), vs30_mps
         self._scenario = pygmm.Scenario
         self._model = getattr(pygmm, NGA_WEST2[name])
-        # Chiou & Youngs need a depth to 1 km/s; theirs has no basin term.
+        # Chiou & Youngs require a depth to 1 km/s; their own estimate gives no basin term.
         self._z1p0 = pygmm.ChiouYoungs2014.calc_depth_1_0
         reach = self._model.PERIODS[self._model.INDICES_PSA]
         for period in self.periods:
             if not reach[0] <= period <= reach[-1]:
                 raise RangeError(
-                    f"{name} has no {period:g} s; it has {reach[0]:g} to {reach[-1]:g} s."
+                    f"{name} is not available at {period:g} s, only from {reach[0]:g} to "
+                    f"{reach[-1]:g} s."
                 )
 
     def predict(self, scenario: pd.DataFrame) -> Prediction:
@@ -191,15 +199,15 @@ class NGAWest2:
         Parameters
         ----------
         scenario : pandas.DataFrame
-            Scenario table, with the further columns of the class where they are known.
+            Scenario table, with the optional columns listed in the class where they are known.
 
         Returns
         -------
         Prediction
             Columns PGA (ln m/s2), PGV (ln m/s), and PSA (ln m/s2) at the periods, which is
-            interpolated linearly in ln T.  tau and phi are NaN for CY14, of which pyGMM gives the
-            total only.  The Vs30 counts as inferred.  Extrapolated is what pyGMM warns of, which
-            lies outside of the limits that it knows of the model.
+            interpolated linearly in ln T.  tau and phi are NaN for CY14, because pyGMM gives only
+            its total.  The Vs30 is treated as inferred.  Scenarios are marked as extrapolated if
+            pyGMM warns that they are outside the limits of the model.
 
         Raises
         ------
@@ -228,7 +236,7 @@ class NGAWest2:
         return Prediction(mean, tau, phi, sd, outside)
 
     def _inputs(self, scenario: pd.DataFrame) -> tuple[dict[str, Floats], list[str]]:
-        """Return pyGMM's inputs by its names, NaN where it has defaults, and the mechanisms."""
+        """Return the inputs of pyGMM by name (NaN for its defaults) and the mechanisms."""
 
         def known(column: str, otherwise: Floats | float = np.nan) -> Floats:
             given = scenario[column] if column in scenario else pd.Series(np.nan, scenario.index)
@@ -259,12 +267,12 @@ class NGAWest2:
             if unknown := set(slips) - set(MECHANISMS):
                 allowed = ", ".join(MECHANISMS)
                 raise RangeError(
-                    f"source_mechanism = {min(unknown)} is not allowed; it is one of {allowed}."
+                    f"source_mechanism = {min(unknown)} is not known; it must be one of {allowed}."
                 )
         return values, slips.tolist()
 
     def _chosen(self, series: Floats) -> Floats:
-        """Return PGA, PGV and PSA at the periods of what pyGMM has at all of its own."""
+        """Return PGA, PGV and PSA at the periods, interpolated from all values of pyGMM."""
         model = self._model
         known = np.log(model.PERIODS[model.INDICES_PSA])
         spectrum = np.interp(np.log(self.periods), known, series[model.INDICES_PSA])
@@ -273,14 +281,14 @@ class NGAWest2:
 
 @contextmanager
 def _complaints() -> Iterator[list[object]]:
-    """Collect what pyGMM warns of and logs, in the root's name, instead of showing it."""
+    """Collect pyGMM's warnings and log messages (of the root logger) instead of showing them."""
     found: list[object] = []
 
     def keep(record: logging.LogRecord) -> bool:
         found.append(record)
         return False
 
-    # With no handler, the root would get one for good.
+    # Without a handler, logging would add one to the root logger permanently.
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
     root.addFilter(keep)
@@ -296,11 +304,12 @@ def _complaints() -> Iterator[list[object]]:
 
 
 def _pygmm(model: str) -> Any:
-    """Return pyGMM, or say which model needs it."""
+    """Return the module pyGMM, or raise an error if it is not installed."""
     try:
         import pygmm
     except ImportError as error:
         raise CgmgmError(
-            f"{model} needs pyGMM, which is not installed; pip install 'cgmgm-seis[gmm]' brings it."
+            f"{model} requires pyGMM, which is not installed; install it with "
+            "pip install 'cgmgm-seis[gmm]'."
         ) from error
     return pygmm

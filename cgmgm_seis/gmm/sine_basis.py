@@ -1,10 +1,11 @@
 """Gaussian random fields in the plane as sums of sines, at points and along straight paths.
 
-The reduced-rank Gaussian process of Solin & Särkkä (2020): the covariance
+The fields are reduced-rank Gaussian processes (Solin & Särkkä 2020): the covariance
 
     sigma^2 exp(-distance^2 / (2 length^2))
 
-becomes independent weights of fixed functions, so that sigma and length are cheap to change.
+is represented by independent weights of fixed functions, so that sigma and length can be changed
+at low cost.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from scipy.special import erf
 
 from cgmgm_seis.scenario.arrays import Floats
 
-# Box beyond the points, in units of their larger extent: at its edge the sines are zero.
+# Margin of the box around the points, as a fraction of their larger extent; the sines are zero
+# at the edges of the box.
 _MARGIN = 0.15
-# Correlation length x highest wave number: nearly all of a field's power lies below it (95 %).
+# Correlation length times highest wave number at which 95 % of a field's power is resolved.
 _RESOLVED = 2.5
 
 
@@ -28,9 +30,9 @@ class SineBasis:
     Parameters
     ----------
     corner, size : numpy.ndarray
-        South-western corner and sides of the box, km, shape (2,).
+        South-western corner and side lengths of the box, km, shape (2,).
     orders : numpy.ndarray
-        Half waves across the box, shape (function, 2).
+        Numbers of half waves across the box, shape (function, 2).
 
     Examples
     --------
@@ -80,8 +82,8 @@ class SineBasis:
         Parameters
         ----------
         start_km, end_km : numpy.ndarray
-            East and north of both ends, shape (path, 2); equal ends are a point.  What lies
-            outside the box is moved to its edge, where the functions are zero.
+            East and north coordinates of both ends, shape (path, 2); equal ends are a point.
+            Ends outside the box are moved to its edge, where the functions are zero.
 
         Returns
         -------
@@ -91,7 +93,7 @@ class SineBasis:
         ends = [np.clip((x - self.corner) / self.size, 0.0, 1.0) for x in (start_km, end_km)]
         middle = np.pi * 0.5 * (ends[0] + ends[1])[:, None] * self.orders
         change = np.pi * (ends[1] - ends[0])[:, None] * self.orders
-        # A product of sines is a difference of cosines, whose mean along a line is known.
+        # A product of sines is a difference of cosines, whose mean along a line is analytic.
         result = np.zeros(middle.shape[:2])
         for sign in (1.0, -1.0):
             phase = middle[..., 0] - sign * middle[..., 1]
@@ -100,24 +102,24 @@ class SineBasis:
         return result / np.sqrt(np.prod(self.size))
 
     def variances(self, length_km: float) -> Floats:
-        """Return the prior variance of every weight of a field of standard deviation 1."""
+        """Return the prior variances of the weights of a field with standard deviation 1."""
         squared = (self.wave_numbers * length_km) ** 2
         return 2.0 * np.pi * length_km**2 * np.exp(-0.5 * squared)
 
     def variance_slopes(self, length_km: float) -> Floats:
-        """Return the derivatives of ln `variances` by ln length, shape (function,)."""
+        """Return the derivatives of ln `variances` with respect to ln length, (function,)."""
         return 2.0 - (self.wave_numbers * length_km) ** 2
 
 
 def path_mean_variance(path_km: ArrayLike, length_km: float) -> Floats:
-    """Return the variance of the mean of a field of standard deviation 1 along straight paths.
+    """Return the variance of path averages of a field with standard deviation 1.
 
     Examples
     --------
     >>> path_mean_variance([0.0, 20.0, 200.0], 20.0).round(2).tolist()
     [1.0, 0.92, 0.23]
     """
-    # Below 1e-3 the formula loses digits, and the variance is 1 to 1e-7.
+    # Below 1e-3 the formula loses precision, and the variance is 1 within 1e-7.
     ratio = np.maximum(np.asarray(path_km, float) / length_km, 1e-3)
     integral = np.sqrt(np.pi / 2.0) * ratio * erf(ratio / np.sqrt(2.0)) + np.expm1(-0.5 * ratio**2)
     return np.asarray(2.0 * integral / ratio**2)

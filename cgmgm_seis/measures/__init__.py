@@ -1,4 +1,4 @@
-"""What is measured on records: peaks, spectra, durations and picks.
+"""Measurements on records: peaks, spectra, durations and picks.
 
 Names are imported when they are first used.
 """
@@ -41,7 +41,7 @@ __all__ = [
     "smoothed_fas",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "acceleration": "intensity",
@@ -61,7 +61,3 @@ __getattr__ = lazy_names(
         "smoothed_fas": "intensity",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

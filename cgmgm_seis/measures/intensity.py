@@ -14,7 +14,7 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.scenario.arrays import Floats
 
 GRAVITY = 9.80665  # standard gravity, m/s2
-# Spectra of as many samples at once stay in the processor's cache.
+# Number of samples per block, chosen so that a block fits into the processor's cache.
 BLOCK_SAMPLES = 200_000
 
 
@@ -48,10 +48,10 @@ def fas(waveform: ArrayLike, sampling_rate: float) -> tuple[Floats, Floats]:
 def konno_ohmachi_matrix(
     frequencies: ArrayLike, centres: ArrayLike, bandwidth: float = 20.0
 ) -> Floats:
-    """Return the smoothing weights of Konno & Ohmachi (1998, equation 4), one row a centre.
+    """Return the smoothing weights of Konno & Ohmachi (1998, equation 4), one row per centre.
 
-    Every row sums to one.  Smoothing is ``amplitudes @ matrix.T``; use the whole band of
-    frequencies, or the ends are biased.
+    Every row sums to one.  Smooth with ``amplitudes @ matrix.T``, using all frequencies up to
+    Nyquist; otherwise the ends are biased.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def konno_ohmachi_matrix(
     centres : array_like
         Hz, shape (centre,), positive.
     bandwidth : float
-        Konno and Ohmachi's b: the larger, the narrower.
+        Konno and Ohmachi's b; larger values give a narrower window.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def konno_ohmachi_matrix(
 def smoothed_fas(
     waveform: ArrayLike, sampling_rate: float, centres: ArrayLike, bandwidth: float = 20.0
 ) -> Floats:
-    """Return the Konno-Ohmachi smoothed FAS at the centres.
+    """Return the Konno-Ohmachi smoothed FAS at the centre frequencies.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ def smoothed_fas(
 def eas(
     horizontals: ArrayLike, sampling_rate: float, centres: ArrayLike, bandwidth: float = 20.0
 ) -> Floats:
-    """Return the effective amplitude spectrum (EAS) of two horizontals, smoothed.
+    """Return the smoothed effective amplitude spectrum (EAS) of two horizontal components.
 
-    The square root of the mean of the two squared FAS (Goulet et al. 2018), which does not
-    depend on the orientation of the sensor; then smoothed as by `smoothed_fas`, with the whole
-    band.  Published models are of acceleration, often in g x s: pass `acceleration` and divide
-    by `GRAVITY` to compare with them.
+    The EAS is the square root of the mean of the two squared FAS (Goulet et al. 2018), which
+    does not depend on the orientation of the sensor.  It is smoothed as in `smoothed_fas`.
+    Published models predict the EAS of acceleration, often in g x s: to compare with them, pass
+    `acceleration` and divide by `GRAVITY`.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def eas(
 def _smoothed(
     x: NDArray[Any], inner: int, sampling_rate: float, centres: ArrayLike, bandwidth: float
 ) -> Floats:
-    """Smooth the spectra of records, or the mean ones of pairs: the last `inner` axes."""
+    """Smooth the FAS of records (inner = 1) or the EAS of pairs of components (inner = 2)."""
     n = x.shape[-1]
     weights = konno_ohmachi_matrix(rfftfreq(n, 1.0 / sampling_rate), centres, bandwidth).T
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
@@ -161,10 +161,10 @@ def _smoothed(
 def acceleration(velocity: ArrayLike, sampling_rate: float) -> Floats:
     """Return the acceleration of velocity records, differentiated in the frequency domain.
 
-    Exact below the Nyquist frequency for motion that starts and ends at rest, where central
-    differences lose 14 % at 15 Hz and 100 Hz sampling.  The line from the first to the last
-    sample is differentiated apart, so that a step between the ends does no harm; motion at an
-    end still rings there for a few samples.
+    The result is exact below the Nyquist frequency for motion that starts and ends at rest;
+    central differences would lose 14 % at 15 Hz and 100 Hz sampling.  The line from the first
+    to the last sample is differentiated separately, so that a step between the ends has no
+    effect; motion at an end still causes ringing there for a few samples.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def acceleration(velocity: ArrayLike, sampling_rate: float) -> Floats:
     slope = (v[..., -1:] - v[..., :1]) / (n - 1)
     spectrum = rfft(v - slope * np.arange(n)) * 2j * np.pi * rfftfreq(n, 1.0 / sampling_rate)
     if n % 2 == 0:
-        spectrum[..., -1] = 0.0  # the derivative of the Nyquist frequency is between the samples
+        spectrum[..., -1] = 0.0  # the derivative at the Nyquist frequency is zero at the samples
     return irfft(spectrum, n) + slope * sampling_rate
 
 
@@ -237,7 +237,7 @@ def pga(velocity: ArrayLike, sampling_rate: float) -> Floats:
 
 
 def arias_intensity(velocity: ArrayLike, sampling_rate: float) -> Floats:
-    """Return the intensity of Arias (1970), pi / 2g times the integral of squared acceleration.
+    """Return the Arias intensity (Arias 1970): pi / 2g times the integral of acceleration squared.
 
     Parameters
     ----------
@@ -289,9 +289,9 @@ def cav(velocity: ArrayLike, sampling_rate: float) -> Floats:
 def significant_duration(
     velocity: ArrayLike, sampling_rate: float, low: float = 0.05, high: float = 0.95
 ) -> Floats:
-    """Return the time in which the Arias intensity grows from one share to another.
+    """Return the time in which the Arias intensity increases from one fraction to another.
 
-    D5-95 (Trifunac & Brady 1975) by default; D5-75 with ``high=0.75``.
+    The default is D5-95 (Trifunac & Brady 1975); use ``high=0.75`` for D5-75.
 
     Parameters
     ----------
@@ -300,17 +300,17 @@ def significant_duration(
     sampling_rate : float
         Hz.
     low, high : float
-        Shares of the Arias intensity, 0 <= low < high <= 1.
+        Fractions of the Arias intensity, 0 <= low < high <= 1.
 
     Returns
     -------
     numpy.ndarray
-        Seconds, shape (..), to the sample; zero where nothing accelerates.
+        Seconds, shape (..), with a resolution of one sample; zero for records without motion.
 
     Raises
     ------
     CgmgmError
-        If the shares are out of order or of range.
+        If the fractions are out of order or out of range.
 
     Examples
     --------
@@ -319,8 +319,8 @@ def significant_duration(
     """
     if not 0.0 <= low < high <= 1.0:
         raise CgmgmError(
-            f"The shares {low:g} and {high:g} of the Arias intensity bound no duration; "
-            f"0 <= low < high <= 1 do."
+            f"low = {low:g} and high = {high:g} are not valid fractions of the Arias intensity; "
+            f"they must satisfy 0 <= low < high <= 1."
         )
     squared = acceleration(velocity, sampling_rate) ** 2
     husid = cumulative_trapezoid(squared, axis=-1, initial=0)
@@ -329,16 +329,16 @@ def significant_duration(
 
 
 def two_components(horizontals: ArrayLike) -> NDArray[Any]:
-    """Return the two horizontals, shape (.., 2, sample), as an array.
+    """Return two horizontal components, shape (.., 2, sample), as an array.
 
     Raises
     ------
     CgmgmError
-        If the last axis but one does not hold two components.
+        If the second-to-last axis does not have length 2.
     """
     x = np.asarray(horizontals)
     if x.ndim < 2 or x.shape[-2] != 2:
         raise CgmgmError(
-            f"Horizontals of shape {x.shape} are not two components; (.., 2, sample) are."
+            f"Horizontals of shape {x.shape} must be two components of shape (.., 2, sample)."
         )
     return x

@@ -20,9 +20,9 @@ from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
 from cgmgm_seis.storage.chunks import Chunks
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
-# PhaseNet was trained on counts; its normalisation would lose motion in m/s.
+# PhaseNet was trained on counts; its normalisation loses precision for motion in m/s.
 NANOMETRES = 1e9
-# Records that are a stream at the same time, to bound the memory.
+# Number of records converted to a stream at the same time, which limits the memory.
 CHUNK = 128
 START = UTCDateTime(0)
 TIMEOUT_S = 5.0
@@ -31,24 +31,25 @@ TIMEOUT_S = 5.0
 def load_picker(name_or_path: str | Path = "original") -> Any:
     """Load PhaseNet.
 
-    A pair of files comes first, then SeisBench's cache.  Only a name found in neither is asked
-    for on the network, and only after a check of a few seconds that there is one.
+    The weights are searched as a pair of files, then in SeisBench's cache.  They are downloaded
+    only if they are found in neither, after a check of at most a few seconds that the server can
+    be reached.
 
     Parameters
     ----------
     name_or_path : str or pathlib.Path
         A name of PhaseNet weights in SeisBench, such as "original", "stead" or "instance", or
-        the path of a pair of files, with or without ``.json`` or ``.pt`` (and ``.v1``).
+        the path of a pair of files, with or without the ending ``.json`` or ``.pt`` (and ``.v1``).
 
     Returns
     -------
     seisbench.models.PhaseNet
-        For `pick`; move it to another device with its ``to``.
+        The picker for `pick`; its method ``to`` moves it to another device.
 
     Raises
     ------
     WeightsError
-        If the weights are missing and cannot be fetched, or are damaged.
+        If the weights are missing and cannot be downloaded, or are damaged.
     """
     path, version = Path(name_or_path), None
     if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
@@ -56,7 +57,7 @@ def load_picker(name_or_path: str | Path = "original") -> Any:
     try:
         if all(file.is_file() for file in PhaseNet._get_weights_file_paths(path, version)):
             return PhaseNet.load(path, version_str=version, map_location="cpu")
-        # What has a folder or a suffix is a path, not a name.
+        # Anything with a folder or a suffix is a path, not a name.
         if path.name == str(name_or_path) and (_is_cached(path.name) or _is_online()):
             return PhaseNet.from_pretrained(path.name)
     except (
@@ -72,12 +73,12 @@ def load_picker(name_or_path: str | Path = "original") -> Any:
         raise WeightsError(
             f"PhaseNet weights '{name_or_path}' cannot be loaded ({reason_of(error)}); {_WAYS}."
         ) from error
-    raise WeightsError(f"There are no PhaseNet weights '{name_or_path}' at hand; {_WAYS}.")
+    raise WeightsError(f"PhaseNet weights '{name_or_path}' are not available; {_WAYS}.")
 
 
 _WAYS = (
     'download them once with seisbench.models.PhaseNet.from_pretrained("original") while '
-    "online, or give the path of a pair of files .json and .pt"
+    "online, or pass the path of a pair of files .json and .pt"
 )
 
 
@@ -88,7 +89,7 @@ def _is_cached(name: str) -> bool:
 
 
 def _is_online() -> bool:
-    """Ask SeisBench's repository for any answer; SeisBench itself would wait without limit."""
+    """Return whether SeisBench's repository responds; SeisBench itself has no timeout."""
     try:
         urlopen(seisbench.remote_model_root, timeout=TIMEOUT_S).close()
     except HTTPError:
@@ -108,11 +109,11 @@ def pick(
     progress: bool = False,
     chunks: Chunks | None = None,
 ) -> pd.DataFrame:
-    """Pick P and S on records: the time of the largest probability of each.
+    """Pick P and S on records, at the times of the largest probabilities.
 
-    SeisBench's `annotate` does the work, many records at once: it resamples to the rate of the
-    weights, cuts windows that overlap by half (a record of 60 s has three), removes their means,
-    normalises them and averages what they say.
+    Many records are processed at once with SeisBench's `annotate`, which resamples them to the
+    sampling rate of the weights, cuts windows that overlap by half (three for a record of 60 s),
+    removes their means, normalises them and averages the predicted probabilities.
 
     Parameters
     ----------
@@ -125,24 +126,25 @@ def pick(
     component_order : str
         The components, for example "ZNE"; the picker needs the vertical and both horizontals.
     threshold : float
-        A probability that a pick must exceed.
+        Probability that must be exceeded for a pick.
     batch_size : int
-        Windows in one call of the network; affects memory and speed only.
+        Number of windows per call of the network; affects memory and speed only.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
     chunks : Chunks, optional
-        Where finished chunks of records are looked for and kept; by default nowhere.
+        Storage of finished chunks of records, for resuming; none by default.
 
     Returns
     -------
     pandas.DataFrame
-        One row a record: ``p_s, s_s``, seconds after the first sample, NaN where the threshold
-        is not exceeded; ``p_probability, s_probability``, the largest, whether picked or not.
+        One row per record: ``p_s, s_s``, seconds after the first sample, NaN where the threshold
+        is not exceeded; ``p_probability, s_probability``, the largest probabilities, also of
+        records without picks.
 
     Raises
     ------
     DatasetError
-        If the shape and the components disagree, a component is missing, samples are not
+        If the shape does not match the components, a component is missing, samples are not
         finite, or the records are shorter than the picker's window (3001 samples at its rate).
 
     Examples
@@ -169,7 +171,7 @@ def pick(
 
 
 def _picks(annotations: Stream, n_records: int, threshold: float) -> NDArray[np.float64]:
-    """Return the `COLUMNS` of records named by their number (record, column)."""
+    """Return the `COLUMNS` of all records (record, column); station codes are record numbers."""
     found = pd.DataFrame(np.nan, index=range(n_records), columns=list(COLUMNS))
     for trace in annotations:
         phase = trace.stats.channel[-1].lower()
@@ -182,7 +184,7 @@ def _picks(annotations: Stream, n_records: int, threshold: float) -> NDArray[np.
 
 
 def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> Stream:
-    """Return one station a record, named by the record's number."""
+    """Return a Stream with one station per record; its code is the number of the record."""
     return Stream(
         Trace(
             data.astype(float) * NANOMETRES,
@@ -201,8 +203,8 @@ def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> 
 def _check(picker: Any, records: np.ndarray, sampling_rate: float, component_order: str) -> None:
     if records.ndim != 3 or records.shape[1] != len(component_order):
         raise DatasetError(
-            f"Waveforms of shape {records.shape} are not (record, component, sample) with the "
-            f"{len(component_order)} components {component_order}."
+            f"Waveforms of shape {records.shape} must have the axes (record, component, sample) "
+            f"with the {len(component_order)} components {component_order}."
         )
     missing = set(picker.component_order) - set(
         component_order.translate(str.maketrans("12", "NE"))
@@ -216,11 +218,11 @@ def _check(picker: Any, records: np.ndarray, sampling_rate: float, component_ord
     if records.shape[2] < window_s * sampling_rate:
         raise DatasetError(
             f"Records of {records.shape[2] / sampling_rate:g} s are too short for PhaseNet; "
-            f"{window_s:g} s is the shortest."
+            f"they must be at least {window_s:g} s long."
         )
     if not np.isfinite(records).all():
         bad = np.flatnonzero(~np.isfinite(records).all(axis=(1, 2)))
         raise DatasetError(
-            f"{len(bad)} of {len(records)} records, first {bad[0]}, hold samples that are not "
-            f"finite; every sample must be."
+            f"{len(bad)} of {len(records)} records (the first is record {bad[0]}) contain samples "
+            f"that are not finite; all samples must be finite."
         )

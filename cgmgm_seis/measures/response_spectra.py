@@ -1,4 +1,4 @@
-"""Response spectra (PSA) of velocity records, and RotD50 of two horizontals."""
+"""Response spectra (PSA) of velocity records, and RotD50 of two horizontal components."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +17,12 @@ from cgmgm_seis.scenario.arrays import (
     Floats,
 )
 
-# Samples within the period of an oscillator, and limits of the oversampling that gives them.
+# Wanted samples per period of an oscillator, and the allowed factors of oversampling.
 SAMPLES_PER_PERIOD = 40.0
 OVERSAMPLING = (2, 4, 8)
-# Records at once: the responses of a block stay in the processor's cache.
+# Number of records per block, chosen so that responses fit into the processor's cache.
 BLOCK = 4
-# Unit vectors, one a degree; the other half circle gives the same peaks.
+# Unit vectors, one per degree; the other half circle gives the same peaks.
 DIRECTIONS = np.array([[np.cos(angle), np.sin(angle)] for angle in np.deg2rad(np.arange(180.0))])
 
 
@@ -36,13 +36,13 @@ def psa(
 ) -> Floats:
     """Return the pseudo-spectral acceleration (PSA) of every record and component.
 
-    The largest absolute displacement of a damped oscillator times its squared angular
-    frequency.  The oscillator is that of Nigam & Jennings (1969), exact for acceleration that
-    is linear between samples, as a recursive filter.  Records are oversampled in the frequency
-    domain to 40 samples a period, at least 2 and at most 8 times, and what the straight lines
-    between the samples lose at high frequencies is given back: at 100 Hz without this, periods
-    up to 0.1 s would be 3 to 6 % low.  Against 32 times the sampling rate, 99 % of the values
-    are within 0.5 %.  The oscillator is at rest at the first sample.
+    The PSA is the largest absolute displacement of a damped oscillator times its squared angular
+    frequency.  The oscillator is the recursive filter of Nigam & Jennings (1969), which is exact
+    for acceleration that is linear between samples.  Records are oversampled in the frequency
+    domain to 40 samples per period, by a factor from 2 to 8, and the loss of high frequencies by
+    linear interpolation is corrected; otherwise periods up to 0.1 s would be 3 to 6 % low at
+    100 Hz.  Compared with 32 times the sampling rate, 99 % of the values agree within 0.5 %.
+    The oscillator is at rest at the first sample.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def psa(
     periods : array_like
         Natural periods of the oscillators, s, shape (period,).
     damping : float
-        Share of the critical damping, 0 < damping < 1.
+        Fraction of critical damping, 0 < damping < 1.
     quantity : str
-        "velocity" or "acceleration": what the waveform is.
+        Quantity of the waveform, "velocity" or "acceleration".
     threads : int
-        Blocks of records computed side by side.
+        Number of blocks of records computed in parallel.
 
     Returns
     -------
@@ -67,12 +67,12 @@ def psa(
     Raises
     ------
     CgmgmError
-        If the quantity is unknown, the damping not within (0, 1), or a period shorter than 5
-        samples.
+        If the quantity is unknown, the damping is not within (0, 1), or a period is shorter than
+        5 samples.
 
     Examples
     --------
-    A step of 1 m/s2 doubles the displacement of an oscillator with hardly any damping.
+    For a step of 1 m/s2, the response of an almost undamped oscillator reaches 2 m/s2.
 
     >>> step = np.ones(6000)
     >>> print(f"{psa(step, 100.0, [1.0], damping=1e-4, quantity='acceleration')[0]:.2f}")
@@ -90,7 +90,7 @@ def rotd50_psa(
     quantity: str = "velocity",
     threads: int = 1,
 ) -> Floats:
-    """Return the RotD50 of the PSA of two horizontals (Boore 2010).
+    """Return the RotD50 of the PSA of two horizontal components (Boore 2010).
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def rotd50_psa(
     Raises
     ------
     CgmgmError
-        If there are not two components, and as `psa`.
+        If there are not two components, or for the reasons given in `psa`.
 
     Examples
     --------
@@ -120,10 +120,10 @@ def rotd50_psa(
 
 
 def rotd50(horizontals: ArrayLike) -> Floats:
-    """Return the median over all directions of the peak of two horizontals (Boore 2010).
+    """Return RotD50, the median over all directions of the peak of two horizontals (Boore 2010).
 
-    Of velocity it is the RotD50 of the PGV, of `acceleration` that of the PGA; every degree
-    from 0 to 179 is taken.
+    Velocity gives the RotD50 of the PGV, and `acceleration` that of the PGA.  The directions are
+    0 to 179 degrees in steps of 1 degree.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def rotd50(horizontals: ArrayLike) -> Floats:
 
     Examples
     --------
-    Motion along one direction: the median of abs(cos) over the directions.
+    For motion in one direction, it is the median of abs(cos) over the directions.
 
     >>> print(f"{rotd50([[0.0, 1.0, -0.5], [0.0, 0.0, 0.0]]):.2f}")
     0.71
@@ -156,14 +156,14 @@ def rotd50(horizontals: ArrayLike) -> Floats:
 
 
 def _outer(pair: Floats) -> Floats:
-    """Leave out samples that are the peak in no direction; shape (2, sample).
+    """Remove samples that cannot be the peak in any direction; shape (2, sample).
 
-    The peaks in a few directions bound the peaks in all of them from below; what is nearer to
-    the origin than the least of these bounds is no peak.
+    The peaks in a few directions give a lower bound of the peaks in all directions; samples
+    that are closer to the origin than the smallest bound cannot be peaks.
     """
     some = np.abs(DIRECTIONS[::30] @ pair).argmax(axis=-1)
     least = np.abs(DIRECTIONS @ pair[:, some]).max(axis=-1).min()
-    # A little less than the bound, for rounding.
+    # The factor allows for rounding.
     return pair[:, (pair**2).sum(axis=0) >= 0.999 * least**2]
 
 
@@ -209,29 +209,29 @@ def _spectra(
 def _check(periods: Floats, sampling_rate: float, damping: float, quantity: str) -> None:
     if quantity not in ("velocity", "acceleration"):
         raise CgmgmError(
-            f"Response spectra of '{quantity}' are unknown; velocity and acceleration are known."
+            f"quantity = '{quantity}' is not known; it must be velocity or acceleration."
         )
     if not 0.0 < damping < 1.0:
-        raise CgmgmError(f"A damping of {damping:g} does not oscillate; 0 < damping < 1 does.")
+        raise CgmgmError(f"damping = {damping:g} must be above 0 and below 1.")
     shortest = SAMPLES_PER_PERIOD / OVERSAMPLING[-1] / sampling_rate
     if (periods < shortest * (1.0 - 1e-9)).any():
         raise CgmgmError(
             f"A period of {periods.min():g} s is too short for {sampling_rate:g} Hz; "
-            f"{shortest:g} s is the shortest."
+            f"it must be at least {shortest:g} s."
         )
 
 
 def _oversampling(samples: float) -> int:
-    """Return the least factor that gives enough samples in a period that has so many."""
+    """Return the smallest factor that gives enough samples per period."""
     enough = [factor for factor in OVERSAMPLING if factor * samples >= SAMPLES_PER_PERIOD]
     return enough[0] if enough else OVERSAMPLING[-1]
 
 
 def _oversampled(x: Floats, factor: int) -> Floats:
-    """Return acceleration with samples between, such that straight lines between them do.
+    """Return oversampled acceleration, corrected for linear interpolation between its samples.
 
-    Interpolating linearly multiplies the spectrum by sinc^2, which the window undoes.  The line
-    between the ends is kept out, for the Fourier series is periodic.
+    Linear interpolation multiplies the spectrum by sinc^2, which the window reverses.  The line
+    between the ends is removed first, because the Fourier series is periodic.
     """
     n = x.shape[-1]
     first, slope = x[..., :1], (x[..., -1:] - x[..., :1]) / (n - 1)
@@ -243,7 +243,7 @@ def _oversampled(x: Floats, factor: int) -> Floats:
 def _oscillator(period: float, damping: float, sampling_rate: float) -> tuple[Floats, Floats]:
     """Return the filter from acceleration to pseudo-acceleration (Nigam & Jennings 1969).
 
-    Their recursion is the first-order hold of the oscillator u'' + 2 h w u' + w^2 u = w^2 a.
+    The recursion is the first-order hold of the oscillator u'' + 2 h w u' + w^2 u = w^2 a.
     """
     w = 2.0 * np.pi / period
     numerator, denominator = np.array([w**2]), np.array([1.0, 2.0 * damping * w, w**2])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CGMGM", "EvolutionaryCGM", "GroundMotionModel", "load_model", "register"]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "CGMGM": "cgmgm.model",
@@ -23,7 +23,3 @@ __getattr__ = lazy_names(
         "register": "registry",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -13,6 +13,7 @@ from obspy import Stream
 from torch import Tensor
 from tqdm import tqdm
 
+from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
 from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_ranges
 from cgmgm_seis.models.step import Step
@@ -345,6 +346,10 @@ class GroundMotionModel(SavedModel):
             waveforms[:, :, rows, samples],
             scenario,
             self.window.part(rows, samples),
+            processing=(
+                f"cgmgm-seis {__version__}: generate(model={self.name}::weights="
+                f"{self.weights_name}::sha256={self.weights_sha256[:12]}::seed={seed})"
+            ),
         )
 
     def _window(

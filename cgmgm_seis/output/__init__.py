@@ -1,4 +1,4 @@
-"""What is written for others: streams, data sets, figures and their provenance.
+"""Writing results: waveform files, data sets, figures and their provenance.
 
 Names are imported when they are first used.
 """
@@ -29,7 +29,7 @@ __all__ = [
     "write_outputs",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "DatasetWriter": "seisbench_writer",
@@ -43,7 +43,3 @@ __getattr__ = lazy_names(
         "write_outputs": "outputs",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Output folders: waveforms, StationXML, QuakeML, provenance and figures, all of them or none."""
+"""Output folders with waveforms, StationXML, QuakeML, provenance and figures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,17 +34,17 @@ def write_outputs(
     figures: Mapping[str, "tuple[Figure, str]"] | None = None,
     overwrite: bool = False,
 ) -> list[tuple[Path, str]]:
-    """Write generated records and everything about them to a new folder.
+    """Write generated records and their metadata to a new folder.
 
-    The folder appears under its name complete or not at all: it is written beside it under a
-    hidden name, which any exception (Ctrl-C and a full disk too) removes, and renamed.
+    The folder is written completely or not at all: files are written to a hidden folder next to
+    it, which is renamed at the end and deleted after any exception (also Ctrl-C or a full disk).
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        The folder to make.
+        The folder to create.
     stream : obspy.Stream
-        Stream made by `to_stream` from `scenario`, traces in its order.
+        Stream created by `to_stream` from `scenario`, with traces in the same order.
     scenario : pandas.DataFrame
         Scenario table.
     provenance : mapping
@@ -52,16 +52,16 @@ def write_outputs(
     arrivals : tuple of numpy.ndarray
         P and S times of every scenario row, seconds after the origin time.
     format : str
-        "mseed" (one file), "sac" (a file a trace) or "seisbench" (a SeisBench data set).
+        "mseed" (one file), "sac" (one file per trace) or "seisbench" (a SeisBench data set).
     figures : mapping, optional
-        File name to (figure, description).
+        Figures and their descriptions by file name, as (figure, description).
     overwrite : bool
-        Replace an existing folder, if it is one that this function wrote.
+        Replace an existing folder that was written by this function.
 
     Returns
     -------
     list of (pathlib.Path, str)
-        Files written and what they hold, one line each.
+        Files written and a one-line description of each.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def write_outputs(
     'MiniSEED: 3 traces, velocity in m/s'
     """
     if format not in FORMATS:
-        raise OutputError(f"Format '{format}' is unknown; it is one of {', '.join(FORMATS)}.")
+        raise OutputError(f"format = '{format}' is not known; use one of {', '.join(FORMATS)}.")
     folder = Path(folder)
     with complete_folder(folder, overwrite) as temporary:
         written = FORMATS[format](temporary, stream, scenario, arrivals)
@@ -99,7 +99,7 @@ def write_outputs(
         written |= {
             "stations.xml": f"StationXML: {len(stations)} stations, {channels} channels",
             "events.xml": f"QuakeML: {scenario['source_id'].nunique()} event(s)",
-            PROVENANCE_FILE: "what made these files: versions, weights, scenario, seed, settings",
+            PROVENANCE_FILE: "provenance: versions, weights, scenario, seed, settings",
         }
         for name, (figure, description) in (figures or {}).items():
             figure.savefig(temporary / name)
@@ -118,7 +118,7 @@ def _write_mseed(
 def _write_sac(
     folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
 ) -> dict[str, str]:
-    """Write one SAC file a trace; its zero time is the origin time to the millisecond."""
+    """Write one SAC file per trace; its reference time is the origin time in milliseconds."""
     (folder / "sac").mkdir()
     per_row = len(stream) // len(scenario)
     for number, trace in enumerate(stream):
@@ -128,11 +128,11 @@ def _write_sac(
         trace.stats.sac = _sac_header(trace, scenario.iloc[row], p, s)
         start = trace.stats.starttime.strftime("%Y%m%dT%H%M%S")
         (folder / "sac" / f"{trace.id}.{start}.sac").write_bytes(to_bytes(trace, "SAC"))
-    return {"sac": f"SAC: {len(stream)} files, a trace each, velocity in m/s"}
+    return {"sac": f"SAC: {len(stream)} files, one trace each, velocity in m/s"}
 
 
 def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
-    """Return the SAC header variables that ObsPy does not take from the trace's stats."""
+    """Return the SAC header variables that ObsPy does not set from the stats of the trace."""
     origin = UTCDateTime(row["source_origin_time"])
     zero = UTCDateTime(ns=origin.ns // 1_000_000 * 1_000_000)
     shift = origin - zero
@@ -145,8 +145,8 @@ def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, A
         "nzmin": zero.minute,
         "nzsec": zero.second,
         "nzmsec": zero.microsecond // 1000,
-        "iztype": 11,  # zero is the origin time
-        "idep": 7,  # velocity; SAC's unit would be nm/s, ours is m/s
+        "iztype": 11,  # the reference time is the origin time
+        "idep": 7,  # velocity; in m/s here, whereas SAC's convention is nm/s
         "b": trace.stats.starttime - zero,
         "o": shift,
         "a": p + shift,
@@ -177,14 +177,14 @@ def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, A
 def _write_seisbench(
     folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
 ) -> dict[str, str]:
-    """Write a SeisBench data set, one trace a row and realization."""
+    """Write a SeisBench data set, one trace per row and realization."""
     stats = stream[0].stats
     n_components = next(
         (k for k, trace in enumerate(stream) if _record(trace) != _record(stream[0])), len(stream)
     )
     components = "".join(trace.stats.component for trace in stream[:n_components])
     waveforms = np.stack([trace.data for trace in stream])
-    # Through memory: HDF5 crashes the process where the disk is full.
+    # In memory, because HDF5 crashes the process if the disk is full.
     with DatasetWriter(folder, components, in_memory=True) as writer:
         write_labelled(
             writer,
@@ -201,7 +201,7 @@ def _write_seisbench(
 
 
 def _record(trace: Trace) -> tuple[Any, ...]:
-    """Return what the components of one record share."""
+    """Return the codes and start time that the components of one record share."""
     stats = trace.stats
     return stats.network, stats.station, stats.location, stats.starttime
 

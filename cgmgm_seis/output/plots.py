@@ -1,4 +1,4 @@
-"""Figures of generated records: record sections, and beside or over recorded motion."""
+"""Figures of generated records: record sections and comparisons with recorded motion."""
 
 from collections.abc import Mapping
 
@@ -19,8 +19,8 @@ Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 GENERATED, RECORDED, P_COLOUR, S_COLOUR = "#c1440e", "#2b2b2b", "#2274a5", "#3a8f5c"
 BAND_HZ = (0.5, 20.0)
 COMPONENT_NAMES = {"Z": "Vertical", "N": "North", "E": "East"}
-# Of the spectrograms: Hann window and the step between frames, s; highest frequency, Hz; and the
-# decades of power that the colours span.
+# Spectrograms: length of the Hann window and step between frames, s; highest frequency, Hz; and
+# range of the colour scale, decades of power.
 WINDOW_S, STEP_S = 0.8, 0.04
 HIGHEST_HZ = 25.0
 POWER_DECADES = 8
@@ -29,20 +29,20 @@ POWER_DECADES = 8
 def plot_record_section(
     stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals, *, label: str
 ) -> Figure:
-    """Draw the first realization of generated records by epicentral distance.
+    """Plot the first realization of generated records as a section over epicentral distance.
 
-    Every trace is scaled by its own peak.
+    Each trace is normalised by its peak.
 
     Parameters
     ----------
     stream : obspy.Stream
-        Stream made by `to_stream` from `scenario`.
+        Stream created by `to_stream` from `scenario`.
     scenario : pandas.DataFrame
         Scenario table.
     arrivals : tuple of numpy.ndarray
         P and S times of every row, seconds after the origin time.
     label : str
-        Model, weights and training data, for the title.
+        Title line, for example model, weights and training data.
 
     Returns
     -------
@@ -116,15 +116,15 @@ def plot_generated_and_observed(
     label: str,
     band_hz: tuple[float, float] = BAND_HZ,
 ) -> Figure:
-    """Draw generated over recorded motion, one row a station, nearest first.
+    """Plot generated and recorded motion, one row per station, sorted by distance.
 
-    Both are velocity in the same band and, within a station, on the same scale; numbers at the
-    traces are their peaks in mm/s.
+    Both are velocity in the same frequency band and, for each station, on the same scale; the
+    numbers next to the traces are their peaks in mm/s.
 
     Parameters
     ----------
     stream : obspy.Stream
-        Stream made by `to_stream` from `scenario`; its first realization is drawn.
+        Stream created by `to_stream` from `scenario`; its first realization is plotted.
     observed : obspy.Stream
         Recorded velocity in m/s in the band `band_hz`, see `read_observed`.
     scenario : pandas.DataFrame
@@ -132,14 +132,14 @@ def plot_generated_and_observed(
     arrivals : tuple of numpy.ndarray
         P and S times of every row, seconds after the origin time.
     label : str
-        Model, weights and training data, for the title.
+        Title line, for example model, weights and training data.
     band_hz : tuple of float
-        Corners of the zero-phase bandpass of the generated records, Hz.
+        Corner frequencies of the zero-phase bandpass applied to the generated records, Hz.
 
     Raises
     ------
     ScenarioError
-        If no station of the scenario was recorded.
+        If there is no recorded motion for any station of the scenario.
     """
     records = _first_realization(stream, scenario)
     rows = [
@@ -149,7 +149,7 @@ def plot_generated_and_observed(
     ]
     if not rows:
         raise ScenarioError(
-            f"0 of the {len(scenario)} stations have recorded motion; at least one is needed."
+            f"None of the {len(scenario)} stations has recorded motion; at least one is needed."
         )
     components = list(records[0])
     end = _last_time((arrivals[0][rows], arrivals[1][rows]), records)
@@ -202,9 +202,9 @@ def plot_generated_and_observed(
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     _title(
         figure,
-        f"Generated over recorded velocity, {band_hz[0]:g}-{band_hz[1]:g} Hz, "
+        f"Generated and recorded velocity, {band_hz[0]:g}-{band_hz[1]:g} Hz, "
         f"{_source_text(scenario)}",
-        f"{label}\none scale a station, peaks in mm/s; P and S times of the 1-D model",
+        f"{label}\none scale per station, peaks in mm/s; P and S times of the 1-D model",
     )
     return figure
 
@@ -218,25 +218,26 @@ def plot_comparison(
     row: int = 0,
     component: str = "E",
 ) -> Figure:
-    """Draw the records of one station by name, side by side: waveforms over their spectrograms.
+    """Plot records of one station side by side, as waveforms above spectrograms.
 
-    All waveforms have one scale and all spectrograms one scale of colours.  Nothing is filtered.
+    All waveforms have the same scale and all spectrograms the same colour scale.  The records
+    are not filtered.
 
     Parameters
     ----------
     streams : mapping
-        Velocity in m/s by name, for example {"recorded": .., "CGMGM": ..}, each with the station;
-        the first realization is drawn.
+        Velocity in m/s by name, for example {"recorded": .., "CGMGM": ..}; each stream must
+        contain the station, and its first realization is plotted.
     scenario : pandas.DataFrame
         Scenario table.
     arrivals : tuple of numpy.ndarray
         P and S times of every row, seconds after the origin time.
     label : str
-        Models, weights and training data, for the title.
+        Title line, for example models, weights and training data.
     row : int
-        Row of the scenario to draw.
+        Row of the scenario to plot.
     component : str
-        Component to draw.
+        Component to plot.
 
     Returns
     -------
@@ -266,7 +267,8 @@ def plot_comparison(
         found = stream.select(*_codes(station), component=component)
         if not found:
             raise ScenarioError(
-                f"'{key}' has 0 traces of component {component} of {name}; one is needed."
+                f"Stream '{key}' has no trace of component {component} at station {name}; one is "
+                "needed."
             )
         traces[key] = found[0]
     marks = ((arrivals[0][row], "P", P_COLOUR), (arrivals[1][row], "S", S_COLOUR))
@@ -340,7 +342,7 @@ def _draw_with_peak(
     colour: str,
     end: float,
 ) -> None:
-    """Draw a trace about a base line, with its peak beside it."""
+    """Plot a trace around a base line and label it with its peak."""
     times = _seconds_after_origin(trace, row)
     shown = (times >= -2.0) & (times <= end)
     axes.plot(times[shown], base + trace.data[shown] / scale, color=colour, linewidth=0.5, zorder=2)
@@ -358,7 +360,7 @@ def _draw_with_peak(
 
 
 def _first_realization(stream: Stream, scenario: pd.DataFrame) -> list[dict[str, Trace]]:
-    """Return, for every scenario row, the traces of realization 00 by component."""
+    """Return the traces of realization 00 by component, for each scenario row."""
     traces = [trace for trace in stream if trace.stats.location == "00"]
     width = len(traces) // len(scenario)
     return [
@@ -381,14 +383,14 @@ def _seconds_after_origin(trace: Trace, row: pd.Series) -> NDArray[np.float64]:
 
 
 def _last_time(arrivals: Arrivals, records: list[dict[str, Trace]]) -> float:
-    """Return when to end the time axis: well into the last S coda, within the records."""
+    """Return the end of the time axis: well into the last S coda, but within the records."""
     trace = next(iter(records[0].values()))
     length = trace.stats.endtime - trace.stats.starttime
     return float(min(1.4 * np.max(arrivals[1]) + 15.0, length - 5.0))
 
 
 def _source_text(scenario: pd.DataFrame) -> str:
-    """Describe the source, or count the sources."""
+    """Return a description of the source, or the number of sources."""
     if scenario["source_id"].nunique() > 1:
         return f"{scenario['source_id'].nunique()} sources"
     row = scenario.iloc[0]
@@ -403,6 +405,6 @@ def _title(figure: Figure, first: str, second: str) -> None:
 
 
 def _clean(axes: Axes) -> None:
-    """Take away what carries no information."""
+    """Remove the upper and right axis lines and reduce the tick labels."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)

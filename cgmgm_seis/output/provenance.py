@@ -1,4 +1,4 @@
-"""Where generated records come from: everything needed to make the same files again."""
+"""Provenance of generated records: all information needed to reproduce the files."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def provenance(
     warnings: Sequence[str] = (),
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Collect the provenance of generated records as plain, JSON-ready Python.
+    """Return the provenance of generated records as a dictionary that can be saved as JSON.
 
     Parameters
     ----------
@@ -32,19 +32,19 @@ def provenance(
     scenario : pandas.DataFrame
         The complete scenario table.
     n_realizations, seed : int
-        As given to ``model.sample``.
+        Number of realizations and random seed, as passed to ``model.sample``.
     settings : mapping, optional
         Further settings of the run, e.g. the output format.
     warnings : sequence of str
-        Sentences of `check_ranges` about values outside the trained ranges.
+        Messages of `check_ranges` about values outside the trained ranges.
     command : sequence of str
-        Command line, program first.
+        Command line, starting with the program.
 
     Returns
     -------
     dict
-        ``pandas.DataFrame(result["scenario"])`` is the scenario again; with the model of
-        ``result["model"]`` and ``result["sampling"]`` it gives the same samples.
+        ``pandas.DataFrame(result["scenario"])`` gives the scenario; with the model in
+        ``result["model"]`` and ``result["sampling"]`` it reproduces the same samples.
     """
     return {
         "about": "Generated seismograms: velocity in m/s, made by a model and not recorded.",
@@ -67,12 +67,12 @@ def provenance(
 
 
 def trained_on(card: Mapping[str, Any]) -> str:
-    """Return the weight card's words on the training data, or that it has none."""
+    """Return the description of the training data in a weight card."""
     return str(card.get("trained_on", "unknown: the weights have no card"))
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and the packages that shape the result."""
+    """Return the versions of Python and the packages that affect the result."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

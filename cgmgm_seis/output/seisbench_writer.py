@@ -1,4 +1,4 @@
-"""Write data sets in SeisBench format, record by record, complete or not at all."""
+"""Writing data sets in SeisBench format, record by record."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, suppress
@@ -18,14 +18,14 @@ from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
 
 METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"
-# Lists the chunks of a data set in pieces, a line each.
+# File with the names of the chunks of a chunked data set, one per line.
 CHUNKS_FILE = "chunks"
-# Records that HDF5 stores in one block, and that memory holds until then.
+# Number of records that are kept in memory and written as one HDF5 block.
 _BLOCK = 256
 
 
 def chunk_files(chunk: str) -> tuple[str, str]:
-    """Return the names of a chunk's metadata and waveforms, as SeisBench has them.
+    """Return SeisBench's file names for the metadata and waveforms of a chunk.
 
     Examples
     --------
@@ -38,19 +38,19 @@ def chunk_files(chunk: str) -> tuple[str, str]:
 class DatasetWriter:
     """Write velocity in m/s to ``metadata.csv`` and ``waveforms.hdf5`` in a folder.
 
-    A context manager: the files are complete when it ends.
+    It is a context manager: the files are complete at the end of the ``with`` block.
 
     Parameters
     ----------
     folder : pathlib.Path
-        An existing folder; see `new_dataset` for one that appears when it is complete.
+        An existing folder; `new_dataset` creates one that appears only when it is complete.
     component_order : str
         Components along the first axis of the waveforms.
     in_memory : bool
-        Keep everything in memory until the end, for small sets: a full disk is then an error,
-        while HDF5 may crash the process.
+        Keep everything in memory until the end, for small data sets: a full disk then raises an
+        error, while HDF5 may crash the process.
     unit, response : str
-        What the samples are, as SeisBench's data format says it.
+        Unit and instrument response of the samples, in the terms of SeisBench's data format.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class DatasetWriter:
 
     def add(self, metadata: Mapping[Any, Any], waveform: NDArray[Any]) -> None:
         """Add a record: its metadata and its samples (component, sample)."""
-        # SeisBench's writer always draws a progress bar.
+        # SeisBench's writer always shows a progress bar.
         with redirect_stderr(StringIO()):
             self._writer.add_trace(
                 {**metadata, "trace_component_order": self.component_order},
@@ -98,7 +98,7 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # SeisBench's writer would log an error of its own; what it holds is closed either way.
+        # After an exception, SeisBench's writer only closes its files; its errors are suppressed.
         with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
             self._writer.__exit__(None, None, None)
         if kind is None and self._buffer is not None:
@@ -109,14 +109,14 @@ class DatasetWriter:
 def new_dataset(
     out: str | Path, overwrite: bool = False, component_order: str = "ZNE", **options: Any
 ) -> Iterator[DatasetWriter]:
-    """Yield the writer of a data set whose folder appears when all went well.
+    """Yield a writer of a data set whose folder appears only if no exception occurs.
 
     Parameters
     ----------
     out : str or pathlib.Path
         Folder of the data set.
     overwrite : bool
-        Replace an existing data set, and nothing else.
+        Replace an existing data set; other folders are never replaced.
     component_order : str
         Components along the first axis of the waveforms.
     **options
@@ -152,26 +152,26 @@ def write_labelled(
     sampling_rate: float,
     start_offset_s: float,
 ) -> None:
-    """Write generated records with the samples of P and S, to train a picker on.
+    """Write generated records with the samples of the P and S onsets, for training pickers.
 
-    A realization is an earthquake of its own: where there are several, its number is the records'
-    location code, and the end of their ``source_id``.
+    Each realization is treated as a separate earthquake: its number is the location code and, if
+    there are several realizations, it is appended to the ``source_id``.
 
     Parameters
     ----------
     writer : DatasetWriter
-        Where to; its components are those of the waveforms.
+        Writer with the same components as the waveforms.
     waveforms : numpy.ndarray
         Velocity in m/s, shape (record, realization, component, sample).
     scenario : pandas.DataFrame
-        Scenario table, one row a record.
+        Scenario table, one row per record.
     arrivals : tuple of array_like
-        P and S times of every scenario row, seconds after the origin time: the onsets that the
-        generator was given, not picks.
+        P and S times of every scenario row, seconds after the origin time.  These are the onsets
+        passed to the generator, not picks.
     sampling_rate : float
         Samples per second, Hz.
     start_offset_s : float
-        Time of the first sample after the origin time, seconds.
+        Time of the first sample relative to the origin time, seconds.
 
     Examples
     --------

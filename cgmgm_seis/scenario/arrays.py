@@ -1,4 +1,4 @@
-"""Types of arrays that most modules use."""
+"""Array types used by most modules."""
 
 import numpy as np
 from numpy.typing import NDArray

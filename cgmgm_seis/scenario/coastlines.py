@@ -1,7 +1,7 @@
-"""The coast of California on maps, without a network: Natural Earth, 1:10 million.
+"""The coastline of California for maps, available offline: Natural Earth, 1:10 million.
 
-Natural Earth (naturalearthdata.com) is in the public domain; `docs/make_coastlines.py` cut the
-piece out.  It is good to about 1 km: for orientation, not for distances.
+Natural Earth (naturalearthdata.com) is in the public domain; `docs/make_coastlines.py` extracted
+the region.  The lines are accurate to about 1 km: for orientation, not for distances.
 """
 
 from functools import cache
@@ -20,12 +20,12 @@ COVERAGE = (-126.0, -114.0, 31.5, 42.5)  # west, east, south, north, degrees
 
 @cache
 def coastlines() -> list[NDArray[np.float64]]:
-    """Return the lines of the coast in `COVERAGE`.
+    """Return the coastlines in `COVERAGE`.
 
     Returns
     -------
     list of numpy.ndarray
-        One array a line: longitude and latitude, degrees, shape (point, 2).
+        One array per line: longitude and latitude, degrees, shape (point, 2).
 
     Examples
     --------
@@ -39,17 +39,17 @@ def coastlines() -> list[NDArray[np.float64]]:
 
 
 def plot_coastlines(axes: Axes, above: bool = False) -> None:
-    """Draw the coast on a map of longitude and latitude, whose limits stay.
+    """Plot the coastlines on a map of longitude and latitude without changing its limits.
 
-    Where the map is outside of `COVERAGE` nothing is drawn.  Limits beyond 180 degrees, of a map
-    that crosses the date line, are understood.
+    Nothing is plotted outside of `COVERAGE`.  The limits may exceed 180 degrees, for maps that
+    cross the date line.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
         A panel with longitudes (degrees) along x and latitudes along y.
     above : bool
-        Over what fills the map, instead of below all else.
+        Plot the lines above filled areas instead of below everything else.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Codes of virtual receivers: network SY, and station codes of five characters."""
+"""Codes of virtual receivers: network SY and station codes of five characters."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from cgmgm_seis.errors import ScenarioError
 
 VIRTUAL_NETWORK = "SY"
 MOST_POINTS = 10_000
-# Codes of nodes count in base 36 from here: five characters, the first a letter.
+# Codes of nodes are base-36 numbers from here on: five characters, the first a letter.
 FIRST_NODE = 10 * 36**4
 MOST_NODES = 26 * 36**4
 
 
 def point_codes(number: int) -> list[str]:
-    """Return the station codes of bare coordinates.
+    """Return station codes for points that are given by coordinates only.
 
     Raises
     ------
     ScenarioError
-        If there are no points, or more than five characters can number.
+        If there are no points, or more than `MOST_POINTS`.
 
     Examples
     --------
@@ -26,13 +26,13 @@ def point_codes(number: int) -> list[str]:
     """
     if not 1 <= number <= MOST_POINTS:
         raise ScenarioError(
-            f"{number} virtual receivers are not allowed; there must be 1 to {MOST_POINTS}."
+            f"The number of virtual receivers is {number}; it must be 1 to {MOST_POINTS}."
         )
     return [f"V{i:04d}" for i in range(number)]
 
 
 def node_codes(first: int, last: int) -> list[str]:
-    """Return the station codes of nodes, or of rows without a name, from `first` to before `last`.
+    """Return station codes for nodes, or for rows without a code, from `first` to `last` - 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The columns of a scenario table, and the values that they may hold."""
+"""The columns of a scenario table and the limits of their values."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ STATION_COLUMNS = (
 PATH_COLUMNS = ("path_ep_distance_km", "path_hyp_distance_km", "path_azimuth_deg")
 COLUMNS = SOURCE_COLUMNS + STATION_COLUMNS + PATH_COLUMNS
 
-# What a physical scenario may hold at all; a model's trained ranges are narrower.
+# Limits of physically possible scenarios; the ranges of a trained model are narrower.
 LIMITS = {
     "source_latitude_deg": (-90.0, 90.0),
     "source_longitude_deg": (-180.0, 180.0),
@@ -35,25 +35,25 @@ LIMITS = {
     "station_latitude_deg": (-90.0, 90.0),
     "station_longitude_deg": (-180.0, 180.0),
 }
-# Without these columns there is no scenario; the others have defaults.
+# These columns are required; the others have defaults.
 REQUIRED_COLUMNS = tuple(LIMITS)
 
 
 def check_limits(table: pd.DataFrame, rows: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a copy of a table whose columns of `LIMITS` are numbers within them.
+    """Return a copy of a table after checking that the columns in `LIMITS` are within them.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        A scenario, or the columns of sources or receivers alone.
+        A scenario, or only the columns of its sources or receivers.
     rows : sequence of str, optional
-        Names of the rows, for the message of an error.
+        Names of the rows for error messages.
 
     Raises
     ------
     ScenarioError
-        If a value is not finite or impossible; the message names the column, the value and what
-        is allowed.
+        If a value is not finite or outside the limits; the message contains the column, the
+        value and the limits.
     """
     table = table.copy()
     for column, (low, high) in LIMITS.items():
@@ -65,7 +65,7 @@ def check_limits(table: pd.DataFrame, rows: Sequence[str] = ()) -> pd.DataFrame:
             row = int(np.argmax(bad))
             raise ScenarioError(
                 f"{rows[row] + ': ' if rows else ''}{column} = {table[column].iloc[row]} is not "
-                f"allowed; it must lie within {low:g} to {high:g}."
+                f"valid; it must be a number from {low:g} to {high:g}."
             )
         table[column] = values
     return table

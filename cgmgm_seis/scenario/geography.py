@@ -1,4 +1,4 @@
-"""Places on the Earth: boxes of longitude and latitude, across the date line too, and local km."""
+"""Regions of longitude and latitude, also across the date line, and local coordinates in km."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class Region:
     Parameters
     ----------
     west, east : float
-        Longitudes within -180 to 180; a box whose west is greater than its east crosses the
-        date line.
+        Longitudes from -180 to 180; if west is greater than east, the box crosses the date
+        line.
     south, north : float
-        Latitudes.
+        Latitudes from -90 to 90.
 
     Raises
     ------
     ScenarioError
-        If it is no box on the Earth.
+        If the limits are not valid.
 
     Examples
     --------
@@ -46,8 +46,8 @@ class Region:
         longitudes = np.array([self.west, self.east])
         if not (np.abs(longitudes) <= 180.0).all() or not -90.0 <= self.south < self.north <= 90.0:
             raise ScenarioError(
-                f"Region {self} is not allowed; west,east,south,north are degrees within -180 to "
-                "180 and -90 to 90, south below north, and west above east across the date line."
+                f"Region {self} is not valid; west,east,south,north must be degrees from -180 to "
+                "180 and -90 to 90, with south below north (west above east crosses the date line)."
             )
 
     def __str__(self) -> str:
@@ -60,12 +60,12 @@ class Region:
             west, east, south, north = (float(part) for part in text.split(","))
         except ValueError as error:
             raise ScenarioError(
-                f"Region '{text}' is not west,east,south,north, such as -122.5,-121.8,37.27,38.07."
+                f"Region '{text}' must be west,east,south,north, such as -122.5,-121.8,37.27,38.07."
             ) from error
         return cls(west, east, south, north)
 
     def contains(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which places lie in the box, its edges included."""
+        """Return which points are in the region, including its edges."""
         latitude, longitude = np.asarray(latitude_deg, float), np.asarray(longitude_deg, float)
         if self.west <= self.east:
             across = (longitude >= self.west) & (longitude <= self.east)
@@ -84,7 +84,7 @@ class Region:
 
 
 def wrapped_longitude(longitude_deg: float) -> float:
-    """Return a longitude within -180 to 180 degrees; those inside stay exactly as they are.
+    """Return a longitude from -180 to 180 degrees; values in this range are not changed.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def wrapped_longitude(longitude_deg: float) -> float:
 
 
 def middle_longitude(longitude_deg: ArrayLike) -> float:
-    """Return the mean direction of longitudes, degrees: right across the date line too.
+    """Return the circular mean of longitudes, degrees, which is valid across the date line.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def middle_longitude(longitude_deg: ArrayLike) -> float:
 
 
 def unwrapped_longitude(longitude_deg: ArrayLike, middle_deg: float) -> NDArray[np.float64]:
-    """Return longitudes within half a turn of a middle one, where they may leave -180 to 180.
+    """Return longitudes within 180 degrees of a middle longitude; they may exceed +-180.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def unwrapped_longitude(longitude_deg: ArrayLike, middle_deg: float) -> NDArray[
 
 
 def longitude_label(longitude_deg: float, _position: float | None = None) -> str:
-    """Return the text beside an axis of unwrapped longitudes, a formatter of Matplotlib's.
+    """Return a tick label for an unwrapped longitude (usable as a Matplotlib formatter).
 
     Examples
     --------
@@ -133,11 +133,11 @@ def longitude_label(longitude_deg: float, _position: float | None = None) -> str
 
 
 def local_km(latitude_deg: ArrayLike, longitude_deg: ArrayLike, centre: Sequence[float]) -> Floats:
-    """Return east and north coordinates (.., 2) in km from a centre (latitude, longitude)."""
+    """Return east and north coordinates (.., 2), km, relative to a centre (latitude, longitude)."""
     latitude, longitude = np.broadcast_arrays(
         np.asarray(latitude_deg, float), np.asarray(longitude_deg, float)
     )
-    # Across the date line, the short way.
+    # The shorter way around the Earth.
     degrees = (longitude - centre[1] + 180.0) % 360.0 - 180.0
     east = degrees * np.cos(np.radians(centre[0]))
     return KM_PER_DEGREE * np.stack([east, latitude - centre[0]], axis=-1)

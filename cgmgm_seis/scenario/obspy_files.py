@@ -1,4 +1,4 @@
-"""Files that ObsPy reads, joined and checked: QuakeML and StationXML."""
+"""Reading and checking files with ObsPy: QuakeML and StationXML."""
 
 from collections.abc import Callable, Iterable
 from glob import glob
@@ -17,32 +17,32 @@ Paths = str | Path | Iterable[str | Path]
 
 
 def read_event(path: str | Path) -> Event:
-    """Read a file that describes one earthquake, QuakeML or another format of ObsPy.
+    """Read a file with one earthquake, in QuakeML or another format supported by ObsPy.
 
     Raises
     ------
     ScenarioError
-        If the file cannot be read or does not hold exactly one event.
+        If the file cannot be read or does not contain exactly one event.
     """
     events = read_file(obspy.read_events, path, "QuakeML", ScenarioError)
     if len(events) != 1:
-        raise ScenarioError(f"{path} holds {len(events)} events; exactly one is needed.")
+        raise ScenarioError(f"{path} contains {len(events)} events; it must contain exactly one.")
     return events[0]
 
 
 def read_catalog(paths: Paths) -> Catalog:
-    """Read and join catalogues, QuakeML or another format of ObsPy.
+    """Read and join catalogues, in QuakeML or another format supported by ObsPy.
 
     Raises
     ------
     ScenarioError
-        If a file is missing or unreadable, or there is no event in them.
+        If a file is missing or unreadable, or there are no events.
     """
     joined = Catalog()
     for path in expand(paths, ScenarioError):
         joined += read_file(obspy.read_events, path, "QuakeML", ScenarioError)
     if not len(joined):
-        raise ScenarioError(f"The catalogue {paths} holds 0 events; at least one is needed.")
+        raise ScenarioError(f"The catalogue {paths} contains no events; at least one is needed.")
     return joined
 
 
@@ -57,32 +57,32 @@ def read_inventory(paths: Paths) -> Inventory:
     Raises
     ------
     ScenarioError
-        If a file is missing, unreadable or holds no station, or a channel is described twice
-        for the same time.
+        If a file is missing, unreadable or contains no station, or a channel has two
+        descriptions for the same time.
     """
     joined = Inventory()
     for path in expand(paths, ScenarioError):
         inventory = read_file(obspy.read_inventory, path, "StationXML", ScenarioError)
         if not any(len(network) for network in inventory):
-            raise ScenarioError(f"{path} holds 0 stations; at least one is needed.")
+            raise ScenarioError(f"{path} contains no stations; at least one is needed.")
         joined += inventory
     _check_epochs(joined)
     return joined
 
 
 def expand(paths: Paths, error: type[Exception]) -> list[Path]:
-    """Return the files of one or more paths or patterns, each once, or raise `error`.
+    """Return the files that match one or more paths or patterns, or raise `error`.
 
-    ``**`` stands for all folders below.
+    ``**`` matches all subfolders.
     """
     found: dict[Path, None] = {}
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        # Path.glob takes no absolute patterns.
+        # Path.glob does not support absolute patterns.
         matches = sorted(glob(str(path), recursive=True))  # noqa: PTH207
         matches = [str(path)] if Path(path).is_file() else matches
         files = [Path(match) for match in matches if Path(match).is_file()]
         if not files:
-            raise error(f"There is no file {path}.")
+            raise error(f"No file matches {path}.")
         found |= dict.fromkeys(files)
     return list(found)
 
@@ -90,24 +90,24 @@ def expand(paths: Paths, error: type[Exception]) -> list[Path]:
 def read_file(
     reader: Callable[[BinaryIO], Any], path: str | Path, kind: str, error_type: type[Exception]
 ) -> Any:
-    """Return what one of ObsPy's readers makes of a file, or raise `error_type`."""
+    """Read a file with one of ObsPy's readers, or raise `error_type`."""
     try:
         with Path(path).open("rb") as file:
             if not file.read(1):
                 raise ValueError("it is empty")
             file.seek(0)
             return reader(file)
-    except Exception as error:  # ObsPy's readers raise whatever their parsers raise
+    except Exception as error:  # ObsPy's readers pass on any error of their parsers
         raise error_type(f"{path} is not a readable {kind} file: {reason_of(error)}.") from error
 
 
 def epoch(channel: Channel) -> tuple[UTCDateTime, UTCDateTime]:
-    """Return from when to when a channel is described; from 1970 and to 9999 where it is open."""
+    """Return start and end date of a channel; 1970 and 9999 where they are not given."""
     return channel.start_date or UTCDateTime(0), channel.end_date or UTCDateTime(9999, 1, 1)
 
 
 def _check_epochs(inventory: Inventory) -> None:
-    """Refuse two descriptions of a channel for the same time: a response must be one."""
+    """Raise an error if a channel has two descriptions for the same time."""
     epochs: dict[str, list[tuple[Any, Any]]] = {}
     for network in inventory:
         for station in network:
@@ -119,5 +119,5 @@ def _check_epochs(inventory: Inventory) -> None:
         for (_, end), (start, _) in pairwise(spans):
             if start < end:
                 raise ScenarioError(
-                    f"Channel {name} is described twice for {start}; one description is allowed."
+                    f"Channel {name} has two descriptions for {start}; only one is allowed."
                 )

@@ -1,4 +1,4 @@
-"""Randomness that belongs to the record: one counter-based generator per key."""
+"""Random numbers that depend only on the record: one counter-based generator per key."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# What makes a record itself: two rows that agree in these get the same draws.
+# Rows with the same values in these columns get the same random numbers.
 RECORD_COLUMNS = (
     "source_latitude_deg",
     "source_longitude_deg",
@@ -17,15 +17,15 @@ RECORD_COLUMNS = (
     "station_latitude_deg",
     "station_longitude_deg",
 )
-# Those of the source come first.
+# The first columns describe the source.
 N_SOURCE_COLUMNS = 4
 
 
 def random_generator(*key: int | float | str) -> np.random.Generator:
-    """Return the random generator of a key.
+    """Return the random number generator of a key.
 
     The key is hashed (BLAKE2b) into the 128-bit key of a Philox generator (Salmon et al. 2011),
-    so neighbouring keys are independent and no draw depends on what was drawn before.
+    so the streams of similar keys are independent, and no value depends on earlier draws.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
 
     Examples
     --------
-    >>> bool(generator(1, "a").normal() == generator(1, "a").normal())
+    >>> bool(random_generator(1, "a").normal() == random_generator(1, "a").normal())
     True
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
@@ -44,26 +44,26 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
 def complex_normal(random: np.random.Generator, n: int) -> NDArray[np.complex64]:
     """Return complex normal numbers (n,) whose real and imaginary parts have unit variance.
 
-    From the generator's raw words (Box & Muller 1958), all in the processor's cache: some three
-    times faster than `standard_normal`.
+    The Box-Muller transform (Box & Muller 1958) is applied to the generator's raw words, about
+    three times faster than `standard_normal`.
 
     Parameters
     ----------
     random : numpy.random.Generator
-        With a bit generator of 64-bit words, such as those of `generator`.
+        Generator of 64-bit words, such as those of `random_generator`.
     n : int
-        How many.
+        Number of values.
 
     Examples
     --------
-    >>> complex_normal(generator(1), 3).shape
+    >>> complex_normal(random_generator(1), 3).shape
     (3,)
     """
     words = random.bit_generator.random_raw(n).view(np.int32).astype(np.float32)
     size, phase = words[:n], words[n:]
     np.abs(size, out=size)
     size *= np.float32(2.0**-31)
-    # Only zero, one word in 2^32, has no logarithm.
+    # Zero (one word in 2^32) has no logarithm.
     np.maximum(size, np.float32(2.0**-32), out=size)
     np.log(size, out=size)
     size *= np.float32(-2.0)
@@ -76,23 +76,23 @@ def complex_normal(random: np.random.Generator, n: int) -> NDArray[np.complex64]
 
 
 def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:
-    """Return the values that identify each row, whatever its place in the table."""
+    """Return the values that identify each row, independent of its position in the table."""
     values = scenario[list(RECORD_COLUMNS)].to_numpy(float)
     return [tuple(row) for row in values.tolist()]
 
 
 @dataclass(frozen=True)
 class Realization:
-    """A realization of a record, with its random generators.
+    """A realization of a record and its random number generators.
 
     Parameters
     ----------
     seed : int
-        Of all realizations.
+        Random seed, shared by all realizations.
     key : tuple of float
-        Of the record, see `record_keys`.
+        Key of the record, see `record_keys`.
     number : int
-        The realization.
+        Number of the realization.
 
     Examples
     --------
@@ -109,16 +109,16 @@ class Realization:
     number: int
 
     def record(self) -> np.random.Generator:
-        """Return a new generator of this record alone."""
+        """Return a new generator for this record only."""
         return random_generator(self.seed, *self.key, self.number)
 
     def event(self) -> np.random.Generator:
-        """Return a new generator of this realization of the event, the same for its records."""
+        """Return a new generator that all records of this realization of the event share."""
         return random_generator(self.seed, "event", *self.key[:N_SOURCE_COLUMNS], self.number)
 
 
 def event_numbers(scenario: pd.DataFrame) -> NDArray[np.int64]:
-    """Return a number (record,) that the records of an event share, from its ``source_id``."""
+    """Return one number per record (record,), equal for records of the same ``source_id``."""
     names = scenario["source_id"].astype(str)
     numbers = {
         name: int(random_generator("event", name).integers(2**62)) for name in names.unique()

@@ -1,4 +1,4 @@
-"""Sources: the half of a scenario that is an earthquake."""
+"""Sources: the earthquakes of a scenario."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def source(
     *,
     event: Event | None = None,
 ) -> pd.DataFrame:
-    """Return an earthquake, given by its values or by a catalogued event.
+    """Return the table of one earthquake, from its parameters or from an ObsPy event.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ def source(
     source_id : str, optional
         Name of the earthquake; "scenario" by default.
     event : obspy.core.event.Event, optional
-        An event whose values are used where none is given, see `event_source`.
+        An event whose values are used for parameters that are not given, see `event_source`.
 
     Returns
     -------
     pandas.DataFrame
-        The ``source_*`` columns of a scenario table, one row; `cgmgm_seis.cross` combines it with
-        receivers.
+        The ``source_*`` columns of a scenario table, one row; combine it with receivers by
+        `cgmgm_seis.cross`.
 
     Raises
     ------
     ScenarioError
-        If magnitude or epicentre are missing, or a value is not finite or impossible.
+        If magnitude or epicentre is missing, or a value is not finite or outside its limits.
 
     Examples
     --------
@@ -81,22 +81,22 @@ def source(
 
 
 def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
-    """Return the ``source_*`` columns of a catalogued earthquake.
+    """Return the ``source_*`` columns of an ObsPy event.
 
-    Its preferred (else first) origin and magnitude are used; QuakeML depths are metres, and
-    longitudes above 180 degrees are taken westward.
+    The preferred (or else first) origin and magnitude are used.  Depths are converted from
+    metres to km, and longitudes above 180 degrees to negative ones.
 
     Parameters
     ----------
     event : obspy.core.event.Event
-        The event; its name is the last part of its resource identifier.
+        The event; the last part of its resource identifier becomes the ``source_id``.
     **overrides
-        Columns that replace the event's values.
+        Columns that override the values of the event.
 
     Raises
     ------
     ScenarioError
-        If the event has no origin time, place, depth or magnitude.
+        If the event has no origin time, epicentre, depth or magnitude.
     """
     origin = event.preferred_origin() or (event.origins[0] if event.origins else None)
     magnitude = event.preferred_magnitude() or (event.magnitudes[0] if event.magnitudes else None)
@@ -117,8 +117,8 @@ def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
 
 
 def _complete(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the columns of a source, or raise an error that names those without a value."""
+    """Return the columns of a source, or raise an error that lists the missing ones."""
     missing = [column for column in SOURCE_COLUMNS if values.get(column) is None]
     if missing:
-        raise ScenarioError(f"{name} has no {', '.join(missing)}; every one is needed.")
+        raise ScenarioError(f"{name} has no {', '.join(missing)}; all of them are required.")
     return values

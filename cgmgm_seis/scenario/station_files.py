@@ -1,9 +1,9 @@
-"""Files of stations: StationXML, FDSN text and tables, all read into the same columns.
+"""Reading station files: StationXML, FDSN text and tables, all into the same columns.
 
-A table is a CSV with a line of column names, divided by commas, semicolons, tabs or ``|``.
-`NAMES` lists the names that are understood, in upper or lower case: those of a scenario table
-and of SeisBench's metadata, and the usual short ones such as ``lat``, ``lon``, ``elev``, ``net``
-and ``sta``.  FDSN text (``#Network|Station|Latitude|..``) is such a table too.
+A table is a text file with a header line, separated by commas, semicolons, tabs or ``|``.
+`NAMES` lists the accepted column names, in upper or lower case: those of a scenario table
+and of SeisBench's metadata, and common short ones such as ``lat``, ``lon``, ``elev``, ``net``
+and ``sta``.  FDSN text (``#Network|Station|Latitude|..``) is such a table as well.
 """
 
 import csv
@@ -20,7 +20,7 @@ from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.columns import check_limits
 from cgmgm_seis.scenario.obspy_files import Paths, expand, read_inventory
 
-# Names that mean a column, after lower case, with _ for spaces, and without a unit in brackets.
+# Accepted names of a column, in lower case, with _ for spaces and without units in brackets.
 NAMES = {
     "station_network_code": ("network", "net", "network_code", "station_network", "knetwk"),
     "station_code": ("station", "sta", "code", "kstnm"),
@@ -63,7 +63,7 @@ EMPTY = ("", "nan", "none")
 
 
 def read_stations(paths: Paths) -> pd.DataFrame:
-    """Read files of stations, each of any kind.
+    """Read station files of any supported format.
 
     Parameters
     ----------
@@ -74,16 +74,16 @@ def read_stations(paths: Paths) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Codes, latitude, longitude (degrees) and elevation (m) of every station, once.  Where
-        StationXML or FDSN text has several epochs or channels of a station, the last counts.
-        Stations of tables without codes are called SY.A0000, SY.A0001, ..; elevations are 0
-        where they are missing.
+        Codes, latitude, longitude (degrees) and elevation (m), one row per station.  If
+        StationXML or FDSN text has several epochs or channels of a station, the last is used.
+        Stations of tables without codes are named SY.A0000, SY.A0001, ..; missing elevations
+        are set to 0.
 
     Raises
     ------
     ScenarioError
-        If a file cannot be read, has no stations or no latitudes or longitudes, or names one
-        station at two places; the message names the file and the line.
+        If a file cannot be read, has no stations, latitudes or longitudes, or has one station
+        at two locations; the message contains the file and the line.
     """
     table = pd.concat([_read(path) for path in expand(paths, ScenarioError)]).drop_duplicates()
     repeated = table[table.duplicated(list(CODES))]
@@ -91,13 +91,13 @@ def read_stations(paths: Paths) -> pd.DataFrame:
         row = repeated.iloc[0]
         raise ScenarioError(
             f"{row.name}: station {row['station_network_code']}.{row['station_code']} occurs "
-            "twice, at different places; codes must be unique."
+            "twice, at different locations; codes must be unique."
         )
     return table.reset_index(drop=True)
 
 
 def inventory_stations(inventory: Inventory) -> pd.DataFrame:
-    """List the stations of an inventory once each, whatever the number of their epochs."""
+    """Return a table of the stations of an inventory, one row for all epochs of a station."""
     rows = {
         (network.code, station.code): {
             "station_network_code": network.code,
@@ -110,34 +110,35 @@ def inventory_stations(inventory: Inventory) -> pd.DataFrame:
         for station in network
     }
     if not rows:
-        raise ScenarioError("The inventory holds 0 stations; at least one is needed.")
+        raise ScenarioError("The inventory contains no stations; at least one is needed.")
     return pd.DataFrame(list(rows.values()))
 
 
 def complete_stations(
     table: pd.DataFrame, where: str, rows: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Return the ``station_*`` columns of a table, complete and checked.
+    """Return the ``station_*`` columns of a table after checking and completing them.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns with names of `NAMES`; further ``station_*`` columns are kept.
+        Columns named as in `NAMES`; further ``station_*`` columns are kept.
     where : str
-        What the table is, for the message of an error.
+        Name of the table in error messages.
     rows : sequence of str, optional
-        What its rows are called there.
+        Names of its rows in error messages.
 
     Raises
     ------
     ScenarioError
-        If latitudes or longitudes are missing or impossible, or an elevation is not a number.
+        If latitudes or longitudes are missing or outside their limits, or an elevation is not a
+        number.
     """
     named = _renamed(table)
     missing = [column for column in PLACE if column not in named]
     if missing or table.empty:
         raise ScenarioError(
-            f"{where} has {len(table)} rows with the columns "
+            f"{where} has {len(table)} rows and the columns "
             f"{', '.join(map(str, table.columns)) or '(none)'}; at least one row with latitude "
             "and longitude is needed."
         )
@@ -146,7 +147,7 @@ def complete_stations(
         empty = (named[column].isna() | named[column].astype(str).str.strip().eq("")).to_numpy()
         if empty.any():
             raise ScenarioError(
-                f"{places[int(np.argmax(empty))]}: {column} is missing; every row needs one."
+                f"{places[int(np.argmax(empty))]}: {column} is missing; every row must have one."
             )
     named = check_limits(named, places)
     if "station_network_code" not in named:
@@ -160,7 +161,7 @@ def complete_stations(
 
 
 def _renamed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of stations by the names that a scenario has for them."""
+    """Return the station columns, renamed to the names of a scenario table."""
     plain = {_plain(str(name)): name for name in reversed(list(table.columns))}
     found = {}
     for column, others in NAMES.items():
@@ -176,7 +177,7 @@ def _renamed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plain(name: str) -> str:
-    """Return a column's name in lower case, with _ for spaces and without a unit in brackets."""
+    """Return a column name in lower case, with _ for spaces and without a unit in brackets."""
     lower = re.sub(r"\s*[(\[](m|deg|degrees)[)\]]$", "", name.strip().lower())
     return re.sub(r"[\s-]+", "_", lower)
 
@@ -185,7 +186,7 @@ _UNDERSTOOD = {name for column, others in NAMES.items() for name in (column, *ot
 
 
 def _elevations(table: pd.DataFrame, places: Sequence[str]) -> pd.Series:
-    """Return elevations in metres, 0 where there is none."""
+    """Return elevations in metres, 0 where they are missing."""
     if "station_elevation_m" not in table:
         return pd.Series(0.0, index=table.index)
     text = table["station_elevation_m"]
@@ -193,12 +194,12 @@ def _elevations(table: pd.DataFrame, places: Sequence[str]) -> pd.Series:
     wrong = values.isna() & ~text.astype(str).str.lower().isin(EMPTY)
     if wrong.any():
         row = int(np.argmax(wrong.to_numpy()))
-        raise ScenarioError(f"{places[row]}: elevation = {text.iloc[row]} is not a number.")
+        raise ScenarioError(f"{places[row]}: elevation = {text.iloc[row]} must be a number.")
     return values.fillna(0.0)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Read one file; the index says where a row comes from."""
+    """Read one file; the index contains the file and line of each row."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -214,9 +215,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
-    """Read a table; empty lines, and lines that begin with #, are left out."""
+    """Read a table; empty lines and lines that start with # are ignored."""
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    # FDSN text has its column names behind a #.
+    # The header of FDSN text starts with #.
     header = next(
         (line.strip().lstrip("#") for _, line in numbered if _is_header(line)),
         next((line for _, line in numbered if not line.lstrip().startswith("#")), ""),
@@ -231,7 +232,7 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
         if any(cells[len(names) :]):
             raise ScenarioError(
-                f"{path}, line {number} has {len(cells)} values; there are {len(names)} columns."
+                f"{path}, line {number} has {len(cells)} values; at most {len(names)} are allowed."
             )
         rows.append((cells + [""] * len(names))[: len(names)])
         numbers.append(f"line {number}")
@@ -239,11 +240,11 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
     table = table.loc[:, ~table.columns.duplicated()]
     stations = complete_stations(table, str(path), numbers)[list(NAMES)]
     stations = stations.set_axis([f"{path}, {number}" for number in numbers])
-    # FDSN text has a row for every epoch, or channel, of a station.
+    # FDSN text has one row for each epoch or channel of a station.
     return stations.drop_duplicates(list(CODES), keep="last") if separator == "|" else stations
 
 
 def _is_header(line: str) -> bool:
-    """Tell whether a line holds column names, among them latitude and longitude."""
+    """Return whether a line is a header that includes latitude and longitude."""
     names = {_plain(name) for name in re.split(r"[|\t;,]", line.strip().lstrip("#"))}
     return all(names & {column, *NAMES[column]} for column in PLACE)

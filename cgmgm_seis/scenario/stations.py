@@ -1,4 +1,4 @@
-"""Receivers: the half of a scenario that is stations."""
+"""Receivers: the stations of a scenario."""
 
 from collections.abc import Iterable
 from importlib.resources import files
@@ -18,7 +18,7 @@ Places: TypeAlias = (
 
 
 def receivers(places: Places | None = None) -> pd.DataFrame:
-    """Return receivers, from whatever describes them.
+    """Return a table of receivers, from points, an inventory, a table or station files.
 
     Parameters
     ----------
@@ -27,23 +27,23 @@ def receivers(places: Places | None = None) -> pd.DataFrame:
 
         - points, a sequence of (latitude, longitude) in degrees: virtual receivers of network SY
           with codes V0000, V0001, ..;
-        - an obspy.Inventory: every station once, whatever the number of its epochs;
-        - a pandas.DataFrame with latitudes and longitudes, its columns named as in
+        - an obspy.Inventory: one receiver per station, regardless of its number of epochs;
+        - a pandas.DataFrame with latitudes and longitudes and columns named as in
           `cgmgm_seis.scenario.station_files`; further ``station_*`` columns are kept;
-        - one or more files of stations, see `read_stations`;
-        - nothing: the bundled Bay Area stations.
+        - one or more station files, see `read_stations`;
+        - None: the bundled Bay Area stations.
 
     Returns
     -------
     pandas.DataFrame
-        The ``station_*`` columns of a scenario table, one row per receiver; `cgmgm_seis.cross`
-        combines them with a source.
+        The ``station_*`` columns of a scenario table, one row per receiver; combine them with a
+        source by `cgmgm_seis.cross`.
 
     Raises
     ------
     ScenarioError
-        If there is no receiver, a value is missing or impossible, or two receivers have the same
-        codes.
+        If there are no receivers, a value is missing or outside its limits, or two receivers
+        have the same codes.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def receivers(places: Places | None = None) -> pd.DataFrame:
 
 
 def check_codes(table: pd.DataFrame) -> None:
-    """Raise `ScenarioError` unless every receiver has network and station codes of its own."""
+    """Raise `ScenarioError` unless the network and station codes are unique."""
     codes = table["station_network_code"] + "." + table["station_code"]
     if codes.duplicated().any():
         raise ScenarioError(
@@ -80,7 +80,7 @@ def check_codes(table: pd.DataFrame) -> None:
 
 
 def bay_area_stations() -> pd.DataFrame:
-    """Return the 58 bundled stations of networks BG, BK, CE, NC, NP, PB, TA and WR.
+    """Return the 58 bundled stations of the networks BG, BK, CE, NC, NP, PB, TA and WR.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def bay_area_stations() -> pd.DataFrame:
 
 
 def _virtual_stations(points: list[tuple[float, float]]) -> pd.DataFrame:
-    """Name bare coordinates."""
+    """Return a table of points with virtual station codes."""
     table = pd.DataFrame(
         {
             "station_network_code": VIRTUAL_NETWORK,

@@ -26,7 +26,7 @@ BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
 # StationXML's azimuth and dip of a component, degrees.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 MAX_REALIZATIONS = 36**2
-# MiniSEED 2 cuts longer codes without a word.
+# MiniSEED 2 silently truncates longer codes.
 CODE_LENGTHS = {"station_network_code": 2, "station_code": 5}
 
 
@@ -43,7 +43,7 @@ def channel_code(component: str, sampling_rate: float) -> str:
 
 
 def location_code(realization: int) -> str:
-    """Return a realization's number in two base-36 characters, 00 to ZZ.
+    """Return the location code of a realization: two base-36 characters, 00 to ZZ.
 
     Examples
     --------
@@ -57,8 +57,9 @@ def to_stream(
     waveforms: NDArray[np.floating],
     scenario: pd.DataFrame,
     window: Window,
+    processing: str | None = None,
 ) -> Stream:
-    """Turn an array of records into an ObsPy Stream.
+    """Convert an array of records to an ObsPy Stream.
 
     Parameters
     ----------
@@ -67,20 +68,23 @@ def to_stream(
     scenario : pandas.DataFrame
         Scenario table with one row per record.
     window : Window
-        Of the records.
+        Window of the records.
+    processing : str, optional
+        What made the records: the first entry of ``stats.processing``, where ObsPy appends what
+        is done to a trace later.
 
     Returns
     -------
     obspy.Stream
-        Traces ordered by record, realization and component, float32.  ``stats`` hold
+        Traces ordered by record, realization and component, float32.  ``stats`` contain
         ``coordinates`` (latitude, longitude, elevation in metres), ``distance`` (epicentral,
         metres) and ``back_azimuth`` (degrees).
 
     Raises
     ------
     OutputError
-        If there are more realizations than location codes, a code does not fit MiniSEED, or
-        two rows would write to the same channel at the same time.
+        If there are more realizations than location codes, a code is not valid in MiniSEED, or
+        two rows have the same channel at the same time.
 
     Examples
     --------
@@ -94,14 +98,14 @@ def to_stream(
     n_records, n_realizations, *shape = waveforms.shape
     if [n_records, *shape] != [len(scenario), len(window.component_order), window.n_samples]:
         raise OutputError(
-            f"waveforms of shape {waveforms.shape} do not fit {len(scenario)} scenario rows, the "
-            f"components {window.component_order} and {window.n_samples} samples; the axes are "
+            f"waveforms of shape {waveforms.shape} do not match {len(scenario)} scenario rows, the "
+            f"components {window.component_order} and {window.n_samples} samples; the axes must be "
             "record, realization, component, sample."
         )
     if n_realizations > MAX_REALIZATIONS:
         raise OutputError(
-            f"{n_realizations} realizations are too many; the location codes 00 to ZZ number "
-            f"{MAX_REALIZATIONS}."
+            f"{n_realizations} realizations are too many; there are location codes (00 to ZZ) for "
+            f"at most {MAX_REALIZATIONS}."
         )
     _check_codes(scenario, window.duration_s)
     samples = np.asarray(waveforms, dtype=np.float32)
@@ -131,20 +135,22 @@ def to_stream(
                 trace.stats.location = location_code(realization)
                 trace.stats.channel = channel_code(component, window.sampling_rate)
                 trace.stats.coordinates = AttribDict(coordinates)
+                if processing:
+                    trace.stats.processing = [processing]
                 traces.append(trace)
     return Stream(traces)
 
 
 def to_inventory(stream: Stream, comment: str) -> Inventory:
-    """Describe the channels of a generated Stream as StationXML content.
+    """Return an inventory that describes the channels of a generated Stream.
 
     Parameters
     ----------
     stream : obspy.Stream
-        A Stream made by `to_stream`.
+        A Stream created by `to_stream`.
     comment : str
-        Where the records come from: model, weights version, seed, scenario.  Every channel
-        carries it.
+        Origin of the records: model, weights version, seed, scenario.  It is added to every
+        channel.
 
     Returns
     -------
@@ -204,15 +210,15 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
 
 
 def to_catalog(scenario: pd.DataFrame) -> Catalog:
-    """Return the sources of a scenario as a QuakeML catalogue, depths in metres.
+    """Return the sources of a scenario as an ObsPy catalogue, depths in metres.
 
     The last part of an event's resource identifier is its ``source_id``, so that
-    `from_event_and_inventory` gives the same table back.
+    `from_event_and_inventory` returns the same table.
 
     Raises
     ------
     ScenarioError
-        If rows of one source disagree about it.
+        If rows with the same ``source_id`` have different source parameters.
 
     Examples
     --------
@@ -225,7 +231,8 @@ def to_catalog(scenario: pd.DataFrame) -> Catalog:
     repeated = sources["source_id"][sources["source_id"].duplicated()]
     if len(repeated):
         raise ScenarioError(
-            f"Source {repeated.iloc[0]} has two places, times or magnitudes; one is allowed."
+            f"Source {repeated.iloc[0]} has more than one location, time or magnitude; only one of "
+            "each is allowed."
         )
     return Catalog(
         [_event(row) for row in sources.to_dict(orient="records")],
@@ -234,7 +241,7 @@ def to_catalog(scenario: pd.DataFrame) -> Catalog:
 
 
 def _event(row: Mapping[Hashable, Any]) -> Event:
-    """Return the QuakeML event of a scenario row, with identifiers made from its source_id."""
+    """Return the event of a scenario row, with identifiers derived from its source_id."""
     name = re.sub(r"[^\w.~-]", "_", str(row["source_id"]), flags=re.ASCII)
     prefix = f"smi:local/cgmgm-seis/{{}}/{name}"
     origin = Origin(
@@ -261,20 +268,20 @@ def _event(row: Mapping[Hashable, Any]) -> Event:
 
 
 def _velocity_response() -> Response:
-    """Return the response of records that already are velocity in m/s."""
+    """Return the response of records that are already velocity in m/s."""
     response = Response.from_paz([], [], 1.0, input_units="M/S", output_units="M/S")
     response.instrument_sensitivity.input_units_description = "Velocity in metres per second"
     return response
 
 
 def _check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
-    """Refuse codes that MiniSEED cannot hold and records that share a channel and a time."""
+    """Raise an error for codes that are not valid in MiniSEED and for overlapping records."""
     for column, length in CODE_LENGTHS.items():
         for code in scenario[column]:
             if not re.fullmatch(rf"[A-Za-z0-9-]{{1,{length}}}", str(code)):
                 raise OutputError(
-                    f"{column} = '{code}' is not allowed; MiniSEED takes 1 to {length} ASCII "
-                    "letters and digits."
+                    f"{column} = '{code}' must be 1 to {length} ASCII letters, digits or hyphens "
+                    "(MiniSEED)."
                 )
     times = pd.DataFrame(
         {
@@ -286,5 +293,5 @@ def _check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
     if overlapping.any():
         raise OutputError(
             f"Station {times['code'][overlapping].iloc[0]} has two records at the same time; a "
-            "channel holds one."
+            "channel can contain only one."
         )

@@ -1,7 +1,7 @@
 """The scenario table: one row per source-receiver pair, with SeisBench's column names.
 
-`cross` makes it of a source and receivers, and a SeisBench data set's metadata is one already;
-training, generation and the writers all take it.
+`cross` builds it from sources and receivers, and the metadata of a SeisBench data set already is
+one; training, generation and the writers all use it.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ from cgmgm_seis.scenario.sources import (
     event_source,
 )
 
-# Arguments are called source and receivers too.
+# Renamed because arguments are called source and receivers as well.
 from cgmgm_seis.scenario.sources import source as source_of
 from cgmgm_seis.scenario.stations import receivers as receivers_of
 
 
 def cross(source: pd.DataFrame, receivers: pd.DataFrame) -> pd.DataFrame:
-    """Build a scenario: every source at every receiver.
+    """Build a scenario of all pairs of sources and receivers.
 
     Parameters
     ----------
     source : pandas.DataFrame
-        One or more earthquakes, see `cgmgm_seis.source`.
+        One or more sources, see `cgmgm_seis.source`.
     receivers : pandas.DataFrame
         Receivers, see `cgmgm_seis.receivers`.
 
@@ -46,7 +46,7 @@ def cross(source: pd.DataFrame, receivers: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ScenarioError
-        If a value is missing or impossible, or two receivers have the same codes.
+        If a value is missing or outside its limits, or two receivers have the same codes.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def from_points(
     origin_time: UTCDateTime | str = DEFAULT_ORIGIN_TIME,
     source_id: str = DEFAULT_SOURCE_ID,
 ) -> pd.DataFrame:
-    """Build the scenario of one source and some receivers.
+    """Build the scenario of one source and several receivers.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def from_points(
     source : tuple of float
         Latitude and longitude of the epicentre, degrees.
     stations : sequence of (latitude, longitude), or pandas.DataFrame, optional
-        Virtual receivers get network SY and codes V0000, V0001, ..; a table keeps its codes.
-        By default the bundled Bay Area stations.
+        Points become virtual receivers with network SY and codes V0000, V0001, ..; the codes of
+        a table are kept.  By default the bundled Bay Area stations.
     depth_km : float
         Source depth below sea level, km.
     origin_time : obspy.UTCDateTime or str
@@ -92,7 +92,7 @@ def from_points(
     Raises
     ------
     ScenarioError
-        If a value is missing, not finite or impossible.
+        If a value is missing, not finite or outside its limits.
 
     Examples
     --------
@@ -107,44 +107,45 @@ def from_points(
 def from_event_and_inventory(
     event: Event, inventory: Inventory | None = None, **overrides: Any
 ) -> pd.DataFrame:
-    """Build the scenario of a catalogued earthquake at real stations.
+    """Build the scenario of an ObsPy event at the stations of an inventory.
 
     Parameters
     ----------
     event : obspy.core.event.Event
-        Its preferred (else first) origin and magnitude are used; QuakeML depths are metres.
+        The preferred (or else first) origin and magnitude are used.
     inventory : obspy.Inventory, optional
-        Every station becomes a receiver, once; by default the bundled Bay Area stations.
+        Every station becomes one receiver; by default the bundled Bay Area stations.
     **overrides
-        ``source_*`` columns that replace the event's values, e.g. ``source_depth_km=8``.
+        ``source_*`` columns that override the event's values, e.g. ``source_depth_km=8``.
 
     Raises
     ------
     ScenarioError
-        If the event has no origin, depth or magnitude, or the inventory has no station.
+        If the event has no origin, depth or magnitude, or the inventory has no stations.
     """
     return cross(pd.DataFrame([event_source(event, **overrides)]), receivers_of(inventory))
 
 
 def check_scenario(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a complete copy of a scenario table, or say what is wrong with it.
+    """Return a complete copy of a scenario table, or raise an error if it is not valid.
 
-    Missing codes, elevations and times get defaults, missing paths are computed.
+    Missing codes, elevations and times get default values; missing distances and azimuths are
+    computed.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        At least the columns of `REQUIRED_COLUMNS`; further columns are kept.
+        At least the columns in `REQUIRED_COLUMNS`; further columns are kept.
 
     Raises
     ------
     ScenarioError
-        If a column is missing, or a value is not finite or impossible; the message names
-        the column, the value and what is allowed.
+        If a column is missing, or a value is not finite or outside its limits; the message
+        contains the column, the value and the limits.
     """
     missing = [column for column in REQUIRED_COLUMNS if column not in table]
     if missing:
-        raise ScenarioError(f"The scenario lacks the columns {', '.join(missing)}.")
+        raise ScenarioError(f"The scenario lacks the required columns {', '.join(missing)}.")
     if table.empty:
         raise ScenarioError("The scenario has 0 rows; at least one receiver is needed.")
     table = check_limits(table)
@@ -166,8 +167,9 @@ def check_scenario(table: pd.DataFrame) -> pd.DataFrame:
 def add_paths(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with epicentral and hypocentral distance (km) and azimuth (degrees).
 
-    Distances and azimuths (source to receiver, clockwise from north) are geodesics on the
-    WGS84 ellipsoid; the hypocentral distance adds the depth by Pythagoras.
+    Epicentral distances and azimuths (source to receiver, clockwise from north) are geodesics
+    on the WGS84 ellipsoid; the hypocentral distance combines the epicentral distance and the
+    depth by Pythagoras.
     """
     ends = table[
         [

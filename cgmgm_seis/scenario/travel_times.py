@@ -1,7 +1,7 @@
-"""First P and S arrival times of a layered Earth, tabulated once and interpolated.
+"""First P and S arrival times of a layered Earth, interpolated in a precomputed table.
 
-TauP takes tens of milliseconds a source-receiver pair, so a region's times are computed once
-into a (depth x distance) table.  The table travels inside the weights of every model.
+TauP takes tens of milliseconds per source-receiver pair, so the times of a region are computed
+once as a (depth x distance) table.  The table is stored in the weights of every model.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from cgmgm_seis.errors import ScenarioError, reason_of
 
-# Each wave's first arrival: upgoing, turning in the crust, or along the Moho.
+# Phases that may arrive first: upgoing, turning in the crust, or along the Moho.
 PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
 
 
@@ -31,7 +31,7 @@ class TravelTimeTable:
     Parameters
     ----------
     times : numpy.ndarray
-        Shape (2, depth, distance), seconds after origin; P first, then S.  Depths and
+        Shape (2, depth, distance), seconds after the origin time; P first, then S.  Depths and
         distances start at zero.
     depth_step_km, distance_step_km : float
         Grid spacing in kilometres.
@@ -63,8 +63,8 @@ class TravelTimeTable:
         ----------
         path : str or pathlib.Path
             Velocity model in TauP's named-discontinuities format: depth (km), Vp (km/s),
-            Vs (km/s) and density (g/cm3).  A model that ends above the Earth's centre, such as
-            one of the crust, is continued with that of `bay_area_velocity_model` below 120 km.
+            Vs (km/s) and density (g/cm3).  A model that does not reach the Earth's centre, such
+            as a crustal model, is extended with `bay_area_velocity_model` below 120 km.
         max_depth_km, max_distance_km, depth_step_km, distance_step_km : float
             Extent and spacing of the grid.
         progress : bool
@@ -73,7 +73,7 @@ class TravelTimeTable:
         Raises
         ------
         ScenarioError
-            If the file is no velocity model, or has no P or S at a node.
+            If the file is not a velocity model, or no P or S wave arrives at a node.
         """
         from obspy.geodetics import kilometer2degrees
         from obspy.taup import TauPyModel
@@ -88,13 +88,13 @@ class TravelTimeTable:
             whole = Path(folder) / "earth.nd"
             try:
                 whole.write_text(_whole_earth(Path(path).read_text()))
-                # TauP prints what it does even where it is told not to.
+                # TauP prints its progress even with verbose=False.
                 with redirect_stdout(StringIO()):
                     build_taup_model(str(whole), folder, verbose=False)
-            except Exception as error:  # TauP raises whatever its parser raises
+            except Exception as error:  # TauP passes on any error of its parser
                 raise ScenarioError(
                     f"{path} is not a readable velocity model (.nd): {reason_of(error)}; "
-                    "lines of depth, Vp, Vs and density are."
+                    "each line must contain depth, Vp, Vs and density."
                 ) from error
             earth = TauPyModel(str(whole.with_suffix(".npz"))).model
         for i, depth in enumerate(tqdm(depths, disable=not progress, desc="TauP depths")):
@@ -106,7 +106,7 @@ class TravelTimeTable:
                     distance = distances[int(np.argmax(~np.isfinite(times[wave, i])))]
                     raise ScenarioError(
                         f"{path} has no {'PS'[wave]} from {depth:g} km depth at {distance:g} km; "
-                        "every node of the table needs one."
+                        "every node of the table needs an arrival."
                     )
         return cls(times, depth_step_km, distance_step_km)
 
@@ -118,9 +118,10 @@ class TravelTimeTable:
         max_distance_km: float,
         progress: bool = False,
     ) -> "TravelTimeTable":
-        """Compute the table of a velocity model that covers a data set, in seconds.
+        """Compute a table that covers a data set, within seconds of computing time.
 
-        At most 60 depths by 300 distances, and no finer than 1 km; see `from_velocity_model`.
+        The table has at most 60 depths and 300 distances, with steps of at least 1 km; see
+        `from_velocity_model`.
         """
         depth_step = max(np.ceil(max_depth_km / 60.0), 1.0)
         distance_step = max(np.ceil(max_distance_km / 300.0), 1.0)
@@ -140,13 +141,13 @@ class TravelTimeTable:
         ----------
         depth_km, distance_km : array_like
             Source depth and epicentral distance, kilometres, broadcast against each other.
-            Sources above sea level count as surface sources; beyond the grid the times
-            continue along a straight line.
+            Sources above sea level are treated as surface sources; outside of the grid the
+            times are extrapolated linearly.
 
         Returns
         -------
         tuple of numpy.ndarray or float
-            P and S times in seconds after origin.
+            P and S times in seconds after the origin time.
         """
         depth, distance = np.broadcast_arrays(np.maximum(depth_km, 0.0), distance_km)
         points = np.stack([depth, distance], axis=-1)
@@ -157,7 +158,7 @@ class TravelTimeTable:
         interpolate = RegularGridInterpolator(
             axes, np.moveaxis(self.times, 0, -1), bounds_error=False, fill_value=None
         )
-        # The interpolator gives numbers an axis; the empty index makes numbers of them again.
+        # The interpolator adds an axis to scalars; the empty index converts them back.
         both = interpolate(points).reshape(points.shape)
         return both[..., 0][()], both[..., 1][()]
 
@@ -178,10 +179,10 @@ class TravelTimeTable:
 
 
 def _first_times(phase: Any, radians: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the first times of a phase at some distances, infinite where it does not arrive.
+    """Return the first arrival times of a phase, infinite where it does not arrive.
 
-    Between the rays that TauP has traced, the cubic that has their times and their slopes, which
-    are the ray parameters: a thousand times faster than shooting a ray to every distance.
+    Times are interpolated between the rays traced by TauP with cubic Hermite polynomials, whose
+    slopes are the ray parameters: a thousand times faster than shooting a ray to every distance.
     """
     first = np.full(radians.shape, np.inf)
     rays = zip(phase.dist, phase.time, phase.ray_param, strict=True)
@@ -197,7 +198,7 @@ def _first_times(phase: Any, radians: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _whole_earth(text: str) -> str:
-    """Return a velocity model continued to the Earth's centre, where it ends above."""
+    """Return a velocity model that is extended to the Earth's centre if it ends above it."""
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     layers = [line.split() for line in lines if not line[0].isalpha()]
@@ -213,13 +214,13 @@ def _whole_earth(text: str) -> str:
 
 
 def bay_area_velocity_model() -> Path:
-    """Return the path of GIL7, the Bay Area's 1-D model (Stidham et al. 1999), as a .nd file.
+    """Return the path of GIL7, a 1-D model of the Bay Area (Stidham et al. 1999), as a .nd file.
 
-    Below 120 km, where no local ray reaches, rounded global values fill the Earth.
+    Below 120 km, deeper than any local ray, it contains rounded values of a global model.
     """
     return Path(str(files("cgmgm_seis.scenario") / "data" / "gil7.nd"))
 
 
 def bay_area_travel_times() -> TravelTimeTable:
-    """Return the bundled table of GIL7: depths 0 to 25 km, distances 0 to 200 km."""
+    """Return the bundled table of GIL7 for depths of 0 to 25 km and distances of 0 to 200 km."""
     return TravelTimeTable.load(Path(str(files("cgmgm_seis.scenario") / "data" / "gil7_times.npz")))

@@ -1,4 +1,4 @@
-"""The window of records: components, sampling rate, start after the origin time and length."""
+"""Time window of records: components, sampling rate, start relative to the origin, length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from cgmgm_seis.errors import ScenarioError
 
 @dataclass(frozen=True)
 class Window:
-    """What part of the ground motion records hold.
+    """Components, sampling rate, start and length of records.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ class Window:
     sampling_rate : float
         Samples per second, Hz.
     start_offset_s : float
-        Time of the first sample after the origin time, seconds.
+        Time of the first sample relative to the origin time, seconds.
     n_samples : int
-        Length, samples.
+        Number of samples.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class Window:
     def __post_init__(self) -> None:
         order = self.component_order
         if not order or len(set(order)) < len(order):
-            raise ScenarioError(f"component_order = '{order}' must be components, each once.")
+            raise ScenarioError(f"component_order = '{order}' must contain each component once.")
         if not self.sampling_rate > 0.0:
             raise ScenarioError(f"sampling_rate = {self.sampling_rate:g} Hz must be above 0.")
         if self.n_samples < 1:
@@ -54,17 +54,17 @@ class Window:
 
     @property
     def duration_s(self) -> float:
-        """Length, seconds."""
+        """Duration, seconds."""
         return self.n_samples / self.sampling_rate
 
     @property
     def end_offset_s(self) -> float:
-        """End after the origin time, seconds: where the sample after the last one would be."""
+        """End relative to the origin time, seconds: one sampling interval after the last sample."""
         return self.start_offset_s + self.duration_s
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Times of the samples after the origin time, seconds, shape (sample,)."""
+        """Times of the samples relative to the origin time, seconds, shape (sample,)."""
         return self.start_offset_s + np.arange(self.n_samples) / self.sampling_rate
 
     def part(self, components: Sequence[int], samples: slice) -> "Window":
@@ -73,7 +73,7 @@ class Window:
         Parameters
         ----------
         components : sequence of int
-            Places in the component order.
+            Indices in the component order.
         samples : slice
             Consecutive samples.
         """

@@ -1,4 +1,4 @@
-"""A simulated Bay Area: its earthquakes, its ground and the seismograms they make.
+"""A simulated Bay Area: earthquakes, spatial terms and seismograms.
 
 Names are imported when they are first used.
 """
@@ -32,7 +32,7 @@ __all__ = [
     "true_fields",
 ]
 
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Coefficients": "spectra",
@@ -49,7 +49,3 @@ __getattr__ = lazy_names(
         "true_fields": "region",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

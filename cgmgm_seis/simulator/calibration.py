@@ -1,16 +1,16 @@
-"""Calibrate the simulated Bay Area on recorded amplitudes: regularised maximum likelihood.
+"""Calibration of the simulated Bay Area with recorded amplitudes, by regularised likelihood.
 
-A recorded measure (PGA, PGV, PSA; ln units) differs from the median of the simulator by what its
-event, its station and its path do to the Fourier spectrum, seen through the measure:
+A recorded measure (PGA, PGV, PSA; ln units) differs from the median of the simulator by the effects
+of its event, station and path on the Fourier spectrum:
 
     y_rm = y0_rm + sum_k J_rmk (dmedian_k + event_k + station_k) + path_rm
 
-at nodes k of frequency.  The simulator itself gives the median y0 and the sensitivity J, with its
-own durations, P waves and codas (`cgmgm_seis.simulator.linearisation`); the relation is
-linearised where it is, and again after every step.  Medians are a function of few coefficients
-(`cgmgm_seis.simulator.spectra.Coefficients`) with Gaussian priors; terms are random effects
-(Abrahamson & Youngs 1992); what paths do correlates between the stations of an event.  Variances
-follow by expectation maximisation (Dempster et al. 1977).
+at frequency nodes k.  The median y0 and the sensitivity J are computed from simulated records,
+including their durations, P waves and codas (`cgmgm_seis.simulator.linearisation`), and updated
+after every step.  Medians are a function of a few coefficients
+(`cgmgm_seis.simulator.spectra.Coefficients`) with Gaussian priors; event and station terms are
+random effects (Abrahamson & Youngs 1992); path effects are correlated between the stations of an
+event.  Variances are estimated by expectation maximisation (Dempster et al. 1977).
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ from cgmgm_seis.simulator.spectra import Coefficients
 
 # ---- coefficients as a vector --------------------------------------------------------------
 
-# Prior means and standard deviations of what describes the median spectrum, where physics and
-# other regions tell something; stress drops in ln Pa.  Amplification is smooth instead.
+# Prior means and standard deviations of the coefficients of the median spectrum, from physics and
+# other regions; stress drops in ln Pa.  The prior of the amplification is smoothness instead.
 PRIORS: dict[str, tuple[ArrayLike, ArrayLike]] = {
     "small_magnitude": (0.25, 0.15),
     "ln_stress_drops": (np.log([0.3e6, 1.0e6, 4.0e6, 6.0e6, 8.0e6]), 1.0),
@@ -41,13 +41,13 @@ PRIORS: dict[str, tuple[ArrayLike, ArrayLike]] = {
     "kappa": (0.025, 0.01),
     "kappa_per_km": (0.0, 0.001),
 }
-# ln A(f): prior mean and standard deviation, and that of its second differences from node to node.
+# ln A(f): prior mean and standard deviation, and standard deviation of its second differences.
 AMPLIFICATION, AMPLIFICATION_SIGMA, AMPLIFICATION_BEND = 2.0, 2.0, 0.15
 _DIFFERENCE = 1e-4
 
 
 def to_vector(c: Coefficients) -> Floats:
-    """Return the coefficients that are fitted as one vector, in the order of `PRIORS`."""
+    """Return the fitted coefficients as a vector, in the order of `PRIORS`."""
     parts = (
         *(
             c.small_magnitude,
@@ -64,7 +64,7 @@ def to_vector(c: Coefficients) -> Floats:
 
 
 def from_vector(vector: Floats, like: Coefficients) -> Coefficients:
-    """Return coefficients for a vector of `to_vector`; nodes are those of `like`."""
+    """Return the coefficients of a vector from `to_vector`, with the nodes of `like`."""
     n = len(like.magnitudes)
     *parts, amplification = np.split(vector, np.cumsum([1, n, n, 1, 2, 1, 1, 1, 1]))
     small, stress, ratios, per_km, spreading, ln_q0, exponent, kappa, kappa_per_km = parts
@@ -85,7 +85,7 @@ def from_vector(vector: Floats, like: Coefficients) -> Coefficients:
 
 
 def prior(n_amplification: int) -> tuple[Floats, Floats]:
-    """Return the mean (coefficient,) and the precision of the coefficients' prior."""
+    """Return the prior mean (coefficient,) and precision of the coefficients."""
     pairs = [np.broadcast_arrays(np.atleast_1d(mean), sd) for mean, sd in PRIORS.values()]
     means = [mean for mean, _ in pairs] + [np.full(n_amplification, AMPLIFICATION)]
     sds = [sd for _, sd in pairs] + [np.full(n_amplification, AMPLIFICATION_SIGMA)]
@@ -96,13 +96,13 @@ def prior(n_amplification: int) -> tuple[Floats, Floats]:
 
 
 def spectrum_gradient(scenario: pd.DataFrame, c: Coefficients) -> tuple[Floats, Floats]:
-    """Return how the median ln spectrum of S at `NODES` changes.
+    """Return the derivatives of the median ln spectrum of S at `NODES`.
 
     Returns
     -------
     tuple of numpy.ndarray
-        With the coefficients, (record, node, coefficient), and with the ln stress drop of the
-        event alone, (record, node).
+        Derivatives with respect to the coefficients, (record, node, coefficient), and to the ln
+        stress drop of the event, (record, node).
     """
 
     def spectrum(coefficients: Coefficients, stress: Floats | None = None) -> Floats:
@@ -123,20 +123,20 @@ def spectrum_gradient(scenario: pd.DataFrame, c: Coefficients) -> tuple[Floats, 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Recorded measures and what the simulator makes of their scenarios.
+    """Recorded measures and the linearised simulation of their scenarios.
 
     Parameters
     ----------
     scenario : pandas.DataFrame
         Scenario table.
     observed : numpy.ndarray
-        ln measures, (record, measure); NaN where there is none.
+        ln measures, (record, measure); NaN where missing.
     linearisation : Linearisation
-        About the coefficients and site terms of the fit's start.
+        Linearisation at the coefficients and site terms at the start of the fit.
     event, station : numpy.ndarray
-        Numbers from 0 on, (record,).
+        Numbers of events and stations, starting at 0, (record,).
     points_km : numpy.ndarray
-        Places of the stations, (record, 2).
+        Coordinates of the stations, (record, 2).
     """
 
     scenario: pd.DataFrame
@@ -149,7 +149,7 @@ class Recordings:
 
 @dataclass(frozen=True)
 class Anchors:
-    """Measures of scenarios without recordings, from published models: ln values and their sd."""
+    """Measures of scenarios without recordings from published models: ln values and their sd."""
 
     scenario: pd.DataFrame
     expected: Floats
@@ -164,12 +164,12 @@ class Variances:
     Parameters
     ----------
     event, stress_drop, station : float
-        Of the amplitude and the ln stress drop of an event, and of a station's term at one node
-        of frequency besides the published one.
+        Variances of the amplitude and the ln stress drop of an event, and of the term of a
+        station at one frequency node in addition to its published term.
     path : numpy.ndarray
-        Of what is left of a record, (measure, measure).
+        Covariance of the residuals of a record, (measure, measure).
     shared, length_km : float
-        Its correlation between stations of an event at a distance: shared exp(-distance / length).
+        Correlation of residuals between stations of an event: shared exp(-distance / length).
     """
 
     event: float = 0.05
@@ -180,36 +180,37 @@ class Variances:
     length_km: float = 14.0
 
 
-# Terms of a station, and of an event besides amplitude and stress drop, over ln f.
+# Correlation lengths over ln f of the terms of stations, and of the spectral shapes of events (in
+# addition to amplitude and stress drop) with their standard deviation.
 STATION_LN_F, EVENT_LN_F, EVENT_SHAPE_SIGMA = 1.0, 1.0, 0.2
-# What is believed of the scatter between events before: standard deviations of amplitude and ln
-# stress drop, and for how many events that counts.  With the shapes they give 0.4, as recorded at
-# most periods; thirty events tell it to no more than 15 %.
+# Prior of the scatter between events: standard deviations of amplitude and ln stress drop, and its
+# weight as a number of events.  Together with the shapes they give 0.4, as recorded at most
+# periods; thirty events alone determine it only to 15 %.
 EVENT_SIGMA, STRESS_SIGMA, EVENTS_BEFORE = 0.2, 0.6, 30.0
-# How near to zero the records' mean residual is to be, and how large a change that may take.
+# Tolerance of the mean residual, and standard deviation of the change of amplification for it.
 LEVEL_SD, LEVEL_CHANGE = 0.02, 0.5
-# Share of the published site terms that holds at a station: prior mean and standard deviation.
+# Factor of the published site terms: prior mean and standard deviation.
 SITE_SHARE = (0.8, 0.3)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What `fit` found.
+    """Result of `fit`.
 
     Parameters
     ----------
     coefficients : Coefficients
-        Of the median.
+        Coefficients of the median.
     site_share : numpy.ndarray
-        Share of the published site terms that holds, (node,).
+        Factor of the published site terms, (node,).
     station, station_sd : numpy.ndarray
-        Terms besides the published ones and their posterior sd, (station, node).
+        Station terms in addition to the published ones and their posterior sd, (station, node).
     event : numpy.ndarray
         Amplitude and ln stress drop of the events, (event, 2).
     residual : numpy.ndarray
-        What is left of each record, (record, measure).
+        Residuals of the records, (record, measure).
     variances : Variances
-        After one more step of expectation maximisation.
+        Variances after one more step of expectation maximisation.
     """
 
     coefficients: Coefficients
@@ -235,30 +236,31 @@ def fit(
     Parameters
     ----------
     recordings : Recordings
-        Linearised about ``start`` and ``base``.
+        Recordings, linearised at ``start`` and ``base``.
     published : numpy.ndarray
-        Published site terms of the stations less their mean, (station, node).
+        Published site terms of the stations minus their mean, (station, node).
     anchors : sequence of Anchors
-        Linearised about ``start``.
+        Anchors, linearised at ``start``.
     start : Coefficients
-        Where the model is linear.
+        Coefficients at which the model is linearised.
     variances : Variances
-        Of the random effects.
+        Variances of the random effects.
     base : numpy.ndarray
-        Site terms (station, node) that are in the linearisation already.
+        Site terms (station, node) that are already included in the linearisation.
     update : bool
-        Update the variances too, which takes most of the time.
+        Update the variances as well, which takes most of the time.
     """
     n_stations, n_nodes = published.shape
     n_events = int(recordings.event.max()) + 1
-    # Unknowns: coefficients, shares of the published terms, then of each event an amplitude, a
-    # stress drop and a shape, and of each station a term at every node.
+    # Unknowns: coefficients, factors of the published terms, amplitude, stress drop and shape of
+    # each event, and the terms of each station at the nodes.
     sizes = [
         *(len(to_vector(start)), n_nodes, n_events, n_events),
         *(n_events * n_nodes, n_stations * n_nodes),
     ]
     design = _design(recordings, published, start, sizes)
-    # Terms in the linearisation are taken out of the median, so unknowns are whole terms.
+    # Site terms of the linearisation are removed from the median, so that the unknowns are the
+    # complete terms and not changes.
     line = recordings.linearisation
     in_median = np.einsum("rmk,rk->rm", line.sensitivity, base[recordings.station])
     left = recordings.observed - (line.median - in_median)
@@ -290,18 +292,18 @@ def fit(
 
 
 def predicted(recordings: Recordings, found: Fit, start: Coefficients, terms: Floats) -> Floats:
-    """Return the medians (record, measure) of a fit for recordings linearised about ``start``.
+    """Return the medians (record, measure) of a fit for recordings linearised at ``start``.
 
     Parameters
     ----------
     recordings : Recordings
-        Of any earthquakes.
+        Recordings of any earthquakes.
     found : Fit
-        Of these or others.
+        A fit to these or other recordings.
     start : Coefficients
-        Where the recordings are linear.
+        Coefficients at which the recordings are linearised.
     terms : numpy.ndarray
-        Change of the site terms since, (station, node).
+        Change of the site terms since the linearisation, (station, node).
     """
     by_vector, _ = spectrum_gradient(recordings.scenario, start)
     change = by_vector @ (to_vector(found.coefficients) - to_vector(start))
@@ -311,17 +313,17 @@ def predicted(recordings: Recordings, found: Fit, start: Coefficients, terms: Fl
 
 
 def centred(coefficients: Coefficients, residual: Floats, sensitivity: Floats) -> Coefficients:
-    """Return coefficients whose medians have no bias over the records.
+    """Return coefficients whose medians have no bias averaged over the records.
 
-    A mixed model weighs every event alike and published models too; the records' mean residual
-    is then not zero.  A smooth change of the amplification takes it off.
+    A mixed model gives all events similar weight and includes published models, so that the mean
+    residual of the records is not zero.  It is removed by a smooth change of the amplification.
 
     Parameters
     ----------
     coefficients : Coefficients
-        Of a fit.
+        Coefficients of a fit.
     residual : numpy.ndarray
-        Recorded minus median, (record, measure).
+        Recorded minus median values, (record, measure).
     sensitivity : numpy.ndarray
         See `Linearisation`.
     """
@@ -336,7 +338,7 @@ def centred(coefficients: Coefficients, residual: Floats, sensitivity: Floats) -
 def _design(
     recordings: Recordings, published: Floats, start: Coefficients, sizes: list[int]
 ) -> Floats:
-    """Return how the measures change with the unknowns, (record, measure, unknown)."""
+    """Return the derivatives of the measures, (record, measure, unknown)."""
     j = recordings.linearisation.sensitivity
     by_vector, by_stress = spectrum_gradient(recordings.scenario, start)
     n_vector, n_nodes, *_ = sizes
@@ -362,7 +364,7 @@ def _solution(
     sizes: list[int],
     variances: Variances,
 ) -> tuple[Floats, Floats]:
-    """Return the unknowns, and the inverse of the Cholesky factor of their precision."""
+    """Return the unknowns and the inverse of the Cholesky factor of their precision."""
     n_vector = sizes[0]
     mean, precision = _prior(start, sizes, variances)
     information, score = precision.copy(), precision @ mean
@@ -394,7 +396,7 @@ def _station_variance(station: Floats, inverse: Floats) -> float:
 
 
 def _event_variance(squares: Floats, sigma: float) -> float:
-    """Return the variance of event terms from their expected squares and its prior."""
+    """Return the variance of event terms from their expected squares and the prior."""
     return float((squares.sum() + EVENTS_BEFORE * sigma**2) / (len(squares) + EVENTS_BEFORE))
 
 
@@ -407,7 +409,7 @@ def _prior(start: Coefficients, sizes: list[int], variances: Variances) -> tuple
     mean[:n_vector] = center - to_vector(start)
     place = n_vector
     mean[place : place + n_nodes] = SITE_SHARE[0]
-    # The share changes slowly over frequency.
+    # The factor varies slowly with frequency.
     share = np.linalg.inv(SITE_SHARE[1] ** 2 * _kernel(2.0))
     precision[place : place + n_nodes, place : place + n_nodes] = share
     place += n_nodes
@@ -435,7 +437,7 @@ def _kernel(length: float) -> Floats:
 def _whitened(
     recordings: Recordings, design: Floats, left: Floats, variances: Variances, event: int
 ) -> tuple[Floats, Floats]:
-    """Return the rows of one event with the covariance of what paths do made 1."""
+    """Return the rows of one event, whitened by the covariance of path effects."""
     rows = np.flatnonzero(recordings.event == event)
     near = _correlation(recordings.points_km[rows], variances)
     known = np.isfinite(left[rows]).ravel()
@@ -447,7 +449,7 @@ def _whitened(
 
 
 def _correlation(points_km: Floats, variances: Variances) -> Floats:
-    """Return how what paths do correlates between the stations of an event, (record, record)."""
+    """Return the correlation of path effects between stations of an event, (record, record)."""
     distance = np.hypot(*(points_km[:, None] - points_km[None]).transpose(2, 0, 1))
     near = variances.shared * np.exp(-distance / variances.length_km)
     near[np.diag_indices(len(near))] = 1.0
@@ -461,9 +463,10 @@ def _path_covariance(
     inverse: Floats,
     variances: Variances,
 ) -> Floats:
-    """Return the covariance (measure, measure) of what paths do that is expected a posteriori.
+    """Return the expected covariance (measure, measure) of path effects given the data.
 
-    Weighted by their correlation within events; pairs of measures count where both are known.
+    Products are weighted by the correlation within events; for each pair of measures, records in
+    which both are known are used.
     """
     n_measures = residual.shape[1]
     moments, pairs = np.zeros((2, n_measures, n_measures))

@@ -1,7 +1,7 @@
-"""A simulated catalogue of the Bay Area in SeisBench format, by the stochastic method.
+"""Simulated catalogues of the Bay Area in SeisBench format, by the stochastic method.
 
-The region's geology is fixed (`cgmgm_seis.simulator.region`); the seed chooses the earthquakes.
-Levels, sites and scatter are calibrated on recorded amplitudes
+The spatial terms of the region are fixed (`cgmgm_seis.simulator.region`); the seed determines the
+earthquakes.  Levels, site terms and scatter are calibrated with recorded amplitudes
 (`cgmgm_seis.simulator.calibration`).
 """
 
@@ -28,7 +28,7 @@ from cgmgm_seis.simulator.seismograms import (
 from cgmgm_seis.storage.processes import process_pool
 
 MIN_SNR_DB = 3.0
-_BLOCK = 4  # events a task
+_BLOCK = 4  # events per task
 _EVENTS_WORTH_A_PROCESS = 50
 
 
@@ -43,22 +43,22 @@ def simulate(
 ) -> pd.DataFrame:
     """Simulate a catalogue and write it as a SeisBench data set.
 
-    Records whose first 2 s of P are less than `MIN_SNR_DB` above the noise are left out, as a
-    network's catalogue would.
+    Records whose first 2 s of P are less than `MIN_SNR_DB` above the noise are excluded, as in
+    the catalogue of a network.
 
     Parameters
     ----------
     n_events : int
-        Number of earthquakes, M 1 to 5.5; by default about 14 records each.
+        Number of earthquakes, M 1 to 5.5; each has about 14 records by default.
     seed : int
-        Seed of the catalogue, not negative.
+        Random seed of the catalogue, at least 0.
     out : str or pathlib.Path
-        Folder of the data set; it appears when it is complete.
+        Folder of the data set; it is created only when it is complete.
     workers : int, optional
-        Number of processes, by default up to one a core.  The data do not depend on it.  A
-        script that starts several needs the usual ``if __name__ == "__main__":``.
+        Number of processes, by default up to one per core.  The data do not depend on it.
+        Scripts that use several processes need the usual ``if __name__ == "__main__":``.
     progress : bool
-        Show a progress bar on stderr where that is a terminal.
+        Show a progress bar on stderr if that is a terminal.
     overwrite : bool
         Replace an existing data set.
     stations_per_event : int
@@ -73,7 +73,7 @@ def simulate(
     ------
     DatasetError
         If the number of events or stations is not positive, the seed is negative, or no record
-        stands out.
+        exceeds the noise.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
 
@@ -83,7 +83,7 @@ def simulate(
     """
     _check(n_events, seed, stations_per_event)
     tables = []
-    # The bar comes after the checks of the folder.
+    # The folder is checked before the progress bar appears.
     with (
         new_dataset(out, overwrite) as writer,
         tqdm(
@@ -105,7 +105,7 @@ def simulate(
 def simulate_catalogue(
     n_events: int, seed: int = 0, workers: int | None = None
 ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Return what `simulate` writes: waveforms (record, component, sample) and metadata."""
+    """Simulate a catalogue and return its waveforms (record, component, sample) and metadata."""
     _check(n_events, seed)
     _, waveforms, tables = zip(*_simulated_events(n_events, seed, workers), strict=True)
     metadata = pd.concat(tables, ignore_index=True)
@@ -117,22 +117,23 @@ def _check(n_events: int, seed: int, stations_per_event: int = STATIONS_PER_EVEN
     if n_events < 1 or stations_per_event < 1 or seed < 0:
         raise DatasetError(
             f"{n_events} events at {stations_per_event} stations with seed {seed} cannot be "
-            "simulated; at least 1 event, 1 station and a seed of 0 or more are needed."
+            "simulated; there must be at least 1 event and 1 station, and the seed must be at "
+            "least 0."
         )
 
 
 def _check_not_empty(metadata: pd.DataFrame, n_events: int) -> None:
     if metadata.empty:
         raise DatasetError(
-            f"None of {n_events} event(s) stands {MIN_SNR_DB:g} dB out of the noise at a station; "
-            "simulate more."
+            f"None of the {n_events} event(s) exceeds the noise by {MIN_SNR_DB:g} dB at any "
+            "station; simulate more events."
         )
 
 
 def _simulated_events(
     n_events: int, seed: int, workers: int | None, stations_per_event: int = STATIONS_PER_EVENT
 ) -> Iterator[tuple[int, NDArray[np.float32], pd.DataFrame]]:
-    """Yield the number of events and the kept records of one block of events after the other."""
+    """Yield the number of events and the kept records of successive blocks of events."""
     blocks = [
         (n_events, seed, range(first, min(first + _BLOCK, n_events)), stations_per_event)
         for first in range(0, n_events, _BLOCK)
@@ -149,7 +150,7 @@ def _simulated_events(
 def _simulate_block(
     block: tuple[int, int, range, int],
 ) -> tuple[int, NDArray[np.float32], pd.DataFrame]:
-    """Simulate some events of a catalogue and keep the records that stand out of the noise."""
+    """Simulate a block of events of a catalogue and keep the records that exceed the noise."""
     n_events, seed, events, stations_per_event = block
     scenario = draw_catalogue(n_events, seed, events, stations_per_event)
     if scenario.empty:

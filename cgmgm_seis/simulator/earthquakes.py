@@ -1,4 +1,4 @@
-"""Earthquakes along the Bay Area's faults, and the stations that record them."""
+"""Simulated earthquakes along the faults of the Bay Area, and the stations that record them."""
 
 from collections.abc import Iterable
 
@@ -12,8 +12,8 @@ from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator.sites import site_table
 
-# Sketches of the surface traces, right to several km: share of the earthquakes, then longitude
-# and latitude of points from north to south.  Not a fault model.
+# Approximate surface traces, accurate to several km: fraction of the earthquakes, then longitude
+# and latitude of points from north to south.  This is not a fault model.
 FAULTS = {
     "San Andreas": (0.17, [(-122.85, 38.10), (-122.50, 37.70), (-122.05, 37.20), (-121.55, 36.85)]),
     "San Gregorio": (0.06, [(-122.60, 37.65), (-122.42, 37.42), (-122.30, 37.10)]),
@@ -28,17 +28,17 @@ FAULTS = {
 FAULT_SCATTER_KM = 2.5
 DEPTHS_KM = (0.5, 18.0)
 MAGNITUDES = (1.0, 5.5)
-# Nearly an even spread (b = 0) instead of the region's Gutenberg-Richter b of about 1, so that a
+# Almost uniform (b = 0), instead of the regional Gutenberg-Richter b value of about 1, so that a
 # few hundred events include large ones.
 B_VALUE = 0.15
 FIRST_ORIGIN = UTCDateTime(2015, 1, 1)
 LAST_ORIGIN = UTCDateTime(2020, 12, 31)
 MAX_EPICENTRAL_KM = 150.0
 STATIONS_PER_EVENT = 16
-# The chance of a station to take part falls as exp(-distance / length), so that strong motion near
-# large earthquakes, which all of the region records, is as frequent as that of small ones.
+# The probability that a station is selected decreases as exp(-distance / length), so that records
+# near large earthquakes, which the whole region records, are as frequent as near small ones.
 NEAR_KM = 30.0
-# Events cycle through the splits, 80 / 10 / 10 %.
+# Events are assigned to the splits in this cycle, 80 / 10 / 10 %.
 SPLIT_CYCLE = ("train",) * 4 + ("dev",) + ("train",) * 4 + ("test",)
 
 
@@ -48,28 +48,29 @@ def draw_catalogue(
     events: Iterable[int] | None = None,
     stations_per_event: int = STATIONS_PER_EVENT,
 ) -> pd.DataFrame:
-    """Draw earthquakes and the stations that may record them.
+    """Draw random earthquakes and the stations that record them.
 
-    Magnitudes follow a truncated exponential law with `B_VALUE`, epicentres scatter about the
-    faults' traces, depths are beta-distributed and most often near 7 km.  Of the region's several
-    hundred stations (`cgmgm_seis.simulator.sites.site_table`) some of those within reach, which
-    grows with magnitude, take part, rather near than far.
+    Magnitudes follow a truncated exponential distribution with `B_VALUE`, epicentres scatter
+    around the fault traces, and depths follow a beta distribution with a maximum near 7 km.  From
+    the several hundred stations of the region (`cgmgm_seis.simulator.sites.site_table`), stations
+    within a distance that increases with magnitude are drawn, with higher probability for near
+    ones.
 
     Parameters
     ----------
     n_events : int
         Number of earthquakes.
     seed : int
-        Event i is the same whatever the number of events, but for its origin time.
+        Random seed.  Except for its origin time, event i does not depend on the number of events.
     events : iterable of int, optional
         Numbers of the earthquakes to draw, by default all.
     stations_per_event : int
-        At most.
+        Largest number of stations per event.
 
     Returns
     -------
     pandas.DataFrame
-        Scenario table with a ``split`` column that keeps every event whole.
+        Scenario table with a column ``split``, which is the same for all records of an event.
     """
     columns = [f"station_{name}" for name in ("network_code", "code", "latitude_deg")]
     columns += ["station_longitude_deg", "station_elevation_m", "station_vs30_mps"]
@@ -89,7 +90,7 @@ def draw_catalogue(
             split=SPLIT_CYCLE[i % len(SPLIT_CYCLE)],
         )
         table = add_paths(table)
-        # The largest of ln weight + Gumbel noise: drawn without replacement.
+        # The largest values of ln weight + Gumbel noise are a sample without replacement.
         chance = rng.gumbel(size=len(table)) - table["path_ep_distance_km"] / NEAR_KM
         table = table.iloc[np.argsort(-chance.to_numpy())]
         near = table["path_ep_distance_km"] < MAX_EPICENTRAL_KM
@@ -99,13 +100,13 @@ def draw_catalogue(
 
 
 def _magnitude(rng: np.random.Generator) -> float:
-    """Draw a magnitude from the truncated Gutenberg-Richter law by its inverse distribution."""
+    """Draw a magnitude from the truncated Gutenberg-Richter distribution by inversion."""
     low, high = (10.0 ** (-B_VALUE * m) for m in MAGNITUDES)
     return round(float(-np.log10(low + rng.random() * (high - low)) / B_VALUE), 2)
 
 
 def _epicentre(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw a longitude and latitude near a fault, even along its trace."""
+    """Draw longitude and latitude near a fault, uniformly along its trace."""
     shares = np.array([share for share, _ in FAULTS.values()])
     trace = np.array(list(FAULTS.values())[rng.choice(len(FAULTS), p=shares / shares.sum())][1])
     km = KM_PER_DEGREE * np.array([np.cos(np.radians(trace[:, 1].mean())), 1.0])
@@ -116,5 +117,5 @@ def _epicentre(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _reach_km(magnitude: float) -> float:
-    """Return how far an earthquake stands out of usual noise: 25 km at M 1, 125 km at M 3."""
+    """Return the distance to which events exceed typical noise: 25 km at M 1, 125 km at M 3."""
     return 25.0 * 10.0 ** (0.35 * (magnitude - 1.0))

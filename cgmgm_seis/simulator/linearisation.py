@@ -1,9 +1,9 @@
-"""What the simulator makes of scenarios, and how that changes with the spectra of its records.
+"""Measures of simulated records and their sensitivity to the Fourier spectra of the records.
 
-Measures (PGA, PGV, PSA; ln units) are those of simulated records, with their durations, P waves and
-codas: no random vibration theory stands between a spectrum and what is measured.  Sensitivities to
-the Fourier spectrum are found by changing the spectra a little at nodes of frequency.  The
-calibration on recorded amplitudes (`cgmgm_seis.simulator.calibration`) is linear in them.
+Measures (PGA, PGV, PSA; ln units) are computed from simulated records, including their durations,
+P waves and codas, without random vibration theory.  Sensitivities to the Fourier spectrum are
+computed by small changes of the spectra at frequency nodes.  The calibration with recorded
+amplitudes (`cgmgm_seis.simulator.calibration`) is based on this linearisation.
 """
 
 from collections.abc import Callable
@@ -31,19 +31,19 @@ from cgmgm_seis.storage.processes import process_pool
 
 Measure = Callable[[NDArray[Any]], Floats]
 
-# Nodes of frequency of terms, Hz.
+# Frequency nodes of the terms, Hz.
 NODES = np.array([0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0])
-# Periods of PSA, s; the measures are PGA (m/s2), PGV (m/s) and these (m/s2).
+# Periods of PSA, s; the measures are PGA (m/s2), PGV (m/s) and PSA (m/s2).
 PERIODS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 MEASURES = ("PGA", "PGV", *(f"PSA {period:g} s" for period in PERIODS))
-# Hz of the Fourier amplitudes that small earthquakes are compared at.
+# Frequencies at which Fourier amplitudes of small earthquakes are compared, Hz.
 SMALL_HZ = (5.0, 10.0)
-_STEP = 0.1  # ln units by which spectra are changed to find sensitivities
+_STEP = 0.1  # change of the spectra to compute sensitivities, ln units
 _BLOCK = 100  # records simulated at once
 
 
 class AverageRegion:
-    """The region without spatial terms, as `spectra.ln_spectrum` takes its fields."""
+    """A region without spatial terms, for the argument `fields` of `spectra.ln_spectrum`."""
 
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return zeros (record, frequency)."""
@@ -68,7 +68,7 @@ AVERAGE = AverageRegion()
 
 
 def ln_measures(waveforms: NDArray[Any]) -> Floats:
-    """Return ln of `MEASURES` of records (record, ZNE, sample), RotD50: (record, measure)."""
+    """Return ln `MEASURES` (record, measure), as RotD50, of records (record, ZNE, sample)."""
     horizontals = waveforms[:, 1:].astype(float)
     pga, pgv = rotd50(acceleration(horizontals, SAMPLING_RATE)), rotd50(horizontals)
     psa = rotd50_psa(horizontals, SAMPLING_RATE, PERIODS)
@@ -76,7 +76,7 @@ def ln_measures(waveforms: NDArray[Any]) -> Floats:
 
 
 def ln_small(waveforms: NDArray[Any]) -> Floats:
-    """Return ln FAS of horizontals at `SMALL_HZ`, the mean of both: (record, frequency)."""
+    """Return the mean ln FAS of both horizontals at `SMALL_HZ`, (record, frequency)."""
     fas = smoothed_fas(waveforms[:, 1:], SAMPLING_RATE, SMALL_HZ)
     return np.asarray(np.log(fas).mean(axis=1))
 
@@ -84,18 +84,18 @@ def ln_small(waveforms: NDArray[Any]) -> Floats:
 def simulated(
     scenario: pd.DataFrame, coefficients: Coefficients, terms: Floats, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Simulate records of median spectra.
+    """Simulate records with median spectra.
 
     Parameters
     ----------
     scenario : pandas.DataFrame
         Scenario table with paths.
     coefficients : Coefficients
-        Of the median spectrum.
+        Coefficients of the median spectrum.
     terms : numpy.ndarray
-        ln units added to the spectra at `NODES`, (record, node).
+        Terms added to the ln spectra at `NODES`, (record, node).
     seed : int
-        Of the phases.
+        Random seed of the phases.
 
     Returns
     -------
@@ -120,16 +120,16 @@ def simulated(
 
 @dataclass(frozen=True)
 class Linearisation:
-    """What the simulator makes of scenarios, and how it changes with their spectra.
+    """Measures of simulated records and their sensitivity to the spectra.
 
     Parameters
     ----------
     median : numpy.ndarray
         Mean of ln measures over realizations, (record, measure).
     sensitivity : numpy.ndarray
-        Of ln measures to ln FAS at `NODES`, (record, measure, node).
+        Derivatives of ln measures with respect to ln FAS at `NODES`, (record, measure, node).
     intrinsic : numpy.ndarray
-        Covariance (measure, measure) of realizations of one scenario.
+        Covariance (measure, measure) between realizations of one scenario.
     """
 
     median: Floats
@@ -147,22 +147,22 @@ def linearise(
     seed: int = 0,
     workers: int = 1,
 ) -> Linearisation:
-    """Simulate records of given median spectra and find their measures' sensitivities.
+    """Simulate records with given median spectra and compute their measures and sensitivities.
 
     Parameters
     ----------
     scenario : pandas.DataFrame
         Scenario table with paths.
     coefficients : Coefficients
-        Of the median spectrum.
+        Coefficients of the median spectrum.
     terms : numpy.ndarray
-        ln units added to the spectra at `NODES`, (record, node).
+        Terms added to the ln spectra at `NODES`, (record, node).
     measure : callable
-        From waveforms to ln measures, (record, measure).
+        Function of waveforms that returns ln measures, (record, measure).
     n_realizations, seed : int
-        Of the simulated records.
+        Number of realizations and random seed of the simulated records.
     every : int
-        Sensitivities are those of every so manieth record, one realization each, averaged over
+        Sensitivities are computed for one realization of every n-th record and averaged over
         records of similar magnitude and distance.
     workers : int
         Number of processes.
@@ -190,7 +190,7 @@ def linearise(
 
 
 def _linearise_block(job: tuple[Any, ...]) -> tuple[Floats, Floats]:
-    """Return ln measures (realization, record, measure) and sensitivities of some records."""
+    """Return ln measures (realization, record, measure) and sensitivities of a block."""
     scenario, terms, coefficients, measure, n_realizations, every, seed = job
     drawn = [simulated(scenario, coefficients, terms, seed + k) for k in range(n_realizations)]
     values = np.stack([measure(waveforms) for waveforms in drawn])
@@ -201,7 +201,7 @@ def _linearise_block(job: tuple[Any, ...]) -> tuple[Floats, Floats]:
 
 
 def _similarity(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
-    """Return weights (first, second) that fall with differences of magnitude and ln distance."""
+    """Return weights (first, second) that decrease with difference in magnitude and ln distance."""
     magnitude, distance = (
         np.subtract.outer(of(first), of(second))
         for of in (
@@ -214,6 +214,6 @@ def _similarity(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
 
 
 def node_weights(frequencies: ArrayLike) -> Floats:
-    """Return the weights (node, frequency) that interpolate from `NODES`, linear in ln f."""
+    """Return weights (node, frequency) for interpolation from `NODES`, linear in ln f."""
     ln_f = np.log(np.maximum(np.asarray(frequencies, float), 1e-3))
     return np.stack([np.interp(ln_f, np.log(NODES), row) for row in np.eye(len(NODES))])

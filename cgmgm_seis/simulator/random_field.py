@@ -1,4 +1,4 @@
-"""Random fields that belong to the region: every catalogue shakes the same ground."""
+"""Random fields of the simulated region, which are the same for all catalogues."""
 
 import numpy as np
 
@@ -11,17 +11,17 @@ REGION_SEED = 1984
 class RandomField:
     """A stationary, nearly Gaussian random field with a squared-exponential covariance.
 
-    A sum of cosines with random wave vectors (Shinozuka 1971; random Fourier features of
-    Rahimi & Recht 2007), so it is smooth and known at any point.
+    It is a sum of cosines with random wave vectors (Shinozuka 1971; random Fourier features of
+    Rahimi & Recht 2007), so it is smooth and can be evaluated at any point.
 
     Parameters
     ----------
     name : str
-        Name of the field; it chooses the realization.
+        Name of the field, which determines its realization.
     sigma : float
         Standard deviation.
     lengths : tuple of float
-        Correlation length along each coordinate, in that coordinate's units.
+        Correlation length along each coordinate, in the units of the coordinate.
     n_waves : int
         Number of cosines.
     """
@@ -35,5 +35,5 @@ class RandomField:
         self.amplitude = sigma * np.sqrt(2.0 / n_waves)
 
     def __call__(self, points: Floats) -> Floats:
-        """Return the field at ``points`` of shape (.., coordinate); shape (..)."""
+        """Return the values, shape (..), of the field at points of shape (.., coordinate)."""
         return self.amplitude * np.cos(points @ self.waves.T + self.phases).sum(axis=-1)

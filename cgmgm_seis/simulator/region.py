@@ -1,9 +1,9 @@
-"""How sites, sources and paths of the simulated Bay Area differ from its average; fixed terms.
+"""Spatial terms of the simulated Bay Area: how sites, sources and paths differ from the average.
 
-Site terms are those of the real stations (`cgmgm_seis.simulator.sites`), source terms near recorded
-earthquakes are theirs (`cgmgm_seis.simulator.sources`).  What nobody has measured is a smooth
-random field, one fixed realization (`cgmgm_seis.simulator.random_field`); the seed of a catalogue
-changes its earthquakes, not the ground under them.
+Site terms are those of real stations (`cgmgm_seis.simulator.sites`), and source terms near recorded
+earthquakes are those of these earthquakes (`cgmgm_seis.simulator.sources`).  Unknown terms are one
+fixed realization of a smooth random field (`cgmgm_seis.simulator.random_field`).  The seed of a
+catalogue changes its earthquakes, but not the spatial terms.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from cgmgm_seis.simulator.sources import SourceTerms, bay_area_sources
 
 
 class SpatialTerms(Protocol):
-    """What of spectra depends on places; see `RegionFields`."""
+    """Interface of the spatial terms of spectra; see `RegionFields`."""
 
     def site(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
         """Return the site term of ln FAS of horizontals, shape (record, frequency)."""
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+        """Return the term of ln FAS shared by sources at one location, (record, frequency)."""
 
     def attenuation(
         self,
@@ -39,7 +39,8 @@ class SpatialTerms(Protocol):
         """Return the relative excess of attenuation of each path, shape (record,)."""
 
 
-# Mean of the attenuation field over the paths of the calibration, whose levels hold it already.
+# Mean of the attenuation field over the paths of the calibration, which is already included in
+# the calibrated levels.
 MEAN_ATTENUATION = -0.09
 
 
@@ -64,7 +65,7 @@ class RegionFields:
         return self.sites(latitude, longitude, frequencies)
 
     def source(self, latitude: ArrayLike, longitude: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the term of ln FAS shared by sources of one place, (record, frequency)."""
+        """Return the term of ln FAS shared by sources at one location, (record, frequency)."""
         return self.sources(latitude, longitude, frequencies)
 
     def attenuation(
@@ -76,7 +77,7 @@ class RegionFields:
     ) -> Floats:
         """Return the relative excess of attenuation of each path, shape (record,).
 
-        The mean of a field of 1/Q along the straight epicentral path, at least -0.9.
+        It is the mean of a field of 1/Q along the straight epicentral path, and at least -0.9.
         """
         points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
         mean = self.attenuation_field(points).mean(axis=-1)
@@ -89,13 +90,13 @@ class RegionFields:
         station_latitude: ArrayLike,
         station_longitude: ArrayLike,
     ) -> tuple[Floats, Floats]:
-        """Return the lateral part of travel time.
+        """Return the laterally varying part of travel times.
 
         Returns
         -------
         tuple of numpy.ndarray
-            The relative excess of slowness along each path, and the delay of P under each
-            station in seconds, both of shape (record,).
+            Relative excess of slowness along each path, and delay of P below each station in
+            seconds, both of shape (record,).
         """
         points = self._path(source_latitude, source_longitude, station_latitude, station_longitude)
         station = local_km(station_latitude, station_longitude, CENTRE)
@@ -108,7 +109,7 @@ class RegionFields:
         station_latitude: ArrayLike,
         station_longitude: ArrayLike,
     ) -> Floats:
-        """Return points (record, point, 2) in km at the middles of equal parts of each path."""
+        """Return the midpoints (record, point, 2) of equal segments of each path, km."""
         source = local_km(source_latitude, source_longitude, CENTRE)[..., None, :]
         station = local_km(station_latitude, station_longitude, CENTRE)[..., None, :]
         fraction = (np.arange(self.n_path_points) + 0.5)[:, None] / self.n_path_points
@@ -117,10 +118,10 @@ class RegionFields:
 
 @cache
 def true_fields() -> RegionFields:
-    """Return the region's terms; always the same ones.
+    """Return the spatial terms of the region, which are always the same.
 
-    Standard deviations and lengths of the fields are such that a path makes up for about a third
-    of what recordings of one path have in common.
+    Standard deviations and correlation lengths of the fields are chosen so that path terms
+    explain about a third of what records of the same path have in common.
     """
     return RegionFields(
         sites=bay_area_sites(),

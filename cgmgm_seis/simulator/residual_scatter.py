@@ -1,4 +1,4 @@
-"""How recorded amplitudes scatter about medians that were made without them."""
+"""Scatter of recorded amplitudes around medians that are independent of them."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class ResidualScatter:
     tau, phi : numpy.ndarray
         Standard deviations between events and within events, (measure,).
     shared, length_km : float
-        Residuals within an event correlate as shared exp(-distance / length) between stations.
+        Correlation of residuals between stations of an event: shared exp(-distance / length).
     """
 
     tau: Floats
@@ -33,23 +33,24 @@ class ResidualScatter:
 def residual_scatter(
     residual: Floats, event: NDArray[np.intp], points_km: Floats, length_km: float
 ) -> ResidualScatter:
-    """Split residuals into event terms and what correlates over distance, by maximum likelihood.
+    """Estimate standard deviations of event and path terms from residuals, by maximum likelihood.
 
-    The model is residual = mean + event term + path term, the latter with an exponential
-    correlation (Jayaram & Baker 2009).  The standard deviation of event means would count what
-    neighbouring stations share as part of the event.  The correlation length is given: over a few
-    tens of kilometres, event terms and long paths cannot be told apart.
+    The model is residual = mean + event term + path term, where path terms have an exponential
+    spatial correlation (Jayaram & Baker 2009).  The standard deviation of event means would
+    attribute terms shared by neighbouring stations to the event.  The correlation length is given,
+    because over a few tens of kilometres event terms and long correlation lengths cannot be
+    distinguished.
 
     Parameters
     ----------
     residual : numpy.ndarray
-        Shape (record, measure); NaN where there is none.
+        Shape (record, measure); NaN where missing.
     event : numpy.ndarray
-        The event's number of every record, (record,).
+        Event number of each record, (record,).
     points_km : numpy.ndarray
-        Places of the stations, east and north, (record, 2).
+        East and north coordinates of the stations, (record, 2).
     length_km : float
-        Correlation length.
+        Correlation length, km.
     """
     groups = [np.flatnonzero(event == number) for number in np.unique(event)]
 
@@ -66,9 +67,9 @@ def residual_scatter(
 def _variances(
     values: Floats, groups: list[NDArray[np.intp]], points_km: Floats, shared: float, length: float
 ) -> tuple[float, float, float]:
-    """Return minus twice the ln likelihood, tau and phi of one measure for given correlations.
+    """Return -2 ln likelihood, tau and phi of one measure for given correlations.
 
-    With residuals and ones whitened, an event's term is a change of rank one (Woodbury 1950).
+    After whitening, each event term is a rank-one change of the covariance (Woodbury 1950).
     """
     sums = []
     for group in groups:
@@ -82,8 +83,9 @@ def _variances(
         both = np.column_stack([np.ones(len(rows)), values[rows]])
         whitened: Floats = solve_triangular(factor, both, lower=True)
         one, y = whitened[:, 0], whitened[:, 1]
-        sums.append((one @ one, one @ y, y @ y, 2.0 * np.log(np.diag(factor)).sum(), len(rows)))
-    oo, oy, yy, logarithm, n = np.transpose(sums)
+        logarithm = 2.0 * np.log(np.diag(factor)).sum()
+        sums.append([float(x) for x in (one @ one, one @ y, y @ y, logarithm, len(rows))])
+    oo, oy, yy, logarithms, n = np.transpose(sums)
 
     def cost(ln_ratio: float) -> tuple[float, float]:
         ratio = np.exp(ln_ratio)
@@ -91,7 +93,7 @@ def _variances(
         mean = (oy / shrink).sum() / (oo / shrink).sum()
         squares = (yy - ratio * oy**2 / shrink - mean * oy / shrink).sum()
         phi_squared = squares / n.sum()
-        return n.sum() * np.log(phi_squared) + (logarithm + np.log(shrink)).sum(), phi_squared
+        return n.sum() * np.log(phi_squared) + (logarithms + np.log(shrink)).sum(), phi_squared
 
     ln_ratio = minimize_scalar(lambda x: cost(x)[0], bounds=_RATIOS, method="bounded").x
     value, phi_squared = cost(ln_ratio)

@@ -1,8 +1,8 @@
-"""What changes amplitudes from earthquake to earthquake, and from record to record.
+"""Random event and record terms of the simulated amplitudes.
 
-A record differs from the median of its scenario by its event's terms, which all records of the
-earthquake share, and by a record term, most of which neighbouring records of the earthquake share,
-for they have their path in common.  Standard deviations and correlations are those of recorded
+A record differs from the median of its scenario by event terms, which are the same for all records
+of an earthquake, and by a record term, which is correlated between neighbouring stations because
+they have most of their path in common.  Standard deviations and correlations are those of recorded
 amplitudes (`cgmgm_seis.simulator.calibration`).
 """
 
@@ -26,18 +26,19 @@ class Scatter:
     Parameters
     ----------
     stress_drop : float
-        Of an event's stress drop.
+        Standard deviation of the stress drop of events.
     event : float
-        Of all amplitudes of an event.
+        Standard deviation of the event term of all amplitudes.
     frequencies, record : tuple of float
-        Of a record's S, at nodes in Hz; linear in ln f between them.
+        Frequency nodes (Hz) and standard deviations of the record term of S; linear in ln f
+        between the nodes.
     p_wave : float
-        Of a record's P, besides what it shares with S.
+        Standard deviation of the record term of P in addition to that of S.
     shared, length_km : float
-        Share of a record term's variance that falls as exp(-distance / length) between receivers
-        of an event; the rest is the record's own.
+        Fraction of the variance of record terms whose correlation between receivers of an event
+        is exp(-distance / length); the rest is independent.
     ln_f_length : float
-        Record terms of two frequencies correlate as exp(-abs(difference of ln f) / length).
+        Record terms at two frequencies correlate as exp(-abs(difference of ln f) / length).
     """
 
     stress_drop: float
@@ -50,7 +51,7 @@ class Scatter:
     ln_f_length: float
 
     def event_terms(self, seed: int, source_id: str) -> tuple[float, float]:
-        """Return an event's ln deviation of the stress drop and its ln term of all amplitudes."""
+        """Return the terms of ln stress drop and of all ln amplitudes of an event."""
         stress, term = random_generator(seed, "event", source_id).standard_normal(2)
         return float(self.stress_drop * stress), float(self.event * term)
 
@@ -67,20 +68,20 @@ class Scatter:
         Parameters
         ----------
         seed : int
-            Same seed, event and station: same terms, whatever the other stations.
+            Random seed.  Terms depend on seed, event and station, but not on other stations.
         source_id : str
-            The event.
+            Name of the event.
         stations : sequence of str
             Codes of the stations.
         points_km : numpy.ndarray
-            Their places, east and north, shape (station, 2).
+            East and north coordinates of the stations, km, shape (station, 2).
         frequencies : array_like
             Hz, shape (frequency,).
 
         Returns
         -------
         tuple of numpy.ndarray
-            Each (station, frequency), ln units.
+            Terms of P and S in ln units, each of shape (station, frequency).
         """
         nodes = np.log(self.frequencies)
         own = np.stack(
@@ -103,5 +104,5 @@ class Scatter:
 
 @cache
 def bay_area_scatter() -> Scatter:
-    """Return the scatter of the Bay Area that comes with the package."""
+    """Return the calibrated scatter of the Bay Area that is bundled with the package."""
     return Scatter(**calibration()["scatter"])

@@ -1,7 +1,7 @@
 """Seismograms with given Fourier spectra: direct pulses, codas and noise on three components.
 
-Every wave is its spectrum's minimum-phase pulse, so nothing comes before the onset, repeated by a
-train of arrivals: the direct one, the scatterers near it and the coda.
+Each wave is the minimum-phase pulse of its spectrum, so that there is no motion before the onset,
+convolved with a series of arrivals: the direct arrival, scattered arrivals and the coda.
 """
 
 from dataclasses import dataclass
@@ -26,40 +26,41 @@ from cgmgm_seis.simulator.sites import CENTRE
 
 SAMPLING_RATE = 100.0
 N_SAMPLES = 6000
-START_OFFSET = -5.0  # s after the origin
+START_OFFSET = -5.0  # s relative to the origin time
 _N_FFT = 8192
 _FREQUENCIES = np.fft.rfftfreq(_N_FFT, 1.0 / SAMPLING_RATE)
 COARSE = np.geomspace(0.1, 50.0, 54)
-# Recordings come with their response removed above this frequency (2nd-order Butterworth).
+# The response of recordings is removed above this frequency (2nd-order Butterworth), Hz.
 _HIGH_PASS = 0.15
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
 
-# Of the vertical beside the horizontals: between stations, smooth over frequency, and between the
-# records of a station.
+# Standard deviations of the vertical relative to the horizontals: between stations (smooth over
+# frequency) and between the records of a station.
 VERTICAL_SITE_SIGMA, VERTICAL_RECORD_SIGMA = 0.3, 0.25
 # Ground noise as a fraction of the way from the low to the high noise model: mean, and standard
 # deviations between stations and between the components of a record.
 NOISE_LEVEL, STATION_NOISE_SIGMA, RECORD_NOISE_SIGMA = 0.38, 0.1, 0.05
-# Shares of the power of S: the direct arrival, which scattering empties with distance, and the
-# coda. The rest is scattered near the ray.
+# Fractions of the power of S: the direct arrival, which decreases with distance by scattering, and
+# the coda. The rest is scattered near the ray.
 S_DIRECT, S_DIRECT_LENGTH = 0.15, 40.0  # -, km
 S_CODA = 0.21
 P_SHARES = (0.05, 0.5, 0.2)
-# Decay of what is scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln standard
-# deviation between records, and more for longer sources; with the shares fitted to the significant
-# durations of Afshari & Stewart (2016). It rises over RISE_TIME R: onsets blur with distance.
+# Decay time of arrivals scattered near the ray: SCATTER_TIME R^SCATTER_EXPONENT, with an ln
+# standard deviation between records, and longer for longer sources; together with the fractions
+# above fitted to the significant durations of Afshari & Stewart (2016). Their rise time is
+# RISE_TIME R, so that onsets become more emergent with distance.
 SCATTER_TIME, SCATTER_EXPONENT, SCATTER_SIGMA = 1.1, 0.4, 0.35  # s with R in km
 SCATTER_PER_SOURCE_DURATION = 0.1
 RISE_TIME = 0.005  # s/km
-# The coda's time scale as a fraction of the travel time of S.
+# Time scale of the coda as a fraction of the travel time of S.
 S_CODA_TIME = 0.6
-# Radial over vertical motion of direct P, and its standard deviation.
+# Ratio of radial to vertical motion of direct P, and its standard deviation.
 P_RADIAL, P_RADIAL_SIGMA = 0.5, 0.06
-# Scattered P on the horizontals over the vertical, as amplitudes, and scattered S on the vertical.
+# Amplitude ratios: scattered P on the horizontals to the vertical, and scattered S on the vertical.
 P_HORIZONTAL, S_VERTICAL = 1.45, 0.68
-# P reaches the horizontals as S under the station, which loses more on its way up.
+# P on the horizontals is converted to S below the station, which is attenuated more strongly.
 CONVERSION_KAPPA = 0.016  # s
-# What a relative change of P slowness along the path, and a delay of P under a station, are for S.
+# Ratios of S to P: relative change of slowness along the path, and delay below a station.
 S_SLOWNESS_RATIO = 1.3
 S_DELAY_RATIO = 2.0
 
@@ -74,12 +75,13 @@ def simulate_records(
     scenario : pandas.DataFrame
         Scenario table; records of one ``source_id`` share its stress drop and event term.
     seed : int
-        Same seed, event and station: same samples, whatever the other rows.
+        Random seed.  Samples depend on seed, event and station, but not on the other rows.
 
     Returns
     -------
     waveforms : numpy.ndarray
-        Velocity in m/s, shape (record, component Z N E, sample), 100 Hz, from 5 s before origin.
+        Velocity in m/s, shape (record, component Z N E, sample), 100 Hz, starting 5 s before the
+        origin time.
     metadata : pandas.DataFrame
         The scenario with ``source_stress_drop_pa``, ``source_event_term``, the exact
         ``trace_p_arrival_sample`` and ``trace_s_arrival_sample``, and ``trace_snr_db``.
@@ -116,7 +118,7 @@ def simulate_records(
 def draw_waveforms(
     table: pd.DataFrame, ln_p: Floats, ln_s: Floats, corners: Floats, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Draw records with given spectra of P and S.
+    """Draw random records with given spectra of P and S.
 
     Parameters
     ----------
@@ -125,9 +127,9 @@ def draw_waveforms(
     ln_p, ln_s : numpy.ndarray
         ln FAS at `COARSE`, m/s x s, (record, frequency).
     corners : numpy.ndarray
-        Corner frequencies of S, Hz, (record,); the inverse is the duration of the source.
+        Corner frequencies of S, Hz, (record,); their inverse is the source duration.
     seed : int
-        Of all that is drawn.
+        Random seed.
 
     Returns
     -------
@@ -159,7 +161,7 @@ def draw_waveforms(
 
 
 def true_arrival_times(table: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the P and S times (s after origin) of a scenario table: 1-D model + lateral field."""
+    """Return P and S times (s after the origin time): 1-D model plus lateral variations."""
     p_time, s_time = bay_area_travel_times().at(
         table["source_depth_km"].to_numpy(float), table["path_ep_distance_km"].to_numpy(float)
     )
@@ -175,7 +177,7 @@ def true_arrival_times(table: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _station_names(table: pd.DataFrame) -> list[str]:
-    """Return network.station.location codes; location 00 may come back from a file as 0."""
+    """Return network.station.location codes; location 00 may have been read from a file as 0."""
     columns = ["station_network_code", "station_code", "station_location_code"]
     codes = table[columns].astype(str)
     return [f"{network}.{code}.{location:0>2}" for network, code, location in codes.to_numpy()]
@@ -192,22 +194,22 @@ def _signal(
     azimuth: float,
     vertical: Floats,
 ) -> Floats:
-    """Return P and S and their codas.
+    """Return P and S waves with their codas.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        The record's generator.
+        Random generator of the record.
     ln_p, ln_s : numpy.ndarray
         ln FAS of P and S at `COARSE`.
     p_start, s_start : float
-        Onsets, s after the trace's start.
+        Onsets, s after the start of the trace.
     duration : float
-        Of the source, s.
+        Duration of the source, s.
     distance, azimuth : float
-        Hypocentral distance, km; direction to the station, radians clockwise from north.
+        Hypocentral distance, km; azimuth of the station, radians clockwise from north.
     vertical : numpy.ndarray
-        ln amplification of the vertical under the station at `COARSE`.
+        ln amplification of the vertical component below the station at `COARSE`.
 
     Returns
     -------
@@ -215,8 +217,8 @@ def _signal(
         Shape (3, sample), m/s.
     """
     steepness, scattering, p_vertical, s_vertical = rng.standard_normal(4)
-    # P moves the ground up or down and along the ray; S in any direction across it, with a mean
-    # power of 1 on each horizontal component.
+    # P is polarised along the ray, with either sign; S is polarised in a random direction across
+    # it, with a mean power of 1 on each horizontal component.
     angle = rng.uniform(0.0, 2.0 * np.pi)
     polarity = rng.choice([-1.0, 1.0])
     radial = P_RADIAL + P_RADIAL_SIGMA * steepness
@@ -224,7 +226,7 @@ def _signal(
     s_axis = np.array(
         [0.35 * np.sign(np.cos(angle)), 2**0.5 * np.cos(angle), 2**0.5 * np.sin(angle)]
     )
-    # The source and the scatterers of the path lengthen a pulse and blur its onset.
+    # Source duration and scattering along the path lengthen a pulse and make its onset emergent.
     scatter = SCATTER_TIME * distance**SCATTER_EXPONENT * np.exp(SCATTER_SIGMA * scattering)
     scatter += SCATTER_PER_SOURCE_DURATION * duration
     rise = RISE_TIME * distance
@@ -266,18 +268,18 @@ def _signal(
 
 @cache
 def _vertical(station: str) -> Floats:
-    """Return the ln amplification of the vertical under a station at `COARSE`."""
+    """Return the ln amplification of the vertical component below a station at `COARSE`."""
     term = RandomField(f"vertical {station}", VERTICAL_SITE_SIGMA, (1.0,))
     return term(np.log(COARSE)[:, None])
 
 
 @dataclass(frozen=True)
 class _Train:
-    """The arrivals of one wave on Z, N and E.
+    """The series of arrivals of one wave on Z, N and E.
 
-    Their mean power spectrum on a component of weight 1 is the sum of three shares (below the
-    corners): the direct arrival, polarised along an axis; those scattered near the ray, with an
-    exponential decay and half as much polarised; and the coda.
+    Below the corner frequencies, the mean power spectrum on a component of weight 1 is the sum of
+    three parts: the direct arrival, polarised along an axis; arrivals scattered near the ray, with
+    an exponential decay and half of their power polarised; and the coda.
 
     Parameters
     ----------
@@ -286,13 +288,13 @@ class _Train:
     components : numpy.ndarray
         Weights of the scattered arrivals, shape (3,).
     shares : tuple of float
-        Of the power: direct, scattered, coda.
+        Fractions of the power: direct, scattered, coda.
     rise, scatter, coda, fade : float
-        Rise and decay of the scattered arrivals; the coda's amplitude falls as
-        (1 + t / coda)^-1.5 and faster after ``fade``; s.
+        Rise and decay times of the scattered arrivals; the amplitude of the coda decreases as
+        (1 + t / coda)^-1.5, and faster after ``fade``; s.
     corners : tuple of float
-        The scattered arrivals and the coda lose the frequencies above these on their longer
-        paths, Hz.
+        Corner frequencies above which the scattered arrivals and the coda are attenuated on
+        their longer paths, Hz.
     """
 
     axis: Floats
@@ -305,7 +307,7 @@ class _Train:
     corners: tuple[float, float]
 
     def draw(self, rng: np.random.Generator, start: float) -> Floats:
-        """Draw the arrivals from an onset ``start`` s into the trace on; shape (3, sample)."""
+        """Draw arrivals from an onset at ``start`` (s) to the end of the trace, (3, sample)."""
         delay = np.arange(N_SAMPLES - int(start * SAMPLING_RATE)) / SAMPLING_RATE
         near = -np.exp(-delay / self.scatter) * np.expm1(-(delay + 1.0 / SAMPLING_RATE) / self.rise)
         tail = (1.0 + delay / self.coda) ** -1.5
@@ -325,7 +327,7 @@ class _Train:
 def _pulse(ln_amplitude: Floats, start: float) -> NDArray[np.complex128]:
     """Return the minimum-phase spectrum of a log FAS (at `COARSE`), delayed to ``start``.
 
-    The phase is minus the Hilbert transform of the log amplitude, by the folded cepstrum
+    The phase is minus the Hilbert transform of the log amplitude, computed by the folded cepstrum
     (Oppenheim & Schafer 1989, chapter 12).
     """
     ln_full = np.interp(np.log(np.maximum(_FREQUENCIES, COARSE[0])), np.log(COARSE), ln_amplitude)
@@ -348,7 +350,7 @@ def _noise(rng: np.random.Generator, station: str) -> Floats:
 
 
 def _peterson(model: tuple[Floats, Floats]) -> Floats:
-    """Interpolate a noise model (period, dB of acceleration power) to the FFT's frequencies."""
+    """Interpolate a noise model (period, dB of acceleration power) to the FFT frequencies."""
     period, db = model
     order = np.argsort(-period)
     return np.interp(np.log(np.maximum(_FREQUENCIES, 0.01)), -np.log(period[order]), db[order])
@@ -357,13 +359,13 @@ def _peterson(model: tuple[Floats, Floats]) -> Floats:
 _LOW_NOISE, _HIGH_NOISE = _peterson(get_nlnm()), _peterson(get_nhnm())
 
 
-# Networks look for local earthquakes above the microseisms.
+# The signal-to-noise ratio is measured above the frequencies of microseisms.
 _SNR_BAND = butter(2, 1.0, "highpass", fs=SAMPLING_RATE, output="sos")
-_SNR_MARGIN = int(SAMPLING_RATE)  # the filter's own start
+_SNR_MARGIN = int(SAMPLING_RATE)  # samples affected by the start of the filter
 
 
 def _snr_db(record: NDArray[np.float32], p_start: float) -> float:
-    """Return the power above 1 Hz of the 2 s from P over that of the noise before it, in dB."""
+    """Return the ratio in dB of the power above 1 Hz of 2 s from P to that of the noise before."""
     p = int(p_start * SAMPLING_RATE)
     filtered = sosfilt(_SNR_BAND, record - record[:, :1].astype(float))
     noise = filtered[:, _SNR_MARGIN : p - 10]

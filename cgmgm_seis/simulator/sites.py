@@ -1,9 +1,9 @@
-"""Site terms of the Bay Area's real stations, and of the places between them.
+"""Site terms of real stations in the Bay Area, and of locations between them.
 
-The terms are those of NGA-West3 (Kuehn et al., effective amplitude spectra), corrected by the
-recorded amplitudes of 29 earthquakes and shrunk by their uncertainty
-(`cgmgm_seis.simulator.calibration`).  Between stations they are kriged; far from any they return to
-the average, zero.
+The terms are those of NGA-West3 (Kuehn et al., effective amplitude spectra), corrected with the
+recorded amplitudes of 29 earthquakes and reduced according to their uncertainty
+(`cgmgm_seis.simulator.calibration`).  They are interpolated between stations by kriging; far from
+all stations they are zero, the average.
 """
 
 from collections.abc import Iterator
@@ -19,26 +19,26 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 
 CENTRE = (37.8, -122.2)
-# Covariance of site terms over distance: what a station has for itself, to a few hundred metres,
-# and what its neighbours share.  Shares of the variance and lengths in km.
+# Covariance of site terms over distance: a part of the variance with a correlation length of a few
+# hundred metres, and the rest with the length SHARED_KM, km.
 OWN_SHARE, OWN_KM = 0.5, 0.3
 SHARED_KM = 5.0
-# Variance of a term's error over that of the terms: two instruments at one place may differ.
+# Relative variance of errors of the terms: two instruments at one location may differ.
 NUGGET = 0.02
-_BLOCK = 500  # places at once: their covariances with all stations take a few megabytes
+_BLOCK = 500  # locations per block; their covariances with all stations take a few megabytes
 
 
 class SiteTerms:
-    """Site terms of ln FAS of horizontals, kriged between stations.
+    """Site terms of ln FAS of horizontals, interpolated between stations by kriging.
 
     Parameters
     ----------
     latitude_deg, longitude_deg : array_like
-        Of the stations, shape (station,).
+        Coordinates of the stations, degrees, shape (station,).
     frequencies : array_like
         Hz, shape (frequency,).
     terms : array_like
-        ln units, shape (station, frequency).
+        Site terms of the stations, ln units, shape (station, frequency).
     """
 
     def __init__(
@@ -58,9 +58,10 @@ class SiteTerms:
     def __call__(
         self, latitude_deg: ArrayLike, longitude_deg: ArrayLike, frequencies: ArrayLike
     ) -> Floats:
-        """Return the terms at places, shape (place, frequency); constant beyond the frequencies.
+        """Return the terms at given locations, shape (location, frequency).
 
-        Simple kriging about zero (Rasmussen & Williams 2006, equation 2.23); linear in ln f.
+        The interpolation is simple kriging with zero mean (Rasmussen & Williams 2006, equation
+        2.23) and linear in ln f; terms are constant outside of the range of frequencies.
         """
         parts = [
             covariance @ self.weights for covariance in self._blocks(latitude_deg, longitude_deg)
@@ -73,7 +74,7 @@ class SiteTerms:
         return np.asarray((1.0 - share) * nodes[:, low] + share * nodes[:, low + 1])
 
     def known(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Floats:
-        """Return the share of the terms' variance that is known at places, shape (place,)."""
+        """Return the fraction of the variance of the terms that is known, shape (location,)."""
         parts = [
             np.einsum("ij,ji->i", covariance, cho_solve(self.factor, covariance.T))
             for covariance in self._blocks(latitude_deg, longitude_deg)
@@ -81,14 +82,14 @@ class SiteTerms:
         return np.concatenate(parts)
 
     def _blocks(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Iterator[Floats]:
-        """Yield the covariances (place, station) of some places after the other."""
+        """Yield the covariances (location, station) of successive blocks of locations."""
         places = local_km(latitude_deg, longitude_deg, CENTRE)
         for first in range(0, max(len(places), 1), _BLOCK):
             yield _covariance(places[first : first + _BLOCK], self.points)
 
 
 def _covariance(first: Floats, second: Floats) -> Floats:
-    """Return the covariance (first, second) of site terms of unit variance."""
+    """Return the covariance (first, second) of site terms with unit variance."""
     distance = np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1))
     own, shared = np.exp(-distance / OWN_KM), np.exp(-distance / SHARED_KM)
     return np.asarray(OWN_SHARE * own + (1.0 - OWN_SHARE) * shared)

@@ -1,8 +1,8 @@
-"""Source terms of the simulated Bay Area: what earthquakes of one place have in common.
+"""Source terms of the simulated Bay Area, which earthquakes at one location have in common.
 
-Event terms of recorded earthquakes less than 10 km apart resemble each other.  Near the recorded
-ones the terms are what the calibration found of them (`cgmgm_seis.simulator.calibration`);
-elsewhere, where nobody has measured them, they are one realization of a random field.
+Event terms of recorded earthquakes less than 10 km apart are similar.  Near recorded earthquakes
+the source terms are the result of the calibration (`cgmgm_seis.simulator.calibration`); elsewhere,
+where they are unknown, they are one realization of a random field.
 """
 
 from functools import cache
@@ -17,11 +17,11 @@ from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
 from cgmgm_seis.simulator.sites import CENTRE
 
-# Standard deviation of what a place has in common, and its correlation lengths: km, and ln Hz.
+# Standard deviation of source terms and their correlation lengths: km, and ln Hz.
 SOURCE_SIGMA, SOURCE_KM, SOURCE_LN_F = 0.2, 10.0, 1.0
-# Standard deviation of what an earthquake has for itself.
+# Standard deviation of event terms that are independent of location.
 EVENT_SIGMA = 0.35
-# Variance of the random field that may be left at recorded earthquakes, as a share.
+# Fraction of the variance of the random field that may remain at recorded earthquakes.
 NUGGET = 0.05
 
 
@@ -31,7 +31,7 @@ class SourceTerms:
     Parameters
     ----------
     latitude_deg, longitude_deg : array_like
-        Of the recorded earthquakes, shape (earthquake,).
+        Epicentres of the recorded earthquakes, degrees, shape (earthquake,).
     frequencies : array_like
         Hz, shape (frequency,).
     terms : array_like
@@ -57,10 +57,10 @@ class SourceTerms:
     def __call__(
         self, latitude_deg: ArrayLike, longitude_deg: ArrayLike, frequencies: ArrayLike
     ) -> Floats:
-        """Return the terms at places, shape (place, frequency).
+        """Return the terms at given locations, shape (location, frequency).
 
-        The field less its kriged values at the recorded earthquakes, plus the kriged terms of
-        these (Rasmussen & Williams 2006, equation 2.23).
+        They are the field minus its values kriged from the recorded earthquakes, plus the terms of
+        these earthquakes, also kriged (Rasmussen & Williams 2006, equation 2.23).
         """
         points = local_km(latitude_deg, longitude_deg, CENTRE)
         ln_f = np.log(np.asarray(frequencies, float))
@@ -69,13 +69,13 @@ class SourceTerms:
         return np.asarray(self.field(_with_frequency(points, ln_f)) + at_f)
 
     def _correlation(self, points: Floats) -> Floats:
-        """Return the field's correlation (place, earthquake)."""
+        """Return the correlation of the field, (location, earthquake)."""
         distance = np.hypot(*(points[:, None] - self.points).transpose(2, 0, 1))
         return np.asarray(np.exp(-0.5 * (distance / SOURCE_KM) ** 2))
 
 
 def _with_frequency(points: Floats, ln_f: Floats) -> Floats:
-    """Cross points (place, 2) with ln frequencies: (place, frequency, 3)."""
+    """Return all pairs of points (location, 2) and ln frequencies, (location, frequency, 3)."""
     shape = (*points.shape[:-1], len(ln_f))
     plane = np.broadcast_to(points[..., None, :], (*shape, 2))
     return np.concatenate([plane, np.broadcast_to(ln_f, shape)[..., None]], axis=-1)
@@ -83,13 +83,13 @@ def _with_frequency(points: Floats, ln_f: Floats) -> Floats:
 
 @cache
 def source_table() -> pd.DataFrame:
-    """Return the earthquakes of the calibration with their terms.
+    """Return the earthquakes of the calibration and their source terms.
 
     Returns
     -------
     pandas.DataFrame
-        One row per earthquake: ``source_latitude_deg``, ``source_longitude_deg`` and its terms in
-        ln units, ``ln_0.2hz`` and so on.
+        One row per earthquake: ``source_latitude_deg``, ``source_longitude_deg`` and source terms
+        in ln units, ``ln_0.2hz`` and so on.
     """
     with (files("cgmgm_seis.simulator") / "data" / "bay_area_sources.csv").open() as file:
         return pd.read_csv(file)

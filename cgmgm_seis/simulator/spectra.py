@@ -2,7 +2,7 @@
 
     ln A(f) = ln source + ln spreading - pi f t*(R) - pi f kappa + generic site + spatial terms
 
-P and S differ: P has the higher corner frequency and loses less on its way, as recorded ones do.
+P has a higher corner frequency and less attenuation than S, as in recordings.
 """
 
 import json
@@ -24,36 +24,36 @@ DENSITY = 2800.0  # kg/m3
 # Mean radiation x one of two horizontals x free surface (Boore 2003).
 S_RADIATION = 0.55 * 0.707 * 2.0
 REFERENCE_DEPTH = 8.0  # km
-MOMENT_FROM = 3.4  # from this magnitude on, those of the region's network are moment magnitudes
+MOMENT_FROM = 3.4  # magnitudes of the regional network are moment magnitudes above this value
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What the calibration on recorded amplitudes found (`cgmgm_seis.simulator.calibration`).
+    """Coefficients of the median spectrum, see `cgmgm_seis.simulator.calibration`.
 
     Parameters
     ----------
     small_magnitude : float
-        Network magnitudes of small earthquakes fall faster than moment magnitudes (Hanks & Boore
-        1984): Mw = M + small_magnitude (`MOMENT_FROM` - M) below that magnitude.
+        Network magnitudes of small earthquakes decrease faster than moment magnitudes (Hanks &
+        Boore 1984): Mw = M + small_magnitude (`MOMENT_FROM` - M) below `MOMENT_FROM`.
     magnitudes, ln_stress_drops : tuple of float
-        Nodes of the median stress drop, ln Pa, linear between them and constant beyond.
+        Nodes of the median stress drop, ln Pa, linear between them and constant outside.
     ln_corner_ratios : tuple of float
-        At the same magnitudes, ln of the second of two corner frequencies over their geometric
-        mean: spectra of larger earthquakes bend over a wider band (Atkinson & Silva 2000).
+        At the same magnitudes, ln of the ratio of the second of two corner frequencies to their
+        geometric mean: the two are further apart for larger earthquakes (Atkinson & Silva 2000).
     stress_drop_per_km : float
-        Its growth with depth, ln units a km.
+        Increase of the ln stress drop with depth, 1/km.
     spreading : tuple of float
-        Exponents of the distance, up to `knee_km` and beyond.
+        Exponents of geometric spreading, up to `knee_km` and beyond.
     knee_km : float
-        Where S reflected at the Moho begins to add to the direct wave, km.
+        Distance from which S reflected at the Moho adds to the direct wave, km.
     q0, q_exponent : float
         Quality factor of S, Q(f) = q0 f^q_exponent.
     kappa, kappa_per_km : float
         Shallow attenuation at `REFERENCE_DEPTH`, s, and its change with the depth of the source.
     frequencies, amplification : tuple of float
-        Nodes of ln A(f), the amplification of the region's average station; a monotone cubic
-        in ln f between them.
+        Nodes of ln A(f), the amplification of an average station of the region; monotone cubic
+        interpolation in ln f between them.
     """
 
     small_magnitude: float
@@ -71,13 +71,13 @@ class Coefficients:
     amplification: tuple[float, ...]
 
     def seismic_moment(self, magnitude: ArrayLike) -> Floats:
-        """Return the moment in N m for a network's magnitude (Hanks & Kanamori 1979)."""
+        """Return the moment in N m for a network magnitude (Hanks & Kanamori 1979)."""
         m = np.asarray(magnitude, float)
         moment_magnitude = m + self.small_magnitude * np.maximum(MOMENT_FROM - m, 0.0)
         return np.asarray(10.0 ** (1.5 * moment_magnitude + 9.05))
 
     def median_stress_drop(self, magnitude: ArrayLike, depth_km: ArrayLike) -> Floats:
-        """Return the region's median stress drop in Pa; the arguments are broadcast."""
+        """Return the median stress drop of the region, Pa; the arguments are broadcast."""
         deeper = np.asarray(depth_km, float) - REFERENCE_DEPTH
         at_depth = np.interp(np.asarray(magnitude, float), self.magnitudes, self.ln_stress_drops)
         return np.asarray(np.exp(at_depth + self.stress_drop_per_km * deeper))
@@ -93,10 +93,10 @@ class Coefficients:
     def ln_displacement(
         self, frequencies: ArrayLike, magnitude: ArrayLike, corner: ArrayLike
     ) -> Floats:
-        """Return the ln displacement spectrum of a source over its low-frequency level.
+        """Return the ln displacement spectrum of a source, relative to its low-frequency level.
 
-        Two corners about ``corner``, in Hz (Boore 2003); one of Brune (1970) where both are the
-        same.  The arguments are broadcast.
+        The spectrum has two corner frequencies with the geometric mean ``corner``, Hz (Boore
+        2003); if both are equal, it is that of Brune (1970).  The arguments are broadcast.
         """
         ratio = np.interp(np.asarray(magnitude, float), self.magnitudes, self.ln_corner_ratios)
         x = np.asarray(frequencies, float) / np.asarray(corner, float)
@@ -104,27 +104,27 @@ class Coefficients:
         return np.asarray(-0.5 * (np.log1p(first**2) + np.log1p(second**2)))
 
     def site(self, frequencies: ArrayLike) -> Floats:
-        """Return ln A(f) of the average station at frequencies in Hz, constant beyond the nodes."""
+        """Return ln A(f) of an average station at frequencies in Hz, constant outside the nodes."""
         low, high = self.frequencies[0], self.frequencies[-1]
         inside = np.clip(np.asarray(frequencies, float), low, high)
         nodes = PchipInterpolator(np.log(self.frequencies), self.amplification)
         return np.asarray(nodes(np.log(inside)))
 
     def ln_spreading(self, distance_km: ArrayLike) -> Floats:
-        """Return the ln of the geometric spreading, 1/km."""
+        """Return ln of the geometric spreading, 1/km."""
         ln_r, ln_knee = np.log(np.asarray(distance_km, float)), np.log(self.knee_km)
         near, far = self.spreading
         return -near * np.minimum(ln_r, ln_knee) - far * np.maximum(ln_r - ln_knee, 0.0)
 
     def t_star(self, distance_km: ArrayLike, frequencies: ArrayLike) -> Floats:
-        """Return the attenuation of S along its path, s; the arguments are broadcast."""
+        """Return the attenuation time t* of S along its path, s; the arguments are broadcast."""
         seconds = 1000.0 * np.asarray(distance_km, float) / SHEAR_VELOCITY
         return np.asarray(seconds / self.q0 * np.asarray(frequencies, float) ** -self.q_exponent)
 
 
 @cache
 def calibration() -> dict[str, Any]:
-    """Return what `docs/calibrate_simulator.py` found, with lists as tuples."""
+    """Return the results of `docs/calibrate_simulator.py`, with lists as tuples."""
     text = (files("cgmgm_seis.simulator") / "data" / "bay_area_calibration.json").read_text()
     return dict(json.loads(text, object_hook=_with_tuples))
 
@@ -135,13 +135,13 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def bay_area() -> Coefficients:
-    """Return the coefficients of the Bay Area that come with the package."""
+    """Return the calibrated coefficients of the Bay Area that are bundled with the package."""
     return Coefficients(**calibration()["coefficients"])
 
 
 @dataclass(frozen=True)
 class Wave:
-    """How the spectrum of a wave differs from that of S on one horizontal component."""
+    """Differences between the spectrum of a wave and that of S on one horizontal component."""
 
     ln_level: float
     corner: float
@@ -156,7 +156,7 @@ P = Wave(ln_level=-1.1, corner=1.5, kappa=0.7, t_star=0.75, site=0.5, site_shift
 
 
 def saturation_km(magnitude: ArrayLike) -> Floats:
-    """Return what adds to the distance in squares, for a source has a size, km.
+    """Return the finite-fault term that is added to the distance in squares, km.
 
     Yenier & Atkinson (2015), BSSA 105, 1989, equation 6.
     """
@@ -171,7 +171,7 @@ def ln_spectrum(
     fields: SpatialTerms | None = None,
     coefficients: Coefficients | None = None,
 ) -> Floats:
-    """Return the true ln FAS of velocity of scenarios, before any event or record term.
+    """Return the ln FAS of velocity of scenarios, without event and record terms.
 
     Parameters
     ----------
@@ -180,13 +180,13 @@ def ln_spectrum(
     frequencies : array_like
         Hz, shape (frequency,).
     stress_drop : array_like, optional
-        Pa, a scalar or shape (record,); by default the median.
+        Stress drop, Pa, a scalar or shape (record,); by default the median.
     wave : Wave
         `S` on one horizontal component, or `P` on the vertical.
     fields : SpatialTerms, optional
-        Spatial terms, by default the region's.
+        Spatial terms, by default those of `true_fields`.
     coefficients : Coefficients, optional
-        By default the Bay Area's.
+        Coefficients of the median, by default those of `bay_area`.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def ln_spectrum(
     f = np.asarray(frequencies, float)
     magnitude = scenario["source_magnitude"].to_numpy(float)[:, None]
     depth = scenario["source_depth_km"].to_numpy(float)[:, None]
-    # A receiver above the hypocentre of a surface source would be at no distance at all.
+    # The distance of a receiver at the epicentre of a surface source would be zero.
     distance = np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), 1.0)[:, None]
     distance = np.hypot(distance, saturation_km(magnitude))
     source = scenario["source_latitude_deg"], scenario["source_longitude_deg"]

@@ -1,1 +1,1 @@
-"""The one way to write, lock and resume: whole files and folders, chunks, processes."""
+"""Writing, locking and resuming: complete files and folders, chunks, process pools."""

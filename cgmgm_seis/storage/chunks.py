@@ -1,4 +1,4 @@
-"""Finished chunks of a long computation, kept on disk so that a killed run continues."""
+"""Finished chunks of a long computation, kept on disk so that an interrupted run can resume."""
 
 import hashlib
 import logging
@@ -19,19 +19,20 @@ DIGEST_BYTES = 32
 
 
 def chunk_folder(out: Path) -> Path:
-    """Return the hidden folder beside an output in which its finished chunks are kept."""
+    """Return the hidden folder next to an output in which its finished chunks are kept."""
     return hidden(out, "chunks")
 
 
 class Chunks:
-    """Arrays by their first and last row; every file carries the checksum of its content.
+    """Arrays stored by their first and last row, in files that include a checksum.
 
     Parameters
     ----------
     folder : pathlib.Path or None
-        Where the files are; made when the first is written.  None keeps nothing.
+        Folder of the files, created when the first one is written.  If None, nothing is kept.
     identity : mapping
-        What the arrays depend on, JSON-ready: files of any other identity are not found.
+        Everything the arrays depend on, serializable as JSON.  Files that were written with
+        another identity are ignored.
 
     Examples
     --------
@@ -49,12 +50,12 @@ class Chunks:
         self.name = digest(identity)
 
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
-        """Return the arrays of rows `first` to `last`, or None; a damaged file is said."""
+        """Return the arrays of rows `first` to `last`, or None if missing or damaged."""
         if self.folder is None or not (path := self._path(first, last)).is_file():
             return None
         content = path.read_bytes()
         if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
-            logger.warning("%s is damaged; its records are drawn again.", path)
+            logger.warning("%s is damaged; its records are generated again.", path)
             return None
         with np.load(BytesIO(content[DIGEST_BYTES:])) as arrays:
             return dict(arrays)
@@ -75,7 +76,7 @@ class Chunks:
         write_file(self._path(first, last), hashlib.sha256(content).digest() + content)
 
     def discard(self, first: int, last: int) -> None:
-        """Delete the arrays of rows `first` to `last`, if there are any."""
+        """Delete the arrays of rows `first` to `last`, if they exist."""
         if self.folder is not None:
             self._path(first, last).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, and the hidden names beside them."""
+"""Files that are written completely or not at all, and the hidden files next to them."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +7,7 @@ from cgmgm_seis.errors import OutputError, reason_of
 
 
 def hidden(path: Path, ending: str) -> Path:
-    """Return the hidden name beside a file or folder under which work on it is kept.
+    """Return the hidden path next to a file or folder where unfinished work is kept.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def hidden(path: Path, ending: str) -> Path:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: it is complete or absent.
+    """Write a file under a temporary name and rename it, so that it is never incomplete.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Output folders that appear complete or not at all, and whether one may be written."""
+"""Output folders that are written completely or not at all, and checks before writing."""
 
 import glob
 import os
@@ -14,72 +14,72 @@ from cgmgm_seis.errors import OutputError, reason_of
 from cgmgm_seis.storage.locks import try_lock
 
 PROVENANCE_FILE = "provenance.json"
-# The file that shows whose folder it is: what it belongs to.
+# A file that identifies a folder, and the kind of folder.
 KINDS = {
     PROVENANCE_FILE: "a folder of generated records",
     "waveforms.hdf5": "a SeisBench data set",
 }
-# In the hidden folder of one that is being written: its lock, and what gets the final name.
+# In the hidden folder of an unfinished output: its lock, and the content to be renamed.
 LOCK, CONTENT = "lock", "content"
-# How often a hidden folder is made until it is locked, and how long each of them may take, s.
+# Number of attempts to create and lock a hidden folder, and the waiting time of each, s.
 TRIES, WAIT_S = 3, 1.0
 
 
-# ---- may it be written? --------------------------------------------------------------------
+# ---- checks before writing --------------------------------------------------------------------
 
 
 def is_free(folder: Path) -> bool:
-    """Return whether nothing is in a folder's way: it does not exist, or is empty."""
+    """Return whether a folder does not exist or is empty."""
     return not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def check_place(folder: Path) -> None:
-    """Raise `OutputError` where a folder cannot be made, before any work is done for it."""
+    """Raise `OutputError` if a folder cannot be created, before any computation starts."""
     places = (folder.absolute(), *folder.absolute().parents)
     beside = next(place for place in places if os.path.lexists(place))
     if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
-        raise OutputError(f"{folder} cannot be made: {beside} is no folder that can be written to.")
+        raise OutputError(f"{folder} cannot be created: {beside} is not a writable folder.")
 
 
 def check_new(path: Path, overwrite: bool = False) -> None:
-    """Raise `OutputError` where a file or folder exists that is not to be replaced."""
+    """Raise `OutputError` if a file or folder exists and may not be replaced."""
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"{path} exists already; --overwrite (overwrite=True) replaces it.")
+        raise OutputError(f"{path} already exists; --overwrite (overwrite=True) replaces it.")
 
 
 def check_folder(
     folder: str | Path, overwrite: bool = False, marker: str = PROVENANCE_FILE
 ) -> None:
-    """Raise `OutputError` unless this folder may be made.
+    """Raise `OutputError` unless a folder may be created or replaced.
 
-    An existing folder is replaced only if asked for and if it holds the file `marker`, so
-    that a slip of the keyboard does not delete somebody's data.
+    An existing folder is replaced only with `overwrite` and if it contains the file `marker`,
+    so that a typing error does not delete other data.
     """
     folder = Path(folder)
     check_new(folder, overwrite)
     if os.path.lexists(folder) and (folder.is_symlink() or not (folder / marker).is_file()):
         raise OutputError(
-            f"{folder} is not {KINDS[marker]} ({marker} is missing); only such a folder is "
+            f"{folder} is not {KINDS[marker]} ({marker} is missing); only such a folder can be "
             "replaced."
         )
 
 
 def check_resumable(folder: Path, allowed: bool, what: str) -> None:
-    """Raise `OutputError` unless a folder of work that goes on after a kill may be written.
+    """Raise `OutputError` unless the folder of a resumable run may be written.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The folder, which may be missing or empty.
+        The folder; it may be missing or empty.
     allowed : bool
-        Whether what it holds may be continued or replaced.
+        Whether its content may be resumed or replaced.
     what : str
-        What may be in it, such as "a training run".
+        Kind of content, such as "a training run".
     """
     check_place(folder)
     if not (allowed or is_free(folder)):
         raise OutputError(
-            f"{folder} exists already; --resume (resume=True) continues and --overwrite "
+            f"{folder} already exists; --resume (resume=True) continues and --overwrite "
             f"(overwrite=True) replaces {what} in it."
         )
 
@@ -89,12 +89,12 @@ def check_resumable(folder: Path, allowed: bool, what: str) -> None:
 
 @contextmanager
 def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE) -> Iterator[Path]:
-    """Yield a hidden folder that takes its name when all went well and vanishes otherwise.
+    """Yield a hidden folder that is renamed on success and deleted on failure.
 
-    What a killed process left behind goes when the same folder is made again.
+    Hidden folders left by killed processes are deleted when the same folder is written again.
     """
     folder = folder.absolute()
-    # Missing parents are made at the very end, so that a failure does not leave them behind.
+    # Missing parents are created at the end, so that a failure does not leave them behind.
     beside = next(parent for parent in folder.parents if parent.exists())
     _clear_remains(folder, beside)
     check_folder(folder, overwrite, marker)
@@ -109,7 +109,7 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
         check_folder(folder, overwrite, marker)
         if folder.exists():
             folder.rename(replaced)
-        # The lock stays where it is: Windows does not rename a folder with an open file in it.
+        # The lock file is not moved: Windows cannot rename a folder that contains an open file.
         (temporary / CONTENT).rename(folder)
     except BaseException as error:
         if replaced.exists():
@@ -125,9 +125,9 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
 
 
 def _begin(temporary: Path) -> BaseFileLock | None:
-    """Make a hidden folder and lock it; None where the file system has no locks.
+    """Create a hidden folder and lock it; return None if the file system has no locks.
 
-    Until it is locked, another process may take it for one that a killed process left.
+    Until it is locked, another process may mistake it for the remains of a killed process.
     """
     held = None
     for _ in range(TRIES):
@@ -140,13 +140,13 @@ def _begin(temporary: Path) -> BaseFileLock | None:
 
 
 def _clear_remains(folder: Path, beside: Path) -> None:
-    """Delete what killed processes left of a folder, and give back what they had put aside."""
+    """Delete the remains of killed processes, and restore the folder they were replacing."""
     name = glob.escape(folder.name)
     for part in beside.glob(f".{name}-*.part"):
         if (held := try_lock(part / LOCK)) is not None:
             shutil.rmtree(part, ignore_errors=True)
             held.release()
-            # Windows keeps a file that is open; then the lock is all that is left.
+            # Windows cannot delete an open file, so the lock file may be left.
             shutil.rmtree(part, ignore_errors=True)
     for replaced in folder.parent.glob(f".{name}-*.old"):
         if folder.exists():

@@ -1,4 +1,4 @@
-"""What a resumed run must share with the run before: compared leaf by leaf, or as a checksum."""
+"""Identity of a run: the settings that a resumed run must share with the interrupted one."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an identity as a JSON file gives it back: tuples are lists, keys are text.
+    """Return an identity as read back from JSON: tuples become lists, keys become strings.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def plain(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(identity: Mapping[str, Any]) -> str:
-    """Return a checksum of an identity, 16 hexadecimal digits; the order of keys is no matter.
+    """Return a checksum of an identity, 16 hexadecimal digits, independent of the key order.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def digest(identity: Mapping[str, Any]) -> str:
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Return the first difference of two identities as part of a sentence; None if they agree.
+    """Return a description of the first difference of two identities; None if they agree.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 
 
 def leaves(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of a nested mapping by their dotted names.
+    """Return a nested mapping as a flat one with dotted keys.
 
     Examples
     --------

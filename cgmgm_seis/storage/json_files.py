@@ -1,4 +1,4 @@
-"""JSON files: read with errors of one sentence, written in one style."""
+"""Reading JSON files with clear errors, and writing them in one style."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,11 @@ def read_json(
     path : str or pathlib.Path
         The file.
     error_type : type
-        What is raised where it is missing or no JSON.
+        Exception raised if the file is missing or not JSON.
     wanted : str
-        What the file is then said to be.
+        Description of the problem in the message of the error.
     advice : str
-        What is then said to help.
+        Advice at the end of the message.
 
     Examples
     --------
@@ -41,14 +41,14 @@ def read_json(
 
 
 def json_bytes(content: Any, allow_nan: bool = False) -> bytes:
-    r"""Return the content of a JSON file, one space of indentation and a newline at the end.
+    r"""Return the bytes of a JSON file, indented by one space, with a newline at the end.
 
     Parameters
     ----------
-    content : JSON-ready
-        What the file holds.
+    content : object
+        Content of the file, serializable as JSON.
     allow_nan : bool
-        Write NaN and infinity, which not every program reads; otherwise they are a ValueError.
+        Write NaN and infinity, which not all programs can read; otherwise they raise ValueError.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them, however it ends."""
+"""File locks that are released when the process that holds them ends, however it ends."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 
 def try_lock(path: Path, wait_s: float = 0.0) -> BaseFileLock | None:
-    """Lock a file, which is made where it is missing, until release or the end of this process.
+    """Lock a file until it is released or this process ends; create it if it is missing.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
     wait_s : float
-        How long to wait for another process that holds the lock, seconds.
+        Time to wait for another process that holds the lock, seconds.
 
     Returns
     -------
     filelock.BaseFileLock or None
-        None where another process holds the lock, or the file cannot be locked.
+        None if another process holds the lock, or the file cannot be locked.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""ObsPy objects to the content of files and back, through memory."""
+"""ObsPy objects converted to and from the bytes of files, in memory."""
 
 from io import BytesIO
 from typing import Any
@@ -7,16 +7,17 @@ import obspy
 
 
 def to_bytes(content: Any, format: str, **options: Any) -> bytes:
-    """Return the content of a file of an ObsPy object.
+    """Return the bytes of a file written from an ObsPy object.
 
-    ObsPy's MiniSEED writer loses the error of a full disk in a C callback; writing bytes does not.
+    ObsPy's MiniSEED writer does not report a full disk (the error is lost in a C callback);
+    writing the bytes from Python does.
 
     Parameters
     ----------
     content : obspy.Stream, obspy.Trace, obspy.Inventory or obspy.Catalog
-        What is written.
+        The object to write.
     format : str
-        One of ObsPy's formats for it, such as "MSEED", "STATIONXML" or "QUAKEML".
+        A format of ObsPy for this object, such as "MSEED", "STATIONXML" or "QUAKEML".
     **options
         Further arguments of ObsPy's writer.
 
@@ -32,5 +33,5 @@ def to_bytes(content: Any, format: str, **options: Any) -> bytes:
 
 
 def read_stream(content: bytes, **options: Any) -> obspy.Stream:
-    """Return the waveforms in the content of a file; options are those of `obspy.read`."""
+    """Read waveforms from the bytes of a file; options are passed to `obspy.read`."""
     return obspy.read(BytesIO(content), **options)

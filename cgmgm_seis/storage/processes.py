@@ -1,4 +1,4 @@
-"""Pools of processes that end with the one that started them."""
+"""Process pools whose processes end when the process that started them ends."""
 
 import os
 from collections.abc import Callable
@@ -13,8 +13,8 @@ def process_pool(
 ) -> ProcessPoolExecutor:
     """Return a pool of spawned processes.
 
-    Forked ones would inherit the threads of torch and HDF5.  Python's own pools go on, and then
-    wait for ever, when the process that started them is killed; these end.
+    Forked processes would inherit the threads of torch and HDF5.  The processes of Python's own
+    pools keep running and wait forever when the process that started them is killed; these end.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def process_pool(
     initializer : callable, optional
         Called with `arguments` at the start of every process.
     arguments : tuple
-        Of the initializer.
+        Arguments of the initializer.
     """
     context = get_context("spawn")
     return ProcessPoolExecutor(workers, context, _start, (initializer, arguments))

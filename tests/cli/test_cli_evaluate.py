@@ -60,7 +60,7 @@ def test_a_table_is_printed_and_a_folder_written(catalogue, tiny_weights, run, t
     # What a killed run would go on from is gone.
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
-    refused(run(*arguments), 1, "report exists already; --overwrite")
+    refused(run(*arguments), 1, "report already exists; --overwrite")
 
 
 def test_what_a_killed_run_finished_is_kept_and_used(
@@ -89,7 +89,7 @@ def test_what_a_killed_run_finished_is_kept_and_used(
 def test_nothing_is_read_where_nothing_may_be_written(tiny_weights, run, tmp_path):
     (tmp_path / "mine").mkdir()
     result = run("nowhere", "--weights", tiny_weights, "--out", "mine", "--overwrite")
-    refused(result, 1, "only such a folder is replaced")
+    refused(result, 1, "only such a folder can be replaced")
 
 
 def test_unknown_weights_and_data_are_one_line(catalogue, tiny_weights, run, tmp_path):

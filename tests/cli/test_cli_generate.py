@@ -310,7 +310,7 @@ def test_existing_folder(run):
     result = run(*options)
     assert result.exit_code == 1
     assert result.stderr == (
-        "Error: out exists already; --overwrite (overwrite=True) replaces it.\n"
+        "Error: out already exists; --overwrite (overwrite=True) replaces it.\n"
     )
     assert run(*options, "--overwrite").exit_code == 1  # not a folder of ours
     Path("out").rmdir()

@@ -46,7 +46,7 @@ def test_shards_then_the_whole(quick, tmp_path):
     made_by = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert made_by["nodes"]["shape"] == [2, 3] and made_by["sampling"]["seed"] == 0
     again = run(*quick)
-    assert again.exit_code == 1 and "exists already" in again.output
+    assert again.exit_code == 1 and "already exists" in again.output
 
 
 def test_event_and_overrides(quick, tmp_path):
@@ -86,7 +86,7 @@ def test_event_and_overrides(quick, tmp_path):
         ([*SOURCE, *GRID, "--periods", "0.3,inf"], "not finite", 2),
         ([*SOURCE, "--region", "-119,-122,37,38", "--shape", "2x2"], "trained range", 1),
         ([*SOURCE, "--region", "-122,-121,38,37", "--shape", "2x2"], "south below north", 1),
-        ([*SOURCE, "--stations", "missing.csv"], "There is no file missing.csv", 1),
+        ([*SOURCE, "--stations", "missing.csv"], "No file matches missing.csv", 1),
         ([*SOURCE, "--region", "-125,-121.8,37.27,38.07", "--shape", "2x2"], "trained range", 1),
         ([*SOURCE, *GRID, "--frequencies", "80"], "Frequency 80 Hz must be above 0", 1),
         ([*SOURCE, *GRID, "--weights", "nothing"], "Weights 'nothing' were not found", 1),

@@ -113,7 +113,7 @@ def test_the_seed_makes_the_run(dataset, run, tmp_path):
 def test_resume_overwrite_or_refuse(dataset, run, tmp_path):
     args = (dataset, "--out", "mine", *SMALL)
     assert run(*args, "--max-minutes", "0").exit_code == 0
-    refused(run(*args), 1, "mine exists already; --resume")
+    refused(run(*args), 1, "mine already exists; --resume")
     refused(run(*args, "--resume", "--lr", "0.1"), 1, "learning_rate = 0.0008, not 0.1")
     result = run(*args, "--resume")
     assert "Trained 2 of 2 epochs" in result.stdout

@@ -41,7 +41,7 @@ def test_what_is_found_is_trained(dataset, run, tmp_path):
     assert "Best of 2 trials: trial" in result.stdout
     result = run("tune", dataset, "--out", "s", "--trials", "2", "--components", "Z", *ARGS)
     assert result.exit_code == 1
-    assert "s exists already; --resume" in result.stderr
+    assert "s already exists; --resume" in result.stderr
     arguments = ("--trials", "3", "--components", "Z", *ARGS, "--resume")
     result = run("tune", dataset, "--out", "s", *arguments)
     assert "Best of 3 trials: trial" in result.stdout

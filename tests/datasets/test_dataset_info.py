@@ -70,7 +70,7 @@ def test_left_out_and_missing(catalogue):
     text = str(summary)
     assert "3 records left out: not covering the window" in text
     assert "1 records left out: without a magnitude" in text
-    assert "trace_snr_db (signal-to-noise ratios), split (a split of your own)" in text
+    assert "trace_snr_db (signal-to-noise ratios), split (a custom split)" in text
     assert len(summary.table) == len(table) - 4
     assert "with a split by event" in dict(summary.lines)["train would"]
     plot_summary(summary)
@@ -79,7 +79,7 @@ def test_left_out_and_missing(catalogue):
 def test_nothing_usable(catalogue):
     change(catalogue, source_magnitude=np.nan)
     summary = summarise(catalogue)
-    assert dict(summary.lines)["train would"].startswith("fail: 0 records can be used")
+    assert dict(summary.lines)["train would"].startswith("fail: no usable records")
     plot_summary(summary)
 
 
@@ -102,7 +102,7 @@ def test_the_map_crosses_the_date_line(catalogue):
 @pytest.mark.parametrize("by", ["event", "station", "region"])
 def test_nothing_is_on_two_sides(catalogue, by):
     before = (catalogue / "metadata.csv").read_text()
-    with pytest.raises(OutputError, match="has a split already"):
+    with pytest.raises(OutputError, match="already has a split"):
         split_dataset(catalogue, by)
     assert (catalogue / "metadata.csv").read_text() == before
     table = split_dataset(catalogue, by, 1, (0.5, 0.25, 0.25), overwrite=True)
@@ -146,11 +146,11 @@ def test_splits_of_chunks_and_of_too_little(tmp_path):
     assert read == table["split"].tolist()[20:]
     with pytest.raises(DatasetError, match="lacks the columns station_network_code"):
         split_dataset(tmp_path, "station", overwrite=True)
-    with pytest.raises(DatasetError, match="three shares with sum 1"):
+    with pytest.raises(DatasetError, match="three numbers of at least 0 that sum to 1"):
         split_dataset(tmp_path, fractions=(0.5, 0.1, 0.1), overwrite=True)
     with pytest.raises(DatasetError, match="by = 'year'"):
         split_dataset(tmp_path, "year")
-    with pytest.raises(DatasetError, match="would have 0 of 40"):
+    with pytest.raises(DatasetError, match="would have none of the 40"):
         split_dataset(tmp_path, fractions=(0.9999, 0.00005, 0.00005), overwrite=True)
     with pytest.raises(DatasetError, match="not a readable"):
         split_dataset(tmp_path / "none")

@@ -31,7 +31,7 @@ LEAD = 1000
 def simulated():
     # The layout names no stations; the bundled ones are found by their coordinates.
     with small_network():
-        waveforms, table = simulate_catalogue(3, seed=5, workers=1)
+        waveforms, table = simulate_catalogue(6, seed=5, workers=1)
     waveforms, table = waveforms[::3], table.iloc[::3].reset_index(drop=True)
     noise = waveforms[..., :400]
     lead = np.concatenate([noise, noise[..., ::-1], noise, noise[..., ::-1]], axis=-1)[..., -LEAD:]
@@ -134,20 +134,20 @@ def test_rows_in_one_file_only_are_left_out(files, tmp_path, caplog):
     files[2].write_text("\n".join(lines[2:]) + "\n")
     metadata = import_designsafe(files, tmp_path / "set", -15.0)
     assert len(metadata) == len(lines) - 2
-    assert "2 records left out: they are not in all 3 files" in caplog.text
+    assert "2 records left out, as they are not in all 3 files" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("column", "text", "message"),
     [
         (7, "none", r"row 3, column 7 \(source_magnitude\) is 'none'"),
-        (2, "137.9", r"row 3, column 2 \(source_latitude_deg\) = 137\.9 is not allowed"),
+        (2, "137.9", r"row 3, column 2 \(source_latitude_deg\) = 137\.9 is not valid"),
         (8, "50", "row 3 has 50 Hz and steps of 0.01 s"),
         (6, "nan", r"row 3, column 6 \(source_depth_km\) = nan"),
         (1, "", r"row 3, column 1 \(source_id\)"),
-        (900, "nan", "row 3, column 900 is not a finite number"),
-        (901, "x", "row 3, column 901 is not a finite number"),
-        (20, "1,2", "row 3 has 7015 columns; the rows before have 7014"),
+        (900, "nan", "row 3, column 900 must be a finite number"),
+        (901, "x", "row 3, column 901 must be a finite number"),
+        (20, "1,2", "row 3 has 7015 columns; it must have 7014"),
     ],
 )
 def test_bad_rows_are_named(files, tmp_path, caplog, column, text, message):
@@ -158,7 +158,7 @@ def test_bad_rows_are_named(files, tmp_path, caplog, column, text, message):
     assert not (tmp_path / "set").exists()
     lines = len(path.read_text().splitlines())
     assert len(import_designsafe([path], tmp_path / "set", -15.0, skip_bad=True)) == lines - 1
-    assert "left out, such as" in caplog.text
+    assert "left out, for example" in caplog.text
 
 
 def test_components_that_contradict_each_other(files, tmp_path):
@@ -175,11 +175,11 @@ def test_wrong_files(files, tmp_path):
 
     (tmp_path / "empty_EW.csv").write_text("")
     (tmp_path / "short_EW.csv").write_text("1,2,3\n")
-    assert "holds 0 records" in refused(tmp_path / "empty_EW.csv")
+    assert "contains no records" in refused(tmp_path / "empty_EW.csv")
     assert "row 1 has 3 columns" in refused(tmp_path / "short_EW.csv")
     assert "No such file" in refused(tmp_path / "none_EW.csv")
-    assert "does not tell its component" in refused(tmp_path / "data.csv")
-    assert "one to three different files" in refused(files[0], files[0])
+    assert "The component of" in refused(tmp_path / "data.csv")
+    assert "one to three files of different components" in refused(files[0], files[0])
 
 
 def test_obspy_reads_it(simulated, files):
@@ -229,5 +229,5 @@ def test_command_line(files, tmp_path):
     arguments = ["import-designsafe", *map(str, files), "--out", str(tmp_path / "set")]
     result = CliRunner().invoke(dataset_command, arguments)
     assert result.exit_code == 0, result.output
-    assert "Measured from onsets: records start at -1" in result.stderr
+    assert "Start offset measured from onsets: -1" in result.stderr
     assert result.stdout.endswith("SeisBench format\n")

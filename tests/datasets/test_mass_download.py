@@ -110,7 +110,7 @@ def test_passing_faults(servers, clients, tmp_path, service, fault, caplog):
 def test_lasting_faults_are_named_and_the_rest_is_kept(servers, clients, tmp_path, service, caplog):
     servers[1].faults = [(service, 500)] * 2
     (failed,) = mass_download(clients, REQUEST, tmp_path / "raw")
-    assert failed.startswith(f"nc73291880: {servers[1].url} refuses or fails: FDSNInternal")
+    assert failed.startswith(f"nc73291880: The request to {servers[1].url} failed: FDSNInternal")
     assert failed in caplog.text
     assert stations(ids(tmp_path / "raw")) == {"CTA", "CRH"}
     (unfinished,) = (tmp_path / "raw" / "waveforms").glob("*.failed")
@@ -129,7 +129,7 @@ def test_a_server_that_is_down_is_left_out(servers, clients, tmp_path, caplog):
     servers[0].faults = [("station", 503)] * 2
     failed = mass_download(clients, REQUEST, tmp_path / "raw")
     assert [text.split(":")[0] for text in failed] == ["nc73291880", "nc2"]
-    assert caplog.text.count("It is left out of this run") == 1
+    assert caplog.text.count("It is not used in this run") == 1
     assert stations(ids(tmp_path / "raw")) == {"CTA", "1691"}
     assert mass_download(clients, REQUEST, tmp_path / "raw") == []
     assert stations(ids(tmp_path / "raw")) == {"CTA", "CRH", "1691"}
@@ -144,7 +144,7 @@ def test_a_server_that_fails_event_after_event_is_left_alone(
     failed = mass_download(clients, REQUEST, tmp_path / "raw")
     assert len(failed) == 2
     assert len(asked(servers[1], "dataselect")) == 2
-    assert f"{servers[1].url} is not asked again in this run" in caplog.text
+    assert f"{servers[1].url} is not used again in this run" in caplog.text
     assert mass_download(clients, REQUEST, tmp_path / "raw") == []
 
 
@@ -189,7 +189,7 @@ def test_nobody_has_waveforms(clients, tmp_path):
 
 def test_other_servers_need_another_folder(clients, tmp_path):
     mass_download(clients, REQUEST, tmp_path / "raw")
-    with pytest.raises(OutputError, match="holds a download with client = "):
+    with pytest.raises(OutputError, match="contains a download with client = "):
         mass_download(clients[::-1], REQUEST, tmp_path / "raw")
 
 
@@ -256,7 +256,7 @@ def test_command_line(servers, tmp_path):
     assert result.exit_code == 0, result.output
     assert "2 records of 1 earthquakes" in result.stdout
     assert "1 event(s) failed; the same command with --overwrite tries them again" in result.stdout
-    assert f"Event nc73291880: {servers[1].url} refuses or fails" in result.stderr
+    assert f"Event nc73291880: The request to {servers[1].url} failed" in result.stderr
     assert "availability" not in result.stderr
     again = arguments(servers, tmp_path / "set", "--overwrite", "-v")
     result = CliRunner().invoke(dataset_command, again)

@@ -119,5 +119,5 @@ def test_files_are_read_only_where_asked_for(stream, origin, tmp_path):
     assert index.read("NC.CTA", origin + 86400, origin + 86405) == {}
     assert index.read("NC.NONE", origin, origin + 5) == {}
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="There is no file"):
+    with pytest.raises(DatasetError, match="No file matches"):
         WaveformIndex(tmp_path / "empty")

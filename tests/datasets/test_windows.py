@@ -168,7 +168,10 @@ def test_without_a_flag_every_instrument_counts_and_it_is_said(dataset, caplog, 
     waveforms, scenario = read_records(dataset(*two_instruments(**flags)), LIKE)
     assert len(waveforms) == 3
     assert scenario.attrs["left_out"] == {}
-    assert "2 records share event and station with another one; all of them count" in caplog.text
+    assert (
+        "2 records have the same event and station as another record; all of them are used"
+        in caplog.text
+    )
 
 
 def test_stations_without_a_code_are_not_taken_for_one(dataset, caplog):
@@ -282,5 +285,5 @@ def test_more_events_move_none_and_another_seed_does():
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.8, 0.1, 0.2), (1.1, -0.1, 0.0)])
 def test_fractions_must_be_three_shares(fractions):
-    with pytest.raises(DatasetError, match="three shares with sum 1"):
+    with pytest.raises(DatasetError, match="three numbers of at least 0 that sum to 1"):
         event_split(events(2), fractions=fractions)

@@ -199,7 +199,7 @@ GOOD = pairs().assign(pga_g=0.1)
             GOOD.assign(station_vs30_mps=-999),
             "station_vs30_mps = -999 .* must be at least 1, or empty",
         ),
-        (GOOD.assign(station_latitude_deg=95.0), "must lie within -90 to 90"),
+        (GOOD.assign(station_latitude_deg=95.0), "must be a number from -90 to 90"),
         (GOOD.assign(source_depth_km=np.nan), r"0 usable rows \(12 without event, coordinates"),
         (GOOD.iloc[:0], "0 usable rows"),
     ],
@@ -439,7 +439,7 @@ def test_some_events_are_drawn_whole(written):
 def test_models_without_two_horizontals_are_refused(written):
     model = Scaled()
     model.component_order = "ZE"
-    with pytest.raises(CgmgmError, match="Components ZE of the models must include two"):
+    with pytest.raises(CgmgmError, match=r"Components ZE .* two horizontals"):
         evaluate_flatfile(written(GOOD), {"own": model})
     model.component_order = "ZNE"
     with pytest.raises(CgmgmError, match="cannot be named CB14"):
@@ -515,7 +515,7 @@ def test_the_command_writes_a_report(written, run, tiny_weights, tmp_path):
     assert "ln_median tiny" in records
     # What a killed run would go on from is gone.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "table.csv"]
-    refused(run(*arguments), 1, "report exists already; --overwrite")
+    refused(run(*arguments), 1, "report already exists; --overwrite")
     result = run(*arguments, "--overwrite", "--no-gmms", "--max-records", "5")
     assert result.exit_code == 0, result.output
     assert "CB14" not in (tmp_path / "report" / "amplitudes.csv").read_text()

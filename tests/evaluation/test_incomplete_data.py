@@ -128,7 +128,7 @@ def test_without_pygmm_its_model_is_left_out_with_a_reason(
     dataset.filter((dataset.metadata["split"] == "test").to_numpy())
     found = evaluate(dataset, {"a": Parrot(records)}, replace(QUICK, gmms=True))
     reason = found.metrics["not_available"][CALIFORNIA]
-    assert reason.endswith("pip install 'cgmgm-seis[gmm]' brings it.")
+    assert reason.endswith("install it with pip install 'cgmgm-seis[gmm]'.")
     assert set(found.tables["ground_motion_models"]["generator"]) == {"a", SIMULATOR, PUBLISHED}
 
 

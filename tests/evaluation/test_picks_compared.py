@@ -53,9 +53,12 @@ def test_phasenet_finds_the_simulated_onsets(catalogue, records, phasenet):
 
 def test_without_a_picker_the_rest_is_measured(catalogue, records, caplog):
     found = evaluate(catalogue, {"parrot": Parrot(records)}, QUICK)
-    assert "No picks: There are no PhaseNet weights '/nowhere/picker'" in caplog.text
+    assert "No picks: PhaseNet weights '/nowhere/picker' are not available" in caplog.text
     assert "picks" not in found.tables
     assert found.metrics["generators"]["parrot"]["picks"] is None
     assert len(found.tables["measures"])
-    assert "There are no PhaseNet weights" in found.metrics["not_available"]["picks"]
+    assert (
+        "PhaseNet weights '/nowhere/picker' are not available"
+        in found.metrics["not_available"]["picks"]
+    )
     assert "Not available: picks" in str(found)

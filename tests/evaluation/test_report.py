@@ -99,7 +99,7 @@ def test_the_folder_holds_everything(found, rendered, tmp_path, monkeypatch):
         )
     made_by = json.loads((folder / "provenance.json").read_text())
     assert made_by["command"] == ["cgmgm-seis", "evaluate"]
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_evaluation(folder, found)
 
 

@@ -88,7 +88,7 @@ def test_below_magnitude_three_is_extrapolated_without_a_word(pygmm):
 
 
 def test_frequencies_are_chosen_before_a_prediction(pygmm):
-    with pytest.raises(CgmgmError, match="0 frequencies"):
+    with pytest.raises(CgmgmError, match="no frequencies"):
         BA19().predict(some_scenario(4.0))
     with pytest.raises(RangeError, match=r"no 200 Hz; it has 0\.1 to 100 Hz"):
         BA19().fit(some_scenario(4.0), np.empty(0), (2.0, 200.0))
@@ -199,9 +199,9 @@ def test_outside_of_their_limits_they_are_extrapolated_without_a_word(pygmm, cap
 
 
 def test_unknown_models_periods_and_mechanisms_are_said(pygmm):
-    with pytest.raises(RangeError, match="no NGA-West2 model I14; there are ASK14, BSSA14"):
+    with pytest.raises(RangeError, match="I14 is not known; it must be one of ASK14, BSSA14"):
         NGAWest2("I14")
-    with pytest.raises(RangeError, match=r"CB14 has no 20 s; it has 0\.01 to 10 s"):
+    with pytest.raises(RangeError, match=r"CB14 is not available at 20 s, only from 0\.01 to 10 s"):
         NGAWest2("CB14", (1.0, 20.0))
-    with pytest.raises(RangeError, match="source_mechanism = oblique is not allowed; it is one of"):
+    with pytest.raises(RangeError, match="source_mechanism = oblique is not known; it must be"):
         NGAWest2("CB14").predict(some_scenario(4.0).assign(source_mechanism="oblique"))

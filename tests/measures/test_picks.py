@@ -150,7 +150,7 @@ def test_records_as_long_as_the_window_are_picked(simulated, phasenet):
 def test_samples_that_are_not_finite_are_refused(phasenet):
     records = np.ones((3, 3, SAMPLES))
     records[1, 0, 7] = np.nan
-    with pytest.raises(DatasetError, match="1 of 3 records, first 1,"):
+    with pytest.raises(DatasetError, match=r"1 of 3 records \(the first is record 1\)"):
         pick(phasenet, records)
 
 
@@ -187,7 +187,7 @@ def test_weights_are_loaded_from_a_path_with_a_version(tmp_path, phasenet, offli
 
 @pytest.mark.parametrize("name", ["nothing", "folder/nothing", "nothing.json"])
 def test_missing_weights_name_the_two_ways_to_get_them(name, offline):
-    with pytest.raises(WeightsError, match=r"from_pretrained.*or give the path") as caught:
+    with pytest.raises(WeightsError, match=r"from_pretrained.*or pass the path") as caught:
         load_picker(name)
     assert f"'{name}'" in str(caught.value)
 
@@ -197,7 +197,7 @@ def test_a_network_that_does_not_answer_is_not_waited_for(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         root = f"http://127.0.0.1:{silent.getsockname()[1]}/models/v3/"
         monkeypatch.setattr(seisbench, "remote_model_root", root)
-        with pytest.raises(WeightsError, match="'nothing' at hand"):
+        with pytest.raises(WeightsError, match="'nothing' are not available"):
             load_picker("nothing")
 
 

@@ -122,10 +122,10 @@ def test_rotd50_psa_does_not_depend_on_the_orientation(coarse):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"periods": [0.04, 1.0]}, "0.04 s is too short for 100 Hz; 0.05 s"),
-        ({"damping": 0.0}, "damping of 0 "),
-        ({"damping": 1.0}, "damping of 1 "),
-        ({"quantity": "displacement"}, "'displacement' are unknown"),
+        ({"periods": [0.04, 1.0]}, "0.04 s is too short for 100 Hz; it must be at least 0.05 s"),
+        ({"damping": 0.0}, "damping = 0 must be"),
+        ({"damping": 1.0}, "damping = 1 must be"),
+        ({"quantity": "displacement"}, "'displacement' is not known"),
     ],
 )
 def test_what_has_no_response_spectrum_is_refused(changes, message):
@@ -136,5 +136,5 @@ def test_what_has_no_response_spectrum_is_refused(changes, message):
 
 def test_three_components_are_refused():
     for function in (rotd50, lambda x: rotd50_psa(x, 100.0, [1.0])):
-        with pytest.raises(CgmgmError, match="not two components"):
+        with pytest.raises(CgmgmError, match="must be two components"):
             function(np.zeros((3, 100)))

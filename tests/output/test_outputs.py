@@ -146,7 +146,7 @@ def test_existing_folder_is_kept(run, tmp_path):
     write_outputs(out, **run[0])
     before = (out / "waveforms.mseed").read_bytes()
     (out / "note").write_text("mine")
-    with pytest.raises(OutputError, match="exists already; --overwrite"):
+    with pytest.raises(OutputError, match="already exists; --overwrite"):
         write_outputs(out, **run[0], format="sac")
     assert (out / "waveforms.mseed").read_bytes() == before
     write_outputs(out, **run[0], format="sac", overwrite=True)

@@ -176,7 +176,7 @@ def test_comparison_of_zeros_and_of_a_missing_component(run):
         trace.data = np.zeros(6000)
     assert plot_comparison({"silence": silent}, scenario, arrivals, label=LABEL).axes
     partial = stream.select(component="Z")
-    with pytest.raises(ScenarioError, match="'CGMGM' has 0 traces of component E of SY"):
+    with pytest.raises(ScenarioError, match="'CGMGM' has no trace of component E at station SY"):
         plot_comparison({"CGMGM": partial}, scenario, arrivals, label=LABEL)
 
 

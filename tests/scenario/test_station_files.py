@@ -98,17 +98,17 @@ def test_rows_without_a_name_are_numbered(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "0 rows with the columns (none); at least one row with latitude"),
-        ("hello", "0 rows with the columns hello"),
-        ("lat,lon\n", "0 rows with the columns lat, lon"),
+        ("", "0 rows and the columns (none); at least one row with latitude"),
+        ("hello", "0 rows and the columns hello"),
+        ("lat,lon\n", "0 rows and the columns lat, lon"),
         ("sta,lat\nA,37\n", "columns sta, lat; at least one row with latitude and longitude"),
         ("lat,lon\n37,-122\n,-122\n", "line 3: station_latitude_deg is missing"),
         ("lat,lon\n37\n", "line 2: station_longitude_deg is missing"),
         ("sta,lat,lon\n,37,-122\n", "line 2: station_code is missing"),
-        ("lat,lon\n# no\n\nnorth,2\n", "line 4: station_latitude_deg = north is not allowed"),
-        ("lat,lon\n37,-122\n-122,37\n", "line 3: station_latitude_deg = -122 is not allowed"),
-        ("lat,lon,elev\n37,-122,high\n", "line 2: elevation = high is not a number"),
-        ("lat,lon\n37,9,-122,1\n", "line 2 has 4 values; there are 2 columns"),
+        ("lat,lon\n# no\n\nnorth,2\n", "line 4: station_latitude_deg = north is not valid"),
+        ("lat,lon\n37,-122\n-122,37\n", "line 3: station_latitude_deg = -122 is not valid"),
+        ("lat,lon,elev\n37,-122,high\n", "line 2: elevation = high must be a number"),
+        ("lat,lon\n37,9,-122,1\n", "line 2 has 4 values; at most 2 are allowed"),
         ("net,sta,lat,lon\nA,B,1,2\nA,B,3,4\n", "line 3: station A.B occurs twice"),
         ("#Network|Description|StartTime\nBK|Berkeley|1990\n", "columns BK, Berkeley, 1990"),
     ],
@@ -122,7 +122,7 @@ def test_errors_name_the_file_and_the_line(text, words, tmp_path):
 
 
 def test_unreadable_files(tmp_path):
-    with pytest.raises(ScenarioError, match="There is no file"):
+    with pytest.raises(ScenarioError, match="No file matches"):
         receivers(tmp_path / "none.csv")
     (tmp_path / "a.csv").write_bytes(b"lat,lon\n\xff,2\n")
     with pytest.raises(ScenarioError, match="neither StationXML nor a table"):

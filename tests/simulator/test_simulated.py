@@ -242,7 +242,7 @@ def test_seisbench_reads_what_was_written(written, small):
 def test_an_existing_folder_is_kept(written, tmp_path):
     folder, _ = written
     before = (folder / "metadata.csv").stat()
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         simulate(1, out=folder)
     assert (folder / "metadata.csv").stat() == before
     (tmp_path / "mine").mkdir()

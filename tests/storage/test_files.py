@@ -100,7 +100,7 @@ def test_where_a_folder_may_be_written(tmp_path):
     assert is_free(tmp_path / "none") and is_free(tmp_path / "empty")
     assert not is_free(full) and not is_free(full / "letter")
     check_new(full, overwrite=True)
-    with pytest.raises(OutputError, match="full exists already"):
+    with pytest.raises(OutputError, match="full already exists"):
         check_new(full)
     check_resumable(full, True, "a search")
     with pytest.raises(OutputError, match="replaces a search in it"):

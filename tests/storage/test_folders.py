@@ -56,7 +56,7 @@ def test_a_folder_put_aside_by_a_killed_process_comes_back(tmp_path):
     write(tmp_path / "out", "old")
     (tmp_path / "out").rename(tmp_path / ".out-1.old")
     (tmp_path / ".out-1.part").mkdir()
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write(tmp_path / "out", "new")
     assert names(tmp_path) == ["out"]
     assert (tmp_path / "out" / PROVENANCE_FILE).read_text() == "old"
@@ -65,7 +65,7 @@ def test_a_folder_put_aside_by_a_killed_process_comes_back(tmp_path):
 def test_a_folder_put_aside_after_the_new_one_was_complete_goes(tmp_path):
     write(tmp_path / "out", "new")
     (tmp_path / ".out-1.old").mkdir()
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write(tmp_path / "out", "newer")
     assert names(tmp_path) == ["out"]
     assert (tmp_path / "out" / PROVENANCE_FILE).read_text() == "new"

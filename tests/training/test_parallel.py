@@ -231,7 +231,9 @@ def test_tensorboard_may_be_missing(dataset, tmp_path, monkeypatch):
 
 def test_a_place_where_no_folder_can_be_is_said_at_once(dataset, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"file/x cannot be made: .*file is no folder"):
+    with pytest.raises(
+        OutputError, match=r"file/x cannot be created: .*file is not a writable folder"
+    ):
         train(cgmgm(), dataset, tmp_path / "file" / "x", CONFIG)
 
 

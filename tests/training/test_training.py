@@ -321,7 +321,7 @@ def test_an_existing_folder_is_refused_or_replaced(dataset, tmp_path):
     config = replace(CONFIG, epochs=1)
     run = tmp_path / "run"
     train(a_model(), dataset, run, config, progress=False)
-    with pytest.raises(OutputError, match="run exists already"):
+    with pytest.raises(OutputError, match="run already exists"):
         train(a_model(), dataset, run, config, progress=False)
     config = replace(config, learning_rate=1e-4)
     path = train(a_model(), dataset, run, config, overwrite=True, progress=False)
@@ -330,9 +330,9 @@ def test_an_existing_folder_is_refused_or_replaced(dataset, tmp_path):
     keepsake = tmp_path / "home" / "letter.txt"
     keepsake.parent.mkdir()
     keepsake.write_text("mine")
-    with pytest.raises(OutputError, match="home exists already"):
+    with pytest.raises(OutputError, match="home already exists"):
         train(a_model(), dataset, keepsake.parent, config, overwrite=True, progress=False)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         train(a_model(), dataset, keepsake, config, overwrite=True, progress=False)
 
 

@@ -187,7 +187,7 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(dataset, tmp_path, monkey
     other = Search(Study(dataset, seed=1, device="cpu"), SPACE, FIXED)
     with pytest.raises(TrainingError, match="has seed = 0, not 1"):
         tune(other, tmp_path / "cut", 8, resume=True, progress=False)
-    with pytest.raises(OutputError, match="cut exists already"):
+    with pytest.raises(OutputError, match="cut already exists"):
         tune(other, tmp_path / "cut", 8, progress=False)
 
 

@@ -1,1 +1,1 @@
-"""Downloads of waveforms and station metadata."""
+"""Downloading waveforms, catalogues and station metadata."""

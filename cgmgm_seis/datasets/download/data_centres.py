@@ -1,4 +1,4 @@
-"""Data centres as ObsPy's MassDownloader takes them, polite and honest about failures."""
+"""FDSN clients for ObsPy's MassDownloader that limit their requests and record failures."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,17 +17,17 @@ from cgmgm_seis.errors import DatasetError, reason_of
 
 logger = logging.getLogger(__name__)
 
-# Data centres of ObsPy's that serve events only, hand questions on to others, or hold records
-# that MassDownloader leaves out too (geophones of active experiments, Raspberry Shakes).
+# Data centres in ObsPy that serve only events, forward requests to others, or whose records
+# MassDownloader excludes by default as well (geophones of active experiments, Raspberry Shakes).
 LEFT_OUT = ("EMSC", "ISC", "USGS", "EIDA", "IRISPH5", "RASPISHAKE")
-# Asked last, for others know more about their own stations; so does MassDownloader.
+# Requested last, as in MassDownloader, because other data centres know their own stations better.
 LAST = ("ODC", "EARTHSCOPE")
-# A data centre that fails this many events in a row is not asked again in the same run.
+# After failures for this many events in a row, a data centre is not used again in the same run.
 LOST_AFTER = 3
 
 
 def data_centres() -> list[str]:
-    """Return ObsPy's names of the data centres with stations and waveforms, each once.
+    """Return ObsPy's names of data centres with stations and waveforms, one per address.
 
     Examples
     --------
@@ -43,26 +43,27 @@ def data_centres() -> list[str]:
 
 
 class DataCentre(Client):
-    """An ObsPy client whose requests are polite, and whose failures are kept.
+    """An ObsPy client that limits its requests and records its failures.
 
     Parameters
     ----------
     polite : PoliteClient
-        Asks.
+        Client that sends the requests.
 
     Attributes
     ----------
     name : str
         Name or address.
     failure : str
-        Why it failed first, since the last `begin_event`.
+        Reason of the first failure since the last `begin_event`.
     lost : bool
-        Whether it is not worth asking any more.
+        Whether the data centre is not used any more, after repeated failures.
     """
 
     def __init__(self, polite: PoliteClient) -> None:
         super().__init__(polite.name, timeout=polite.client.timeout, _discover_services=False)
-        # Some say they know matchtimeseries, which MassDownloader asks with, and answer nothing.
+        # Some servers claim to support matchtimeseries, which MassDownloader would use, but return
+        # no data with it.
         self.services["station"] = {
             option: value
             for option, value in self.services["station"].items()
@@ -72,38 +73,38 @@ class DataCentre(Client):
         self.failure, self.lost, self._failed_in_a_row = "", False, 0
 
     def get_stations(self, **options: Any) -> Inventory:
-        """Return stations, asked for politely."""
+        """Return stations, see `obspy.clients.fdsn.Client.get_stations`."""
         return self._kept(partial(self.polite.ask, super().get_stations, **options))
 
     def get_stations_bulk(self, bulk: list[Any], level: str, filename: str) -> None:
-        """Write StationXML; parsed, so that half an answer is asked for again."""
+        """Write StationXML; it is parsed first, so that truncated responses are requested again."""
         ask = partial(self.polite.ask, super().get_stations_bulk, bulk, level=level)
         self._kept(ask).write(filename, "STATIONXML")
 
     def get_waveforms_bulk(self, bulk: list[Any], filename: str) -> None:
-        """Write MiniSEED, whole records."""
+        """Write MiniSEED with complete records."""
         content = self._kept(partial(self.polite.waveforms, bulk))
         Path(filename).write_bytes(content)
 
     def begin_event(self) -> None:
-        """Forget the failure of the event before."""
+        """Clear the failure of the previous event."""
         self.failure = ""
 
     def end_event(self, event: str) -> None:
-        """Say what failed; after `LOST_AFTER` such events in a row the data centre is lost."""
+        """Log the failure, and mark the data centre as lost after `LOST_AFTER` failed events."""
         self._failed_in_a_row = self._failed_in_a_row + 1 if self.failure else 0
         if self.failure:
             logger.warning("Event %s: %s", event, self.failure)
         if self._failed_in_a_row == LOST_AFTER:
             self.lost = True
-            logger.warning("%s is not asked again in this run.", self.name)
+            logger.warning("%s is not used again in this run.", self.name)
 
     def _kept(self, request: Callable[[], Any]) -> Any:
-        """Return an answer; keep a failure, and raise what MassDownloader goes on after."""
+        """Return a response; record a failure and raise an error that MassDownloader handles."""
         try:
             answer = request()
         except (DatasetError, FDSNException) as error:
-            # The rest are requests too large, which the client leaves to its caller.
+            # Other FDSN errors are requests that are too large.
             text = str(error) if isinstance(error, DatasetError) else reason_of(error)
             self.failure = self.failure or text
             raise FDSNException(text) from error
@@ -113,16 +114,16 @@ class DataCentre(Client):
 
 
 def near_data_centres(clients: Sequence[PoliteClient], request: Request) -> list[DataCentre]:
-    """Return the data centres with stations around the region, and, lost, who fails to say.
+    """Return the data centres with stations near the region, and those that fail, as lost.
 
-    All are asked at the same time, one question each.
+    All data centres are queried in parallel, with one request each.
     """
 
     def ask(client: PoliteClient) -> bool | str:
         try:
             return client.has_stations(request)
         except DatasetError as error:
-            logger.warning("%s It is left out of this run.", error)
+            logger.warning("%s It is not used in this run.", error)
             return str(error)
 
     if not clients:
@@ -136,5 +137,5 @@ def near_data_centres(clients: Sequence[PoliteClient], request: Request) -> list
         if isinstance(answer, str):
             found[-1].failure, found[-1].lost = answer, True
     near = sum(not centre.lost for centre in found)
-    logger.info("%d of %d server(s) have stations there.", near, len(clients))
+    logger.info("%d of %d server(s) have stations near the region.", near, len(clients))
     return found

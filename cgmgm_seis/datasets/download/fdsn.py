@@ -1,4 +1,4 @@
-"""Download an archive from an FDSN server, gently, and go on where it stopped."""
+"""Resumable download of an archive from an FDSN server, with a limited rate of requests."""
 
 import logging
 import math
@@ -34,7 +34,7 @@ from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)
 
-# What may pass when asked again; the rest is the fault of the request.
+# Errors that may be temporary; others are caused by the request.
 PASSING = (
     FDSNInternalServerException,
     FDSNServiceUnavailableException,
@@ -48,25 +48,25 @@ FINAL = (FDSNBadRequestException, FDSNForbiddenException, FDSNUnauthorizedExcept
 
 
 class PoliteClient:
-    """An FDSN client that waits between requests, and asks again when the server is busy.
+    """An FDSN client that waits between requests and repeats failed requests.
 
     Parameters
     ----------
     name : str
-        One of ObsPy's names of data centres, such as "NCEDC", or the server's address.
+        Name of a data centre in ObsPy, such as "NCEDC", or the address of a server.
     pause_s : float
-        Least time between two requests, seconds.
+        Smallest time between two requests, seconds.
     tries : int
-        How often a request is tried; the waiting time doubles from `backoff_s`.
+        Largest number of attempts per request; the waiting time is doubled after each attempt.
     backoff_s : float
         First waiting time, seconds.
     timeout_s : float
-        How long the server may be silent, seconds.
+        Timeout of the server, seconds.
 
     Raises
     ------
     DatasetError
-        If there is no such data centre.
+        If the name is unknown or the address is not valid.
     """
 
     def __init__(
@@ -84,19 +84,19 @@ class PoliteClient:
             self.client = Client(name, timeout=timeout_s, _discover_services=False)
         except (ValueError, FDSNException) as error:
             raise DatasetError(
-                f"There is no FDSN server {name}: {reason_of(error)}; a name of ObsPy's such as "
-                "NCEDC, or an address such as https://service.ncedc.org, is."
+                f"FDSN server {name} is not known: {reason_of(error)}; it must be a name in ObsPy, "
+                "such as NCEDC, or an address, such as https://service.ncedc.org."
             ) from error
 
     def ask(self, request: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Return what a request brings, or None where there are no data.
+        """Return the response to a request, or None if there are no data.
 
         Raises
         ------
         DatasetError
-            If the server refuses it, or fails every time.
+            If the server rejects the request, or all attempts fail.
         FDSNRequestTooLargeException
-            If it is too large; ask for less.
+            If the request is too large.
         """
         for attempt in range(1, self.tries + 1):
             time.sleep(max(self._last + self.pause_s - time.monotonic(), 0.0))
@@ -106,21 +106,21 @@ class PoliteClient:
                 return None
             except FDSNRequestTooLargeException:
                 raise
-            except Exception as error:  # parsers raise whatever they raise for half an answer
+            except Exception as error:  # parsers raise any error for a truncated response
                 reason = f"{type(error).__name__}: {reason_of(error)}"
                 if isinstance(error, FINAL) or attempt == self.tries:
-                    raise DatasetError(f"{self.name} refuses or fails: {reason}.") from error
+                    raise DatasetError(f"The request to {self.name} failed: {reason}.") from error
                 if not isinstance(error, PASSING):
-                    logger.debug("A damaged answer of %s: %s.", self.name, reason)
+                    logger.debug("Damaged response of %s: %s.", self.name, reason)
                 wait_s = self.backoff_s * 2.0 ** (attempt - 1)
-                logger.info("%s; asking %s again in %g s.", reason, self.name, wait_s)
+                logger.info("%s; the request to %s is repeated in %g s.", reason, self.name, wait_s)
                 time.sleep(wait_s)
             finally:
                 self._last = time.monotonic()
         raise AssertionError("unreachable")
 
     def events(self, request: Request) -> Catalog:
-        """Return the catalogue; a time span that is too large is asked for in halves."""
+        """Return the catalogue; time spans that are too large are requested in halves."""
         found = Catalog()
         spans = [(UTCDateTime(request.start), UTCDateTime(request.end))]
         while spans:
@@ -137,22 +137,24 @@ class PoliteClient:
                     found += part or Catalog()
             except FDSNRequestTooLargeException as error:
                 if end - start < 60.0:
-                    raise DatasetError(f"{self.name} refuses a minute of events.") from error
+                    raise DatasetError(
+                        f"{self.name} rejects a request for one minute of events as too large."
+                    ) from error
                 middle = start + (end - start) / 2.0
                 spans += [(start, middle), (middle, end)]
         unique = {str(event.resource_id): event for event in found}
         return Catalog(sorted(unique.values(), key=_origin_time))
 
     def stations(self, request: Request) -> Inventory:
-        """Return the stations around the region with responses, asked for by network."""
+        """Return the stations near the region with responses, requested by network."""
         found = Inventory()
         for common in _station_queries(request):
             try:
                 names = self.ask(self.client.get_stations, level="station", **common)
             except FDSNRequestTooLargeException as error:
                 raise DatasetError(
-                    f"{self.name} refuses the list of stations around {request.region}, which is "
-                    "too long; a smaller region is needed."
+                    f"{self.name} rejects the request for stations near {request.region} as too "
+                    "large; use a smaller region."
                 ) from error
             for network in names or Inventory():
                 codes = sorted({station.code for station in network})
@@ -160,7 +162,7 @@ class PoliteClient:
         return found
 
     def has_stations(self, request: Request) -> bool:
-        """Return whether there are stations around the region."""
+        """Return whether there are stations near the region."""
         try:
             return any(
                 self.ask(self.client.get_stations, level="station", **common)
@@ -170,7 +172,7 @@ class PoliteClient:
             return True
 
     def _responses(self, network: str, codes: list[str], common: dict[str, Any]) -> Inventory:
-        """Return the responses of some stations; of half of them at a time where too many."""
+        """Return the responses of stations, requested in halves if there are too many."""
         try:
             part = self.ask(
                 self.client.get_stations,
@@ -182,15 +184,17 @@ class PoliteClient:
             return part or Inventory()
         except FDSNRequestTooLargeException as error:
             if len(codes) == 1:
-                raise DatasetError(f"{self.name} refuses the one station {codes[0]}.") from error
+                raise DatasetError(
+                    f"{self.name} rejects a request for station {codes[0]} as too large."
+                ) from error
             half = len(codes) // 2
             first = self._responses(network, codes[:half], common)
             return first + self._responses(network, codes[half:], common)
 
     def waveforms(self, bulk: list[tuple[Any, ...]]) -> bytes:
-        """Return MiniSEED of (network, station, location, channel, start, end), whole records.
+        """Return MiniSEED of (network, station, location, channel, start, end), complete records.
 
-        An answer that is not readable to its end counts as a fault, and is asked for again.
+        Responses that are truncated or damaged are requested again.
         """
         if not bulk:
             return b""
@@ -198,7 +202,9 @@ class PoliteClient:
             return self.ask(self._whole, bulk) or b""
         except FDSNRequestTooLargeException as error:
             if len(bulk) == 1:
-                raise DatasetError(f"{self.name} refuses the one request {bulk[0]}.") from error
+                raise DatasetError(
+                    f"{self.name} rejects the request {bulk[0]} as too large."
+                ) from error
             half = len(bulk) // 2
             return self.waveforms(bulk[:half]) + self.waveforms(bulk[half:])
 
@@ -218,35 +224,36 @@ def download(
     events: Catalog | None = None,
     progress: bool = False,
 ) -> list[str]:
-    """Download catalogue, responses and waveforms into a folder, an event a file.
+    """Download catalogue, responses and waveforms to a folder, one waveform file per event.
 
-    What is there already is not asked for again: after an interruption the same call goes on.
-    Several servers are for `cgmgm_seis.datasets.download.mass_download.mass_download`.
+    Existing files are not downloaded again, so that the same call resumes an interrupted download.
+    For several servers, see `cgmgm_seis.datasets.download.mass_download.mass_download`.
 
     Parameters
     ----------
     client : PoliteClient
         The server.
     request : Request
-        What to download.
+        Selection of the data to download.
     folder : str or pathlib.Path
-        Where to; see `RawArchive`.
+        Folder of the download, see `RawArchive`.
     events : obspy.Catalog, optional
-        A catalogue of your own instead of the server's.
+        Catalogue to use instead of that of the server.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     list of str
-        Events whose waveforms failed, and why; the next call tries them again.
+        Events whose waveforms could not be downloaded, with the reason; the next call tries them
+        again.
 
     Raises
     ------
     DatasetError
-        If there are no events or stations, or the server fails for good.
+        If there are no events or stations, or the server fails repeatedly.
     OutputError
-        If the folder holds another download.
+        If the folder contains another download.
 
     Examples
     --------
@@ -259,7 +266,7 @@ def download(
         inventory = client.stations(request)
         if not len(inventory.networks):
             raise DatasetError(
-                f"{client.name} has 0 stations with channels {request.channels} within "
+                f"{client.name} has no stations with channels {request.channels} within "
                 f"{request.max_distance_km:g} km of {request.region}; at least one is needed."
             )
         archive.write_stations(inventory)
@@ -280,14 +287,14 @@ def download(
 
 
 def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | None) -> None:
-    """Keep the server's catalogue, or one's own, where there is none yet.
+    """Store a given catalogue, or that of the server, if the archive has none yet.
 
     Raises
     ------
     DatasetError
-        If there are no events, or the server fails for good.
+        If there are no events, or the server fails repeatedly.
     OutputError
-        If the archive holds another catalogue than one's own.
+        If the archive contains a catalogue that differs from the given one.
     """
     if archive.has_events:
         archive.check_events(events)
@@ -296,14 +303,14 @@ def fetch_events(archive: RawArchive, client: PoliteClient, events: Catalog | No
     catalog = client.events(request) if events is None else events
     if not len(catalog):
         raise DatasetError(
-            f"{client.name} has 0 events of M {request.min_magnitude:g} or more in "
+            f"{client.name} has no events of M {request.min_magnitude:g} or more in "
             f"{request.region} from {request.start} to {request.end}; at least one is needed."
         )
     archive.write_events(catalog)
 
 
 def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> list[tuple[Any, ...]]:
-    """Return the requests of one event: every channel that was open at a near station."""
+    """Return the requests for one event: all channels that operated at nearby stations."""
     origin = UTCDateTime(source["source_origin_time"])
     wanted: dict[tuple[str, str, str, str], None] = {}
     for station in near_stations(inventory, source, request.max_distance_km):
@@ -315,7 +322,7 @@ def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> lis
 
 
 def _check_miniseed(content: bytes) -> None:
-    """Raise `DatasetError` where MiniSEED does not end with a whole record."""
+    """Raise `DatasetError` if MiniSEED does not end with a complete record."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         stream = read_stream(content, format="MSEED")
@@ -325,7 +332,7 @@ def _check_miniseed(content: bytes) -> None:
 
 
 def _station_queries(request: Request) -> list[dict[str, Any]]:
-    """Return what asks for the stations around the region: two questions at the date line."""
+    """Return the query for stations near the region, as two queries across the date line."""
     common = {
         "starttime": UTCDateTime(request.start),
         "endtime": UTCDateTime(request.end),
@@ -341,7 +348,7 @@ def _box(box: tuple[float, float, float, float]) -> dict[str, float]:
 
 
 def _around(region: Region, distance_km: float) -> Region:
-    """Return a region with a margin of so many kilometres."""
+    """Return a region extended by a distance on all sides."""
     degrees = distance_km / KM_PER_DEGREE
     south, north = max(region.south - degrees, -90.0), min(region.north + degrees, 90.0)
     across = degrees / max(math.cos(math.radians(max(abs(south), abs(north)))), 1e-6)

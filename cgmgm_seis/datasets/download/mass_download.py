@@ -1,4 +1,4 @@
-"""Download an archive from several FDSN servers at once, with ObsPy's MassDownloader."""
+"""Resumable download of an archive from several FDSN servers, with ObsPy's MassDownloader."""
 
 import logging
 import shutil
@@ -28,7 +28,7 @@ from cgmgm_seis.storage.obspy_bytes import read_stream
 logger = logging.getLogger(__name__)
 _talk = logging.getLogger("obspy.clients.fdsn.mass_downloader")
 
-# Ending of the file of an event that some servers failed: {name: reason} of those to ask again.
+# Ending of the file with failures of an event, {server: reason}; these servers are queried again.
 FAILED = ".failed"
 
 
@@ -39,44 +39,46 @@ def mass_download(
     events: Catalog | None = None,
     progress: bool = False,
 ) -> list[str]:
-    """Download from several servers into a folder, an event a file.
+    """Download from several servers to a folder, one waveform file per event.
 
-    Events come from the first server.  Every server with stations around the region is asked
-    for the waveforms of every event and for the responses of the stations that have some; of a
-    station that several have, the first in line is taken.  What is there already is not asked
-    for again: after an interruption the same call goes on with the event it was at, and asks
-    servers that failed, and no other, for the events that they failed.
+    The catalogue is that of the first server.  Waveforms of each event, and responses of the
+    stations that recorded it, are requested from all servers with stations near the region; if
+    several servers have the same station, the first one is used.  Existing files are not
+    downloaded again: the same call resumes an interrupted download at the same event, and
+    repeats failed requests for the servers and events that failed.
 
     Parameters
     ----------
     clients : sequence of PoliteClient
-        The servers, in the order of preference.
+        The servers, in order of preference.
     request : Request
-        What to download.
+        Selection of the data to download.
     folder : str or pathlib.Path
-        Where to; see `RawArchive`.
+        Folder of the download, see `RawArchive`.
     events : obspy.Catalog, optional
-        A catalogue of your own instead of the first server's.
+        Catalogue to use instead of that of the first server.
     progress : bool
-        Show a progress bar where stderr is a terminal.
+        Show a progress bar if stderr is a terminal.
 
     Returns
     -------
     list of str
-        Events that servers failed, and why; the next call asks these servers again.
+        Events for which servers failed, with the reason; the next call queries these servers
+        again.
 
     Raises
     ------
     DatasetError
-        If there are no events, or nobody has stations or waveforms.
+        If there are no events, or no server has stations or waveforms.
     OutputError
-        If the folder holds another download.
+        If the folder contains another download.
 
     Notes
     -----
-    MassDownloader itself neither pauses nor tries again, asks in three threads a server, and
-    takes a file that a kill cut short for a whole one.  Here its servers are polite clients
-    (`DataCentre`), asked in one thread each, and an event's files count when all are there.
+    MassDownloader itself does not pause or repeat requests, uses three threads per server, and
+    does not detect files that are incomplete after an interruption.  Here its clients limit and
+    repeat their requests (`DataCentre`), use one thread each, and the files of an event are kept
+    only when all of them are complete.
     """
     archive = RawArchive(folder, ",".join(client.name for client in clients), request)
     fetch_events(archive, clients[0], events)
@@ -110,7 +112,7 @@ def mass_download(
 
 
 def _wanted(path: Path, names: list[str]) -> list[str]:
-    """Return who has not answered for an event yet."""
+    """Return the names of the servers that have not been queried successfully for an event."""
     failed = path.with_suffix(FAILED)
     if failed.is_file():
         before = read_json(failed, DatasetError)
@@ -125,9 +127,9 @@ def _fetch_event(
     centres: list[DataCentre],
     inventory: Inventory,
 ) -> bytes:
-    """Return MiniSEED of an event, with what is there; add new stations to the inventory."""
+    """Return existing and new MiniSEED of an event, and add new stations to the inventory."""
     parts = hidden(path.with_suffix(""), "parts")
-    # Of a run that was killed: any file of it may be half of one.
+    # Files of an interrupted run may be incomplete.
     shutil.rmtree(parts, ignore_errors=True)
     there = path.read_bytes() if path.is_file() else b""
     known = {trace.id for trace in read_stream(there, headonly=True)} if there else set()
@@ -163,10 +165,10 @@ def _fetch_event(
             )
     except OSError as error:
         raise OutputError(f"{parts} cannot be written: {reason_of(error)}.") from error
-    except Exception as error:  # a server's nonsense that MassDownloader does not expect
+    except Exception as error:  # invalid responses that MassDownloader does not handle
         shutil.rmtree(parts, ignore_errors=True)
         for centre in centres:
-            centre.failure = f"MassDownloader stops: {type(error).__name__}: {reason_of(error)}."
+            centre.failure = f"MassDownloader failed: {type(error).__name__}: {reason_of(error)}."
         return b""
     new = [_add_channels(inventory, file) for file in sorted(parts.glob("*.xml"))]
     if any(new):
@@ -177,7 +179,7 @@ def _fetch_event(
 
 
 def _close_event(path: Path, content: bytes, failures: dict[str, str]) -> None:
-    """Keep the waveforms of an event, and who is to be asked again."""
+    """Store the waveforms of an event and the servers that failed."""
     failed = path.with_suffix(FAILED)
     if failures:
         write_file(failed, json_bytes(failures))
@@ -188,7 +190,8 @@ def _close_event(path: Path, content: bytes, failures: dict[str, str]) -> None:
 
 
 def _domain(source: dict[str, Any], request: Request) -> CircularDomain:
-    # The sphere is within 1 % of the ellipsoid; the data set is made of what is near enough.
+    # Distances on the sphere are within 1 % of the ellipsoid; stations that are too far away are
+    # excluded when the data set is imported.
     degrees = 1.01 * request.max_distance_km / KM_PER_DEGREE
     return CircularDomain(
         source["source_latitude_deg"], source["source_longitude_deg"], 0.0, degrees
@@ -196,12 +199,12 @@ def _domain(source: dict[str, Any], request: Request) -> CircularDomain:
 
 
 def _restrictions(source: dict[str, Any], request: Request) -> Restrictions:
-    """Return what leaves the choice of instruments, gaps and lengths to the data set's making."""
+    """Return restrictions without selection, which is done when the data set is imported."""
     start, end = request.window(source)
     return Restrictions(
         start,
         end,
-        # All descriptions of a station's channels at once, for the later events.
+        # All epochs of the channels of a station at once, for later events.
         station_starttime=min(start, UTCDateTime(request.start)),
         station_endtime=max(end, UTCDateTime(request.end)),
         channel=request.channels,
@@ -209,13 +212,13 @@ def _restrictions(source: dict[str, Any], request: Request) -> Restrictions:
         reject_channels_with_gaps=False,
         minimum_length=0.0,
         minimum_interstation_distance_in_m=0.0,
-        # Waveforms without responses are thrown away, and asked for again with them.
+        # Waveforms without responses are deleted, and requested again together with them.
         sanitize=True,
     )
 
 
 def _add_channels(inventory: Inventory, path: Path) -> bool:
-    """Add the channels of a StationXML file that are not described for the same time yet."""
+    """Add channels of a StationXML file that the inventory does not contain for the same time."""
     found = obspy.read_inventory(path)
     for network in found:
         for station in network:
@@ -243,7 +246,7 @@ def _described_by(channel: Channel, other: Channel) -> bool:
 
 @contextmanager
 def _talk_in_our_log() -> Iterator[None]:
-    """Let MassDownloader talk in our log only, and quietly: failures are named here."""
+    """Redirect the log of MassDownloader to this module at lower levels."""
     before = _talk.handlers, _talk.level, _talk.propagate
     _talk.handlers, _talk.propagate = [_Relay()], False
     _talk.setLevel(logging.DEBUG)
@@ -255,7 +258,7 @@ def _talk_in_our_log() -> Iterator[None]:
 
 
 class _Relay(logging.Handler):
-    """What it throws away is said as information, the rest as details."""
+    """Log warnings of MassDownloader as information, and all other messages as debug."""
 
     def emit(self, record: logging.LogRecord) -> None:
         level = logging.INFO if record.levelno == logging.WARNING else logging.DEBUG

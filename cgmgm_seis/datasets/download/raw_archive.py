@@ -1,4 +1,4 @@
-"""The folder of a download: what was asked for, and what has come so far."""
+"""The folder of a download: the request and the files downloaded so far."""
 
 import logging
 import re
@@ -26,28 +26,29 @@ logger = logging.getLogger(__name__)
 
 REQUEST_FILE, EVENTS_FILE, STATIONS_FILE = "request.json", "events.xml", "stations.xml"
 WAVEFORMS_FOLDER = "waveforms"
-# Ending of the empty file of an event without waveforms, so that it is not asked for again.
+# Ending of the empty file of an event without waveforms, so that it is not requested again.
 NO_DATA = ".nodata"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to download.
+    """Selection of the data to download.
 
     Parameters
     ----------
     start, end : str
         First and last origin time, UTC.
     region : str
-        Of the epicentres: ``west,east,south,north``, degrees.
+        Region of the epicentres: ``west,east,south,north``, degrees.
     min_magnitude : float
-        Least magnitude.
+        Smallest magnitude.
     max_distance_km : float
-        Epicentral distance of the farthest station.
+        Largest epicentral distance of stations.
     channels : str
-        Channel codes, * and ? allowed.
+        Channel codes, separated by commas; * and ? are allowed.
     start_offset_s, duration_s : float
-        Window of the records, which gets a minute on both sides for the filters.
+        Window of the records: start relative to the origin time and duration, seconds.  One
+        minute is added at both ends for the filters.
     """
 
     start: str
@@ -65,13 +66,13 @@ class Request:
             span = UTCDateTime(self.end) - UTCDateTime(self.start)
         except Exception as error:  # ObsPy raises several kinds
             raise DatasetError(
-                f"{self.start} to {self.end} are no times such as 2005-01-01."
+                f"{self.start} and {self.end} must be times such as 2005-01-01."
             ) from error
         if span <= 0:
-            raise DatasetError(f"The end {self.end} is not after the start {self.start}.")
+            raise DatasetError(f"The end {self.end} must be after the start {self.start}.")
 
     def window(self, source: dict[str, Any]) -> tuple[UTCDateTime, UTCDateTime]:
-        """Return the first and last time of the waveforms of a source, margins included."""
+        """Return start and end time of the waveforms of a source, including margins."""
         start = UTCDateTime(source["source_origin_time"]) + self.start_offset_s
         return start - MARGIN_S, start + self.duration_s + MARGIN_S
 
@@ -79,21 +80,21 @@ class Request:
 class RawArchive:
     """Raw files in a folder: ``events.xml``, ``stations.xml``, ``waveforms/*.mseed``.
 
-    ``request.json`` in it keeps what was asked for, of whom.
+    The request and the servers are stored in ``request.json``.
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        The folder; made where it is missing.
+        The folder; created if it is missing.
     servers : str
-        Name or names of whom is asked.
+        Names of the servers, separated by commas.
     request : Request
-        What to download.
+        Selection of the data to download.
 
     Raises
     ------
     OutputError
-        If the folder holds another download, or other things.
+        If the folder contains another download or other files.
     """
 
     def __init__(self, folder: str | Path, servers: str, request: Request) -> None:
@@ -101,48 +102,48 @@ class RawArchive:
         self._start({"client": servers, **asdict(request)})
 
     def _start(self, identity: dict[str, Any]) -> None:
-        """Make the folder, or check that it holds the same download."""
+        """Create the folder, or check that it contains the same download."""
         path = self.folder / REQUEST_FILE
         if path.is_file():
             if found := difference(read_json(path, OutputError), identity):
                 raise OutputError(
-                    f"{self.folder} holds a download with {found}; another folder is needed."
+                    f"{self.folder} contains a download with {found}; use another folder."
                 )
             return
         if not is_free(self.folder):
             raise OutputError(
-                f"{self.folder} exists already and holds no download; another name is needed."
+                f"{self.folder} already exists and is not a download; use another folder."
             )
         write_file(path, json_bytes(identity))
 
     @property
     def has_events(self) -> bool:
-        """Whether there is a catalogue."""
+        """Whether the catalogue has been downloaded."""
         return (self.folder / EVENTS_FILE).is_file()
 
     @property
     def has_stations(self) -> bool:
-        """Whether there are station metadata."""
+        """Whether station metadata have been downloaded."""
         return (self.folder / STATIONS_FILE).is_file()
 
     def write_events(self, catalog: Catalog) -> None:
-        """Keep a catalogue."""
+        """Store a catalogue."""
         write_file(self.folder / EVENTS_FILE, to_bytes(catalog, "QUAKEML"))
 
     def check_events(self, catalog: Catalog | None) -> None:
-        """Raise `OutputError` where a catalogue, if given, has events that are not kept."""
+        """Raise `OutputError` if a given catalogue has events that are not in the archive."""
         if catalog is None:
             return
         kept = {str(event.resource_id) for event in read_catalog(self.folder / EVENTS_FILE)}
         new = {str(event.resource_id) for event in catalog} - kept
         if new:
             raise OutputError(
-                f"{self.folder} holds a download of {len(kept)} event(s) without "
-                f"{min(new)}; another folder is needed."
+                f"{self.folder} contains a download of {len(kept)} event(s) without "
+                f"{min(new)}; use another folder."
             )
 
     def write_stations(self, inventory: Inventory) -> None:
-        """Keep station metadata."""
+        """Store station metadata."""
         write_file(self.folder / STATIONS_FILE, to_bytes(inventory, "STATIONXML"))
 
     def stations(self) -> Inventory:
@@ -150,9 +151,9 @@ class RawArchive:
         return read_inventory(self.folder / STATIONS_FILE)
 
     def sources(self) -> Iterator[tuple[dict[str, Any], Path]]:
-        """Yield the ``source_*`` columns of the events, and the file of their waveforms.
+        """Yield the ``source_*`` columns and the waveform file of each event.
 
-        Events without magnitude or place are named and passed over.
+        Events without magnitude or epicentre are logged and skipped.
         """
         for event in read_catalog(self.folder / EVENTS_FILE):
             try:
@@ -165,10 +166,10 @@ class RawArchive:
 
     @staticmethod
     def write_waveforms(path: Path, content: bytes) -> None:
-        """Keep MiniSEED of an event; an empty file of another name where there is none."""
+        """Store MiniSEED of an event; if there is none, an empty file with another name."""
         write_file(path if content else path.with_suffix(NO_DATA), content)
 
     @staticmethod
     def has_waveforms(path: Path) -> bool:
-        """Whether the waveforms of an event have come, or there are none."""
+        """Return whether the waveforms of an event have been downloaded or do not exist."""
         return path.is_file() or path.with_suffix(NO_DATA).is_file()
