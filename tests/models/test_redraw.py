@@ -80,8 +80,8 @@ def fitted(records, onsets):
 
 @pytest.mark.xfail(
     strict=True,
-    reason="Of 8 draws of 66 windows, S is picked on 0.93 (0.86 to 0.96), whatever the length of the "
-    "whitening filter; on 0.98 of the recorded ones",
+    reason="In 8 draws of 66 windows S is picked on 0.93 (0.86 to 0.96 a draw), on 0.98 of the "
+    "recorded ones; whitening filters of 0.3 and 0.5 s give the same",
 )
 def test_redrawn_records_keep_their_onsets(windows, phasenet):
     """Phases picked near the analysts' as often as in the records, or at most 0.035 less."""
