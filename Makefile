@@ -5,7 +5,7 @@ install:
 	pip install -c constraints.txt -e ".[test,docs,distributed,tensorboard]"
 
 test:
-	pytest
+	pytest -n 2 --dist loadfile
 
 check:
 	ruff check .
