@@ -32,9 +32,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from cgmgm_seis.datasets.windows import read_records
-from cgmgm_seis.evaluation.generators import (
-    load_generators,
-)
+from cgmgm_seis.evaluation.generators import load_generators
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.measures.intensity import significant_duration, smoothed_fas
 from cgmgm_seis.scenario.geography import local_km

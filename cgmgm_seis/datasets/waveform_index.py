@@ -14,9 +14,7 @@ from obspy import Stream, UTCDateTime
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.scenario.obspy_files import (
-    expand,
-)
+from cgmgm_seis.scenario.obspy_files import expand
 
 logger = logging.getLogger(__name__)
 

@@ -22,9 +22,7 @@ from cgmgm_seis.datasets.windows import (
 from cgmgm_seis.errors import CgmgmError, DatasetError
 from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.scenario.seeding import random_generator
-from cgmgm_seis.scenario.window import (
-    Window,
-)
+from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,7 @@ from cgmgm_seis.measures.intensity import (
     acceleration,
     two_components,
 )
-from cgmgm_seis.scenario.arrays import (
-    Floats,
-)
+from cgmgm_seis.scenario.arrays import Floats
 
 # Wanted samples per period of an oscillator, and the allowed factors of oversampling.
 SAMPLES_PER_PERIOD = 40.0

@@ -9,9 +9,7 @@ import torch
 
 from cgmgm_seis.errors import TrainingError, WeightsError
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.models.registry import (
-    model_class,
-)
+from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 

@@ -19,9 +19,7 @@ from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
 from cgmgm_seis.simulator.spectra import ln_spectrum
 from cgmgm_seis.training.config import TrainingConfig
-from cgmgm_seis.training.trainer import (
-    Trainer,
-)
+from cgmgm_seis.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -20,12 +20,8 @@ from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
 from cgmgm_seis.simulator import earthquakes, seismograms, spectra
 from cgmgm_seis.simulator.catalogue import MIN_SNR_DB, simulate, simulate_catalogue
-from cgmgm_seis.simulator.random_field import (
-    RandomField,
-)
-from cgmgm_seis.simulator.region import (
-    true_fields,
-)
+from cgmgm_seis.simulator.random_field import RandomField
+from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 PICKED_RECORDS = 150

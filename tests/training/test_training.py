@@ -22,12 +22,8 @@ from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.training import data as training_data
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import prepare
-from cgmgm_seis.training.run import (
-    train,
-)
-from cgmgm_seis.training.trainer import (
-    Trainer,
-)
+from cgmgm_seis.training.run import train
+from cgmgm_seis.training.trainer import Trainer
 
 CONFIG = TrainingConfig(epochs=4, batch_size=16, learning_rate=3e-3, device="cpu")
 # A trained model of this size and a run of it, also in a process of its own.

@@ -18,9 +18,7 @@ from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
-from cgmgm_seis.scenario.obspy_files import (
-    epoch,
-)
+from cgmgm_seis.scenario.obspy_files import epoch
 from cgmgm_seis.storage.files import hidden, write_file
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.storage.obspy_bytes import read_stream

@@ -15,9 +15,7 @@ from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
 from cgmgm_seis.storage.files import write_file
-from cgmgm_seis.storage.folders import (
-    is_free,
-)
+from cgmgm_seis.storage.folders import is_free
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.storage.obspy_bytes import to_bytes
