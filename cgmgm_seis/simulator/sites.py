@@ -118,10 +118,11 @@ def site_table() -> pd.DataFrame:
 def bay_area_sites() -> SiteTerms:
     """Return the site terms of the region's stations."""
     table = site_table()
-    columns = [name for name in map(str, table) if name.startswith("ln_")]
-    return SiteTerms(
-        table["station_latitude_deg"],
-        table["station_longitude_deg"],
-        [float(name[3:-2]) for name in columns],
-        table[columns],
-    )
+    places = table["station_latitude_deg"], table["station_longitude_deg"]
+    return SiteTerms(*places, *terms_of(table))
+
+
+def terms_of(table: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the frequencies, Hz, and terms (row, frequency) of columns such as ``ln_0.2hz``."""
+    terms = table.filter(regex=r"^ln_.*hz$")
+    return np.array([float(str(name)[3:-2]) for name in terms]), terms.to_numpy(float)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.simulator.random_field import RandomField
-from cgmgm_seis.simulator.sites import CENTRE
+from cgmgm_seis.simulator.sites import CENTRE, terms_of
 
 # Standard deviation of source terms and their correlation lengths: km, and ln Hz.
 SOURCE_SIGMA, SOURCE_KM, SOURCE_LN_F = 0.2, 10.0, 1.0
@@ -99,10 +99,5 @@ def source_table() -> pd.DataFrame:
 def bay_area_sources() -> SourceTerms:
     """Return the source terms of the region."""
     table = source_table()
-    columns = [name for name in map(str, table) if name.startswith("ln_")]
-    return SourceTerms(
-        table["source_latitude_deg"],
-        table["source_longitude_deg"],
-        [float(name[3:-2]) for name in columns],
-        table[columns],
-    )
+    places = table["source_latitude_deg"], table["source_longitude_deg"]
+    return SourceTerms(*places, *terms_of(table))

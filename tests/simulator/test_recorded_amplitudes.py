@@ -15,6 +15,7 @@ from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.table import add_paths, from_points
 from cgmgm_seis.simulator import linearisation as lin
 from cgmgm_seis.simulator import spectra
+from cgmgm_seis.simulator.region import true_fields
 from cgmgm_seis.simulator.sites import bay_area_sites
 
 EVERY = 5  # of the recorded rows, for the time it takes
@@ -53,6 +54,16 @@ def test_levels_are_the_recorded_ones(recorded, residuals):
     magnitude, distance = scenario["source_magnitude"], scenario["path_hyp_distance_km"]
     for part in (magnitude < 4.0, magnitude >= 4.0, distance < 25.0, distance >= 25.0):
         assert (np.abs(np.nanmean(residuals[part.to_numpy(), :-1], axis=0)) < 0.3).all()
+
+
+def test_attenuation_has_no_mean_over_recorded_paths(recorded):
+    """`MEAN_ATTENUATION` is that of the field over the calibration's paths, to two digits."""
+    scenario, _ = recorded
+    names = ["source_latitude_deg", "source_longitude_deg", "station_latitude_deg"]
+    places = scenario[[*names, "station_longitude_deg"]].to_numpy().T
+    excess = true_fields().attenuation(*places)
+    # Every fifth record; the field's standard deviation over paths is about 0.15.
+    assert abs(np.average(excess, weights=scenario["path_hyp_distance_km"])) < 0.02
 
 
 def test_site_terms_tell_more_than_a_ground_motion_model(recorded, residuals):
