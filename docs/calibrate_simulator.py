@@ -383,7 +383,7 @@ def fourier_scatter(
 def median_of_draws(scenario: pd.DataFrame) -> Floats:
     """Return medians (record, measure) of what the package simulates with the files just written.
 
-    Every draw is a record of its own event, so that few of them are enough.
+    Event terms differ between draws; their mean over all earthquakes and draws is nearly zero.
     """
     for cached in (
         spectra.calibration,
@@ -436,9 +436,9 @@ def write(
             "station_vs30_mps": stations["vs30"].round(1),
         }
     )
-    for frequency, column in zip(lin.NODES, terms.T, strict=True):
-        sites[f"ln_{frequency:g}hz"] = column.round(3)
-    sites = sites.dropna().drop_duplicates(["station_network_code", "station_code"])
+    sites = (
+        with_terms(sites, terms).dropna().drop_duplicates(["station_network_code", "station_code"])
+    )
     sites.to_csv(DATA / "bay_area_sites.csv", index=False)
 
 
@@ -456,10 +456,15 @@ def write_sources(
     terms -= terms[recordings.event].mean(axis=0)
     places = table.groupby(recordings.event)[["ev_lat", "ev_lon"]].first().round(3)
     names = ["source_latitude_deg", "source_longitude_deg"]
-    sources = places.set_axis(names, axis="columns")
-    for frequency, column in zip(lin.NODES, terms.T, strict=True):
-        sources[f"ln_{frequency:g}hz"] = column.round(3)
+    sources = with_terms(places.set_axis(names, axis="columns"), terms)
     sources.to_csv(DATA / "bay_area_sources.csv", index=False)
+
+
+def with_terms(table: pd.DataFrame, terms: Floats) -> pd.DataFrame:
+    """Add terms (row, node) as the columns that `cgmgm_seis.simulator.sites.terms_of` reads."""
+    return table.assign(
+        **{f"ln_{f:g}hz": column.round(3) for f, column in zip(lin.NODES, terms.T, strict=True)}
+    )
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
