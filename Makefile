@@ -2,7 +2,7 @@
 .PHONY: install test check docs format
 
 install:
-	pip install -c constraints.txt -e ".[test,docs,distributed,tensorboard]"
+	pip install -c constraints.txt -e ".[test,docs]"
 
 test:
 	pytest -n 2 --dist loadfile
