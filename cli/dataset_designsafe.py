@@ -10,7 +10,7 @@ from cgmgm_seis_cli.parameters import (
     out_option,
     overwrite_option,
     show_messages,
-    skip_bad_option,
+    strict_option,
     velocity_model_option,
     verbosity_options,
 )
@@ -32,7 +32,7 @@ from cgmgm_seis_cli.parameters import (
     help="QuakeML with the origin times, which are not in the files.",
 )
 @velocity_model_option
-@skip_bad_option
+@strict_option
 @overwrite_option
 @verbosity_options
 def import_designsafe(
@@ -41,7 +41,7 @@ def import_designsafe(
     start_offset_s: float | None,
     events: tuple[str, ...],
     velocity_model: Path | None,
-    skip_bad: bool,
+    strict: bool,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
@@ -59,7 +59,7 @@ def import_designsafe(
         start_offset_s,
         read_catalog(events) if events else None,
         load_velocity_model(velocity_model),
-        skip_bad,
+        strict,
         overwrite,
         progress=verbosity != -1,
     )

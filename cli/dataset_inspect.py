@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.parameters import (
+    components_option,
     described,
     overwrite_option,
     seed_option,
     show_messages,
+    units_option,
     verbosity_options,
 )
 
@@ -22,6 +24,8 @@ from cgmgm_seis_cli.parameters import (
     help="Page to write, PNG or PDF.  [default: NAME-info.png]",
 )
 @click.option("--plot/--no-plot", default=True, show_default=True, help="Write the page.")
+@components_option
+@units_option
 @seed_option
 @overwrite_option
 @verbosity_options
@@ -29,12 +33,15 @@ def info(
     dataset: Path,
     out: Path | None,
     plot: bool,
+    components: str | None,
+    units: str,
     seed: int,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
     """Summarise DATASET: ranges, units, split, missing columns, and what training would use."""
     from cgmgm_seis.datasets.summary import summarise
+    from cgmgm_seis.scenario.window import Window
     from cgmgm_seis.storage.files import write_file
     from cgmgm_seis.storage.folders import check_new
 
@@ -44,7 +51,8 @@ def info(
         raise click.UsageError(f"--out {page} must end in .png or .pdf.")
     if plot:
         check_new(page, overwrite)
-    summary = summarise(dataset, seed=seed)
+    window = Window(components) if components else None
+    summary = summarise(dataset, window, seed, units)
     click.echo(str(summary))
     if plot:
         from cgmgm_seis.datasets.summary_plots import plot_summary

@@ -9,6 +9,7 @@ from cgmgm_seis_cli.parameters import (
     out_option,
     overwrite_option,
     show_messages,
+    units_option,
     verbosity_options,
 )
 
@@ -26,6 +27,7 @@ from cgmgm_seis_cli.parameters import (
     is_flag=True,
     help="Accept counts too: divide every record by its peak, which is kept in the metadata.",
 )
+@units_option
 @overwrite_option
 @verbosity_options
 def from_seisbench(
@@ -35,6 +37,7 @@ def from_seisbench(
     min_mag: float | None,
     max_distance: float | None,
     normalise_amplitudes: bool,
+    units: str,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
@@ -53,6 +56,7 @@ def from_seisbench(
         min_mag,
         max_distance,
         normalise_amplitudes,
+        units,
         overwrite,
         progress=verbosity != -1,
     )

@@ -11,13 +11,14 @@ from cgmgm_seis_cli.parameters import (
     realizations_option,
     seed_option,
     show_messages,
-    skip_bad_option,
+    strict_option,
+    units_option,
     verbosity_options,
     weights_option,
     workers_option,
 )
 
-WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
+WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "strict", "units")
 
 
 @click.command(context_settings={"show_default": True})
@@ -61,7 +62,8 @@ WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "skip_bad")
 @workers_option
 @seed_option
 @device_option("auto")
-@skip_bad_option
+@units_option
+@strict_option
 @overwrite_option
 @verbosity_options
 @click.pass_context
@@ -81,7 +83,8 @@ def evaluate(
     workers: int | None,
     seed: int,
     device: str,
-    skip_bad: bool,
+    units: str,
+    strict: bool,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
@@ -119,7 +122,8 @@ def evaluate(
         max_records=max_records,
         picker=picker,
         n_classifiers=n_classifiers,
-        skip_bad=skip_bad,
+        strict=strict,
+        units=units,
         tsne=tsne,
         gmms=gmms,
         columns=columns,

@@ -184,10 +184,28 @@ seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
-skip_bad_option = click.option(
-    "--skip-bad",
-    is_flag=True,
-    help="Leave out bad records (NaN, constant traces) instead of stopping.",
+
+
+def strict_option(command: Command) -> Command:
+    """Add --strict, and --skip-bad, which was its opposite and is the default now."""
+    command = click.option("--skip-bad", is_flag=True, hidden=True, expose_value=False)(command)
+    return click.option(
+        "--strict",
+        is_flag=True,
+        help="Stop if a record cannot be used, instead of leaving it out and counting it.",
+    )(command)
+
+
+units_option = click.option(
+    "--units",
+    default="",
+    show_default=False,
+    help="Units of the samples, such as m/s or cm/s, if the data set does not state them.",
+)
+components_option = click.option(
+    "--components",
+    type=Components(),
+    help="Components and their order.  [default: those that most records of DATASET have]",
 )
 extrapolate_option = click.option(
     "--extrapolate", is_flag=True, help="Warn instead of stopping outside the trained ranges."
@@ -315,6 +333,14 @@ def source_options(command: Command) -> Command:
     ):
         with_source = option(with_source)
     return cast(Command, with_source)
+
+
+def components_of(dataset: Path) -> str:
+    """Return the components that most records of a data set have, of Z, N and E."""
+    from cgmgm_seis.datasets.windows import choose_components
+    from cgmgm_seis.scenario.window import Window
+
+    return choose_components(dataset, Window()).component_order
 
 
 # ---- messages ------------------------------------------------------------------------------

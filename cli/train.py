@@ -9,13 +9,15 @@ import click
 from click.core import ParameterSource
 
 from cgmgm_seis_cli.parameters import (
-    Components,
+    components_of,
+    components_option,
     device_option,
     out_option,
     overwrite_option,
     seed_option,
     show_messages,
-    skip_bad_option,
+    strict_option,
+    units_option,
     velocity_model_option,
     verbosity_options,
 )
@@ -58,7 +60,7 @@ class ModelChoice(click.ParamType):
     default="evolutionary",
     help="Generator to train; cgmgm is the published one.",
 )
-@click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
+@components_option
 @click.option("--latent", type=WIDTH, help="Number of latents.  [default: the model's]")
 @click.option(
     "--width", type=WIDTH, help="Evolutionary: width of the hidden layers.  [default: 128]"
@@ -123,7 +125,8 @@ class ModelChoice(click.ParamType):
     help="Name of the weights' two files.  [default: the model's]",
 )
 @click.option("--docstring", default="", show_default=False, help="Description of the weights.")
-@skip_bad_option
+@units_option
+@strict_option
 @click.option(
     "--bf16", is_flag=True, help="Compute the networks' products in bfloat16, for accelerators."
 )
@@ -154,7 +157,7 @@ def train(
     dataset: Path,
     out: Path,
     model_name: str,
-    components: str,
+    components: str | None,
     velocity_model: Path | None,
     init: str | None,
     config_file: Path | None,
@@ -206,7 +209,7 @@ def train(
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **_arguments(recipe.model, of_one_model)}
         if config_file is None or _is_given(ctx, "components"):
-            arguments["component_order"] = components
+            arguments["component_order"] = components or components_of(dataset)
         config = recipe.config(**settings)
         model = Recipe(recipe.model, arguments).new_model(config.seed)
     if velocity_model is not None:

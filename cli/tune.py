@@ -6,13 +6,15 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.parameters import (
-    Components,
+    components_of,
+    components_option,
     device_option,
     out_option,
     overwrite_option,
     seed_option,
     show_messages,
-    skip_bad_option,
+    strict_option,
+    units_option,
     verbosity_options,
 )
 from cgmgm_seis_cli.train import ModelChoice
@@ -54,11 +56,12 @@ from cgmgm_seis_cli.train import ModelChoice
     type=click.Path(path_type=Path),
     help="JSON file of the search space.  [default: the model's]",
 )
-@click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
+@components_option
 @seed_option
 @device_option("auto")
 @click.option("--ray", is_flag=True, help="Run the trials on the workers of a Ray cluster.")
-@skip_bad_option
+@units_option
+@strict_option
 @click.option("--resume", is_flag=True, help="Continue the search in --out, or start it.")
 @overwrite_option
 @verbosity_options
@@ -72,11 +75,12 @@ def tune(
     random_trials: int,
     early_stopping: bool,
     space_file: Path | None,
-    components: str,
+    components: str | None,
     seed: int,
     device: str,
     ray: bool,
-    skip_bad: bool,
+    units: str,
+    strict: bool,
     resume: bool,
     overwrite: bool,
     verbosity: int | None,
@@ -98,8 +102,9 @@ def tune(
     show_messages(verbosity or 0)
     name = model_choices()[model_name]
     space = read_space(name, space_file) if space_file else default_space(name)
-    fixed = {"component_order": components} | ({} if epochs is None else {"epochs": epochs})
-    study = Study(dataset, objective, seed, device, skip_bad)
+    own = {"component_order": components or components_of(dataset)}
+    fixed = own | ({} if epochs is None else {"epochs": epochs})
+    study = Study(dataset, objective, seed, device, strict, units)
     weights = search_settings(
         Search(study, space, fixed, random_trials, early_stopping),
         out,

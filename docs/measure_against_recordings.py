@@ -187,9 +187,7 @@ def near(residual: Floats, points: Floats, event: Any) -> Floats:
 
 def pleasant_hill(model: Any, shared: Path) -> pd.DataFrame:
     """Return the mean residual of the 11 stations, of the model and of the NGA-West2 models."""
-    waveforms, scenario = read_records(
-        shared / "data" / "bay_area_records", Window(), skip_bad=True
-    )
+    waveforms, scenario = read_records(shared / "data" / "bay_area_records", Window())
     rows = (scenario["source_magnitude"] > 4.3) & scenario["trace_is_primary"].astype(bool)
     scenario = scenario[rows].reset_index(drop=True)
     observed = lin.ln_measures(waveforms[rows.to_numpy()])

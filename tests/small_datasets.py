@@ -20,7 +20,7 @@ def write_dataset(
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     with WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
-        writer.data_format = {"dimension_order": "CW", "component_order": "ZNE"}
+        writer.data_format = {"dimension_order": "CW", "component_order": "ZNE", "unit": "mps"}
         for i in range(n_events * per_event):
             event = i // per_event
             magnitude = 1.0 + 0.2 * event

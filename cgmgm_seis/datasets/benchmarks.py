@@ -1,7 +1,8 @@
 """Import of SeisBench's benchmark data sets for training: selection, units and column names."""
 
+import itertools
 import logging
-import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,19 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformBenchmarkDataset, WaveformDataset
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, TIME_FORMAT, restore_codes
+from cgmgm_seis.datasets.components import common_components, moving
+from cgmgm_seis.datasets.metadata import tidy_metadata
+from cgmgm_seis.datasets.units import NORMALISED, record_units, unit_factor
+from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, restore_codes
 from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.output.seisbench_writer import new_dataset
+from cgmgm_seis.output.seisbench_writer import WAVEFORMS_FILE, new_dataset
 from cgmgm_seis.scenario.columns import LIMITS
-from cgmgm_seis.scenario.geography import Region, wrapped_longitude
+from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.table import add_paths
+from cgmgm_seis.storage.folders import check_folder
 
 logger = logging.getLogger(__name__)
 
-# Column names of some data sets, and SeisBench's usual names.
-SYNONYMS = {"source_id_list": "source_id", "source_event_id": "source_id"}
-UNIT_COLUMNS = ("trace_units", "trace_unit")
-# Ground-motion data sets without units in their files: m/s, and m/s^2 for accelerometers.
-GROUND_MOTION_SETS = ("InstanceGM", "AQ2009GM")
-LENGTHS = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3}
 # Acceleration is integrated above this frequency, with a cosine taper from half of it, Hz.
 INTEGRATION_HZ = 0.5
 
@@ -38,12 +37,14 @@ def import_benchmark(
     min_magnitude: float | None = None,
     max_distance_km: float | None = None,
     normalise_amplitudes: bool = False,
+    units: str = "",
     overwrite: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Select records of a benchmark data set and write them as velocity in m/s.
 
-    Chunks are read one after the other, record by record.
+    Chunks are read one after the other, record by record.  Records of any lengths are copied whole,
+    with the components that most of them have.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def import_benchmark(
     normalise_amplitudes : bool
         Divide each record by its peak (of all components), which allows records in counts, and
         mark them in the metadata.  Models are then trained on shapes only, not on amplitudes.
+    units : str
+        Unit of the samples if the data set does not state it, such as "m/s" or "m/s^2".
     overwrite : bool
         Replace an existing data set.
     progress : bool
@@ -79,29 +82,43 @@ def import_benchmark(
         If ``out`` exists and may not be overwritten, or cannot be written.
     """
     kept: list[dict[Any, Any]] = []
-    lost: dict[str, int] = {}
-    unit = "normalised" if normalise_amplitudes else "mps"
+    lost: Counter[str] = Counter()
+    unit = NORMALISED if normalise_amplitudes else "mps"
     response = "not restituted" if normalise_amplitudes else "restituted"
-    with new_dataset(out, overwrite, unit=unit, response=response) as writer:
-        for chunk in _chunks(name):
-            table = _table(chunk)
-            chosen = _chosen(table, region, min_magnitude, max_distance_km, lost)
+    check_folder(out, overwrite, WAVEFORMS_FILE)
+    chunks = _chunks(name)
+    first = next(chunks)
+    order = common_components(first.metadata["trace_component_order"].astype(str), "ZNE")
+    if order != "ZNE":
+        logger.warning("Only the components %s, which most records have, are written.", order)
+    with new_dataset(out, overwrite, order, unit=unit, response=response) as writer:
+        for chunk in itertools.chain([first], chunks):
+            chunk.component_order = order
+            table, stated = _table(chunk), record_units(chunk, units)
+            _check_units(stated, str(name), normalise_amplitudes)
+            chosen = _chosen(table, order, region, min_magnitude, max_distance_km, lost)
             desc = f"{Path(name).name}{chunk.chunks[0]}"
             bar = tqdm(chosen, desc=desc, unit="rec", disable=None if progress else True)
             for position in bar:
+                own = stated.iloc[position]
+                found = unit_factor(own) or ((1.0, False) if normalise_amplitudes else None)
+                if found is None:
+                    lost[f"in {own or 'unknown units'}"] += 1
+                    continue
+                factor, acceleration = found
                 row = table.iloc[position].to_dict()
-                factor, acceleration = _unit(row, chunk, str(name), normalise_amplitudes)
                 samples = chunk.get_waveforms(int(position)).astype(float)
-                if not np.isfinite(samples).all() or not np.ptp(samples, axis=-1).all():
-                    lost["not finite, or constant"] = lost.get("not finite, or constant", 0) + 1
+                if not moving(samples).all():
+                    lost["not finite, or constant"] += 1
                     continue
                 if acceleration:
                     samples = integrated(samples, row["trace_sampling_rate_hz"])
                 if normalise_amplitudes:
                     factor = 1.0 / np.abs(samples).max()
                 row |= {
+                    "trace_units_original": own or "unknown units",
                     "trace_amplitude_factor": factor,
-                    "trace_units": "normalised" if normalise_amplitudes else "m/s",
+                    "trace_units": unit if normalise_amplitudes else "m/s",
                     "trace_simulated": bool(row.get("trace_simulated", False)),
                     "trace_npts": samples.shape[-1],
                 }
@@ -113,29 +130,6 @@ def import_benchmark(
             why = ", ".join(f"{count} {reason}" for reason, count in lost.items())
             raise DatasetError(f"No records of {name} are left ({why}); at least one is needed.")
     return pd.DataFrame(kept)
-
-
-def unit_factor(text: str) -> tuple[float, bool] | None:
-    """Return the factor of a unit to m/s or m/s^2, and whether it is an acceleration.
-
-    Returns
-    -------
-    tuple or None
-        None if the text is not a unit of velocity or acceleration, for example "counts".
-
-    Examples
-    --------
-    >>> unit_factor("1e-6m/s"), unit_factor("cm/s**2"), unit_factor("counts")
-    ((1e-06, False), (0.01, True), None)
-    """
-    tidy = text.lower().replace(" ", "").replace("meters", "m").replace("persecond", "/s")
-    match = re.fullmatch(
-        r"([0-9.]+(?:e-?[0-9]+)?)?\*?(nm|um|mm|cm|m|km)(?:/s|ps)((?:\*\*|\^)?2|/s)?", tidy
-    )
-    if match is None:
-        return None
-    number, length, square = match.groups()
-    return float(number or 1.0) * LENGTHS[length], bool(square)
 
 
 def integrated(acceleration: NDArray[np.float64], sampling_rate: float) -> NDArray[np.float64]:
@@ -187,31 +181,24 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
 def _table(dataset: WaveformDataset) -> pd.DataFrame:
     """Return the metadata of a chunk with the columns needed for training."""
     restore_codes(dataset)
+    tidy_metadata(dataset.metadata)
     table = dataset.metadata.drop(columns=["index", "trace_chunk"], errors="ignore")
-    names = {old: new for old, new in SYNONYMS.items() if old in table and new not in table}
-    table = table.rename(columns=names)
     missing = [column for column in NEEDED_COLUMNS if column not in table]
     if missing:
         raise DatasetError(
             f"The data set lacks the metadata columns {', '.join(missing)}; "
             f"required are {', '.join(NEEDED_COLUMNS)}."
         )
-    for column in LIMITS:
-        table[column] = pd.to_numeric(table[column], errors="coerce")
-    for column in ("source_longitude_deg", "station_longitude_deg"):
-        table[column] = table[column].map(wrapped_longitude)
-    for column in ("source_origin_time", "trace_start_time"):
-        times = pd.to_datetime(table[column], utc=True, format="mixed", errors="coerce")
-        table[column] = times.dt.strftime(TIME_FORMAT)
     return table
 
 
 def _chosen(
     table: pd.DataFrame,
+    component_order: str,
     region: Region | None,
     min_magnitude: float | None,
     max_distance_km: float | None,
-    lost: dict[str, int],
+    lost: Counter[str],
 ) -> NDArray[np.intp]:
     """Return the positions of the selected rows, count the others and add the path columns."""
     wanted = np.ones(len(table), dtype=bool)
@@ -220,15 +207,16 @@ def _chosen(
         nonlocal wanted
         condition = np.asarray(condition, dtype=bool)
         if count := int((wanted & ~condition).sum()):
-            lost[reason] = lost.get(reason, 0) + count
+            lost[reason] += count
         wanted = wanted & condition
 
     possible = table[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
         possible &= table[column].between(low, high)
-    keep(possible, "without a magnitude, a time or possible coordinates")
-    order = table.get("trace_component_order", pd.Series("ZNE", index=table.index))
-    keep(order.map(lambda letters: set("ZNE") <= {*str(letters)}), "without all of Z, N and E")
+    keep(possible, "without a magnitude, a readable time or possible coordinates")
+    own = table["trace_component_order"].astype(str)
+    complete = own.map(lambda letters: set(component_order) <= {*letters})
+    keep(complete, f"without all of the components {component_order}")
     if min_magnitude is not None:
         keep(table["source_magnitude"] >= min_magnitude, "below the smallest magnitude")
     if region is not None:
@@ -244,25 +232,13 @@ def _chosen(
     return np.flatnonzero(wanted)
 
 
-def _unit(
-    row: dict[Any, Any], dataset: WaveformDataset, name: str, normalise: bool
-) -> tuple[float, bool]:
-    """Return the factor to m/s or m/s^2 and whether to integrate; store the original unit."""
-    texts = [row.get(column) for column in UNIT_COLUMNS] + [dataset.data_format.get("unit")]
-    text = next((str(text) for text in texts if isinstance(text, str) and text), "unknown units")
-    if name in GROUND_MOTION_SETS and unit_factor(text) is None:
-        strong = str(row.get("trace_channel", ""))[1:2] in ("N", "L", "G")
-        text = "m/s^2" if strong else "m/s"
-    row["trace_units_original"] = text
-    found = unit_factor(text)
-    if normalise:
-        return 1.0, bool(found and found[1])
-    raw = str(dataset.data_format.get("instrument_response", "")).startswith("not")
-    if found is None or (raw and not any(isinstance(t, str) and t for t in texts[:2])):
-        response = dataset.data_format.get("instrument_response", "unknown")
-        raise DatasetError(
-            f"Records of {name} are in {text} (instrument response: {response}), but must be in "
-            "m/s or m/s^2 for training on amplitudes; --normalise-amplitudes "
-            "(normalise_amplitudes=True) divides each record by its peak instead."
-        )
-    return found
+def _check_units(stated: "pd.Series[str]", name: str, normalise: bool) -> None:
+    """Raise an error if no record has a unit of velocity or acceleration."""
+    if normalise or not len(stated) or any(unit_factor(unit) for unit in stated.unique()):
+        return
+    raise DatasetError(
+        f"Records of {name} are in {stated.iloc[0] or 'unknown units'}, but must be in m/s or "
+        "m/s^2 for training on amplitudes; --units (units=..) gives units that the data set does "
+        "not state, and --normalise-amplitudes (normalise_amplitudes=True) divides each record by "
+        "its peak instead."
+    )

@@ -39,7 +39,7 @@ def import_designsafe(
     start_offset_s: float | None = None,
     events: Catalog | None = None,
     travel_times: TravelTimeTable | None = None,
-    skip_bad: bool = False,
+    strict: bool = False,
     overwrite: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def import_designsafe(
         different times from 2020-01-01, and ``source_origin_time_is_placeholder`` is true.
     travel_times : TravelTimeTable, optional
         Travel times for measuring the start offset; by default those of the Bay Area.
-    skip_bad : bool
-        Leave out rows that are not valid records instead of raising an error.
+    strict : bool
+        Raise an error if a row is not a valid record, instead of leaving it out.
     overwrite : bool
         Replace an existing data set.
     progress : bool
@@ -79,8 +79,9 @@ def import_designsafe(
     Raises
     ------
     DatasetError
-        If a row is not a valid record (the message contains its number), components do not match,
-        no record is in all files or the start offset cannot be measured.
+        If no row is a valid record, or one is not and `strict` is set (the message contains its
+        number), components do not match, no record is in all files or the start offset cannot be
+        measured.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
     """
@@ -88,7 +89,7 @@ def import_designsafe(
     with new_dataset(out, overwrite, component_order=order) as writer, ExitStack() as stack:
         by_component = {component_of(path): Path(path) for path in paths}
         ordered = [by_component[component] for component in order]
-        table = _joined([scan(path, skip_bad, progress) for path in ordered], ordered)
+        table = _joined([scan(path, strict, progress) for path in ordered], ordered)
         table = _with_origin_times(with_stations(table), events)
         files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in ordered]
         if start_offset_s is None:
@@ -113,7 +114,7 @@ def import_designsafe(
             samples = np.stack([data[: min(map(len, components))] for data in components])
             kept.append({**row, "trace_npts": samples.shape[1]})
             writer.add(kept[-1], samples)
-        if bad and (not skip_bad or not kept):
+        if bad and (strict or not kept):
             raise DatasetError(f"{len(bad)} of {len(metadata)} records are not valid: {bad[0]}")
         if bad:
             logger.warning("%d records left out, for example: %s", len(bad), bad[0])

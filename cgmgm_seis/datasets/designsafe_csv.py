@@ -109,15 +109,15 @@ def read_designsafe(path: str, headonly: bool = False, **_: Any) -> Stream:
     return Stream(traces)
 
 
-def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd.DataFrame:
+def scan(path: str | Path, strict: bool = False, progress: bool = False) -> pd.DataFrame:
     """Read the metadata of a file and the byte offsets of its rows.
 
     Parameters
     ----------
     path : str or pathlib.Path
         The CSV file.
-    skip_bad : bool
-        Leave out rows that are not valid records instead of raising an error.
+    strict : bool
+        Raise an error if a row is not a valid record, instead of leaving it out.
     progress : bool
         Show a progress bar if stderr is a terminal.
 
@@ -129,8 +129,8 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
     Raises
     ------
     DatasetError
-        If the file cannot be read or a row is not a valid record; the message contains its number,
-        the column and the allowed values.
+        If the file cannot be read, no row is a valid record, or one is not and `strict` is set; the
+        message contains its number, the column and the allowed values.
     """
     rows, bad = [], []
     width = 0
@@ -157,7 +157,7 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
                             )
                         rows.append({**values, "_row": number, "_offset": offset})
                     except DatasetError as error:
-                        if not skip_bad:
+                        if strict:
                             raise
                         bad.append(str(error))
                 offset += len(line)
@@ -167,7 +167,8 @@ def scan(path: str | Path, skip_bad: bool = False, progress: bool = False) -> pd
     if bad:
         logger.warning("%d rows left out, for example: %s", len(bad), bad[0])
     if not rows:
-        raise DatasetError(f"{path} contains no records; at least one is needed.")
+        found = bad[0] if bad else "at least one is needed."
+        raise DatasetError(f"{path} contains no records that are valid: {found}")
     table = pd.DataFrame(rows)
     declared = table["trace_npts"] != width - len(COLUMNS)
     if declared.any():

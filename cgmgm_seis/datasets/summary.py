@@ -3,15 +3,18 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.components import component_hint
+from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.datasets.windows import (
     NEEDED_COLUMNS,
     SPLITS,
+    choose_components,
     event_split,
     first_samples,
     open_dataset,
@@ -28,6 +31,8 @@ DEFAULT_WINDOW = Window()
 # Number of records that are read for the spectra.
 SAMPLED_RECORDS = 200
 FREQUENCIES_HZ = np.geomspace(0.5, 40.0, 60)
+# Part of the messages about records that are not used.
+LEFT_OUT = "records left out"
 # Optional columns and their use.
 OPTIONAL_COLUMNS = {
     "station_network_code": "names of stations",
@@ -84,8 +89,9 @@ class Summary:
 
 def summarise(
     folder: str | Path,
-    window: Window = DEFAULT_WINDOW,
+    window: Window | None = None,
     seed: int = 0,
+    units: str = "",
 ) -> Summary:
     """Summarise a data set as it would be used by training with these settings.
 
@@ -93,20 +99,25 @@ def summarise(
     ----------
     folder : str or pathlib.Path
         Data set in SeisBench format.
-    window : Window
-        Window of the model to be trained.
+    window : Window, optional
+        Window of the model to be trained; by default `DEFAULT_WINDOW` with the components that most
+        records have.
     seed : int
         Random seed of the split and of the selection of records for the spectra.
+    units : str
+        Unit of the samples if the data set does not state it.
 
     Raises
     ------
     DatasetError
         If it cannot be read or lacks columns required for training.
     """
-    dataset = open_dataset(folder, window)
-    metadata = dataset.metadata
     with _Messages() as said:
-        rows, _ = usable_rows(metadata, window.component_order)
+        window = window or choose_components(folder, DEFAULT_WINDOW)
+        dataset = open_dataset(folder, window)
+        metadata = dataset.metadata
+        velocity, refusal = _in_velocity(dataset, units)
+        rows, _ = usable_rows(metadata, window.component_order, velocity)
         covered = rows[_covers(metadata, window)[rows]]
     table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
     lines = [
@@ -118,7 +129,10 @@ def summarise(
     ]
     if len(rows) > len(covered):
         said.append(f"{len(rows) - len(covered)} records left out: not covering the window.")
-    lines += [("left out", text.removesuffix(".")) for text in said]
+    lines += [
+        ("left out" if LEFT_OUT in text else "note", text.removesuffix("."))
+        for text in dict.fromkeys(said)
+    ]
     given = "split" in table
     if len(table):
         if not given:
@@ -134,15 +148,20 @@ def summarise(
         some = dataset.filter(np.isin(np.arange(len(metadata)), chosen), inplace=False)
         try:
             with _Messages() as bad:
-                waveforms, scenario = read_records(some, window, skip_bad=True)
+                waveforms, scenario = read_records(some, window, units=units)
             smooth = smoothed_fas(waveforms, window.sampling_rate, FREQUENCIES_HZ)
             with np.errstate(divide="ignore"):
                 spectra = np.exp(np.log(smooth).mean(axis=1))
             magnitudes = scenario["source_magnitude"].to_numpy(float)
-            lines += [(f"of {len(chosen)} read", text.removesuffix(".")) for text in bad]
+            lines += [
+                (f"of {len(chosen)} read", text.removesuffix("."))
+                for text in bad
+                if LEFT_OUT in text
+            ]
         except DatasetError as error:
             lines.append(("waveforms", str(error)))
-    lines.append(("train would", _verdict(table, given)))
+    verdict = f"fail: {refusal}" if refusal else _verdict(table, given, metadata, window)
+    lines.append(("train would", verdict.removesuffix(".")))
     return Summary(Path(folder).resolve().name, table, lines, FREQUENCIES_HZ, spectra, magnitudes)
 
 
@@ -164,7 +183,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
         values = table[column].to_numpy(float)
         if column.endswith("longitude_deg"):
             values = unwrapped_longitude(values, middle_longitude(values))
-        return f"{values.min():.4g} to {values.max():.4g}{unit}"
+        return f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}{unit}"
 
     stations = table[["station_latitude_deg", "station_longitude_deg"]].drop_duplicates()
     lines = [
@@ -182,7 +201,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
         ("stations", f"{len(stations)} locations"),
     ]
     for column, name in (("trace_snr_db", "SNR"), ("station_elevation_m", "elevations")):
-        if column in table:
+        if column in table and table[column].notna().any():
             unit = " dB" if column == "trace_snr_db" else " m"
             lines.append((name, span(column, unit)))
     for phase in "ps":
@@ -197,7 +216,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
     return [*lines, *([("flags", ", ".join(flags))] if flags else [])]
 
 
-def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
+def _formats(dataset: WaveformDataset, metadata: pd.DataFrame) -> list[tuple[str, str]]:
     """Return lines about sampling rates, components and units."""
     rates = metadata["trace_sampling_rate_hz"].value_counts()
     orders = metadata["trace_component_order"].value_counts()
@@ -207,8 +226,8 @@ def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
         ("components", ", ".join(f"{count} {order}" for order, count in orders.items())),
         ("units", f"{unit}, response {dataset.data_format.get('instrument_response', '?')}"),
     ]
-    if "trace_units" in metadata:
-        counts = metadata["trace_units"].fillna("not stated").value_counts()
+    for column in metadata.columns.intersection(UNIT_COLUMNS):
+        counts = metadata[column].fillna("not stated").value_counts()
         lines[-1] = (
             "units",
             f"{lines[-1][1]}; " + ", ".join(f"{count} {name}" for name, count in counts.items()),
@@ -216,9 +235,21 @@ def _formats(dataset: Any, metadata: pd.DataFrame) -> list[tuple[str, str]]:
     return lines
 
 
-def _verdict(table: pd.DataFrame, given: bool) -> str:
+def _in_velocity(dataset: WaveformDataset, units: str) -> tuple[NDArray[np.bool_], str]:
+    """Return which records are in a unit of velocity; or all, and why training refuses them."""
+    try:
+        return np.isfinite(velocity_factors(dataset, units)), ""
+    except DatasetError as error:
+        return np.ones(len(dataset), bool), str(error)
+
+
+def _verdict(table: pd.DataFrame, given: bool, metadata: pd.DataFrame, window: Window) -> str:
     """Return a description of what training would do with the data set."""
+    order = window.component_order
     if table.empty:
+        orders = metadata["trace_component_order"].astype(str)
+        if not orders.map(lambda own: set(order) <= {*own}).any():
+            return f"fail: no usable records; {component_hint(orders, {}, order)}"
         return f"fail: no usable records; required columns are {', '.join(NEEDED_COLUMNS)}"
     counts = table["split"].value_counts()
     parts = ", ".join(
@@ -227,7 +258,8 @@ def _verdict(table: pd.DataFrame, given: bool) -> str:
         for name in SPLITS
     )
     how = "its own split" if given else "a split by event"
-    text = f"use {len(table)} records with {how}: {parts}"
+    of = "" if order == DEFAULT_WINDOW.component_order else f" of the components {order}"
+    text = f"use {len(table)} records{of} with {how}: {parts}"
     shared = table.groupby("source_id")["split"].nunique() > 1
     if shared.any():
         text += f"; {shared.sum()} events are in several splits"
@@ -237,14 +269,13 @@ def _verdict(table: pd.DataFrame, given: bool) -> str:
 
 
 class _Messages(logging.Handler):
-    """Collect the log messages of the reader instead of showing them."""
+    """Collect the log messages of the package instead of showing them."""
 
     def __enter__(self) -> list[str]:
         self.said: list[str] = []
-        self._logger = logging.getLogger("cgmgm_seis.datasets.windows")
-        self._propagate = self._logger.propagate
-        self._logger.addHandler(self)
-        self._logger.propagate = False
+        self._logger = logging.getLogger("cgmgm_seis")
+        self._before = self._logger.handlers, self._logger.propagate
+        self._logger.handlers, self._logger.propagate = [self], False
         return self.said
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -252,5 +283,4 @@ class _Messages(logging.Handler):
         self.said.append(record.getMessage())
 
     def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = self._propagate
+        self._logger.handlers, self._logger.propagate = self._before

@@ -1,7 +1,9 @@
 """Reading SeisBench data sets as records of equal length, cut relative to the origin time."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,20 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.components import (
+    STILL,
+    component_hint,
+    letters,
+    moving,
+    moving_components,
+)
+from cgmgm_seis.datasets.metadata import TIME_COLUMNS, tidy_metadata
+from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.scenario.times import read_times, time_texts
 from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
@@ -24,12 +36,12 @@ NEEDED_COLUMNS = ("source_id", "source_origin_time", "trace_start_time", *REQUIR
 CODE_COLUMNS = ("station_network_code", "station_code", "station_location_code")
 # Internal columns of SeisBench, which do not describe the cut record.
 BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 # Flag of the record to use if there are several records of an event at a station.
 PRIMARY = "trace_is_primary"
 NOT_PRIMARY = f"not of the primary instrument of their event and station ({PRIMARY})"
 PAIR_COLUMNS = ["source_id", "station_network_code", "station_code"]
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+UNCOVERED = "not covering the window, or with a gap"
 # Constant samples for this time, anywhere in a record, are regarded as a filled gap, seconds.
 GAP_S = 1.0
 
@@ -49,6 +61,8 @@ class LazyWaveforms:
         First sample of each record in its trace.
     n_samples : int
         Length of the records, samples.
+    factors : numpy.ndarray
+        Factor to m/s of each record.
     """
 
     def __init__(
@@ -57,48 +71,58 @@ class LazyWaveforms:
         rows: NDArray[np.intp],
         starts: NDArray[np.intp],
         n_samples: int,
+        factors: NDArray[np.float64],
     ) -> None:
         self.dataset, self.rows, self.starts, self.n_samples = dataset, rows, starts, n_samples
+        self.factors = factors
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: slice | NDArray[np.intp]) -> NDArray[np.float32]:
         records = [
-            self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
-            for row, start in zip(self.rows[index], self.starts[index], strict=True)
+            factor * self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
+            for row, start, factor in zip(
+                self.rows[index], self.starts[index], self.factors[index], strict=True
+            )
         ]
         return np.stack(records).astype(np.float32, copy=False)
 
     def part(self, index: NDArray[np.intp]) -> "LazyWaveforms":
         """Return a selection of the records without reading them."""
-        return LazyWaveforms(self.dataset, self.rows[index], self.starts[index], self.n_samples)
+        own = self.rows[index], self.starts[index], self.n_samples, self.factors[index]
+        return LazyWaveforms(self.dataset, *own)
 
 
 def read_records(
     dataset: WaveformDataset | str | Path,
     window: Window,
-    skip_bad: bool = False,
+    strict: bool = False,
     progress: bool = False,
+    units: str = "",
 ) -> tuple[NDArray[np.float32], pd.DataFrame]:
     """Read the records of a data set that cover a window around the origin time.
 
     Records are cut to the window, to the nearest sample, and not padded.  Records that do not
-    cover it, lack a component or a coordinate, or belong to a second instrument according to the
-    column `PRIMARY` are left out, and their number is logged.  Without that column all instruments
-    of a station are used, and the number of records with the same event and station is logged.
-    Records with other sampling rates are resampled by SeisBench, which is logged as well.
+    cover it, lack a component, a readable time or a coordinate, are NaN or constant on a component,
+    are not in a unit of velocity, or belong to a second instrument according to the column
+    `PRIMARY` are left out, and their number is logged.  Without that column all instruments of a
+    station are used, and the number of records with the same event and station is logged.  Records
+    with other sampling rates are resampled by SeisBench, and units such as cm/s are converted to
+    m/s, which is logged as well.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s, or the folder with its metadata.csv and waveforms.hdf5.
+        Data set in a unit of velocity, or the folder with its metadata.csv and waveforms.hdf5.
     window : Window
         Window of the returned records.
-    skip_bad : bool
-        Leave out records with NaN or constant components instead of raising an error.
+    strict : bool
+        Raise an error if a record cannot be used, other than those of second instruments.
     progress : bool
         Show a progress bar if stderr is a terminal.
+    units : str
+        Unit of the samples if the data set does not state it, such as "m/s" or "cm/s".
 
     Returns
     -------
@@ -112,10 +136,10 @@ def read_records(
     Raises
     ------
     DatasetError
-        If the data set cannot be read, lacks columns, or no records are left; or if records are
-        NaN or constant, unless `skip_bad` is set.
+        If the data set cannot be read, lacks columns, is not in a unit of velocity, or no records
+        are left; or if a record cannot be used and `strict` is set.
     """
-    lazy, waveforms, scenario = _read(dataset, window, skip_bad, progress, keep=True)
+    lazy, waveforms, scenario = _read(dataset, window, strict, progress, units, keep=True)
     assert waveforms is not None
     return waveforms[: len(lazy)], scenario
 
@@ -123,29 +147,32 @@ def read_records(
 def scan_records(
     dataset: WaveformDataset | str | Path,
     window: Window,
-    skip_bad: bool = False,
+    strict: bool = False,
     progress: bool = False,
+    units: str = "",
 ) -> tuple[LazyWaveforms, pd.DataFrame]:
     """Check all records as `read_records` does, but do not keep them in memory.
 
     Parameters, errors and scenario table are those of `read_records`; the waveforms are read
     again from the data set when they are indexed.
     """
-    lazy, _, scenario = _read(dataset, window, skip_bad, progress, keep=False)
+    lazy, _, scenario = _read(dataset, window, strict, progress, units, keep=False)
     return lazy, scenario
 
 
 def _read(
     dataset: WaveformDataset | str | Path,
     window: Window,
-    skip_bad: bool,
+    strict: bool,
     progress: bool,
+    units: str,
     keep: bool,
 ) -> tuple[LazyWaveforms, NDArray[np.float32] | None, pd.DataFrame]:
     """Read and check all records; return them lazily, as an array if `keep`, and their scenario."""
     dataset = open_dataset(dataset, window)
     metadata = dataset.metadata
-    rows, left_out = usable_rows(metadata, window.component_order)
+    factors = velocity_factors(dataset, units)
+    rows, left_out = usable_rows(metadata, window.component_order, np.isfinite(factors))
     firsts = first_samples(metadata, window)
     _say_resampled(metadata.iloc[rows], window.sampling_rate)
 
@@ -155,42 +182,42 @@ def _read(
     kept: list[dict[str, Any]] = []
     kept_rows: list[int] = []
     starts: list[int] = []
+    unused: Counter[str] = Counter()
     bad: list[str] = []
-    uncovered = 0
     for row in tqdm(rows, desc="Reading", unit="rec", disable=None if progress else True):
-        record, values = dataset.get_sample(int(row))
         first = int(firsts[row])
+        try:
+            record, values = dataset.get_sample(int(row))
+        except (KeyError, OSError, ValueError):
+            unused["without readable samples"] += 1
+            continue
         cut = record[:, max(first, 0) : first + n_samples]
-        if first < 0 or cut.shape[-1] < n_samples:
-            uncovered += 1
-        elif not np.isfinite(cut).all() or (np.ptp(cut, axis=-1) == 0.0).any():
+        if fault := _fault(cut, first, window):
+            unused[fault] += 1
             bad.append(str(values["trace_name"]))
-        elif _has_gap(cut, window.sampling_rate):
-            uncovered += 1
-        else:
-            if waveforms is not None:
-                waveforms[len(kept)] = cut
-            kept.append(values)
-            kept_rows.append(int(row))
-            starts.append(first)
+            continue
+        if waveforms is not None:
+            waveforms[len(kept)] = factors[row] * cut
+        kept.append(values)
+        kept_rows.append(int(row))
+        starts.append(first)
 
-    if bad and not skip_bad:
-        raise DatasetError(
-            f"{len(bad)} of {len(metadata)} records are NaN or constant on a component "
-            f"({', '.join(bad[:5])}{', ..' if len(bad) > 5 else ''}); --skip-bad (skip_bad=True) "
-            f"leaves them out."
-        )
-    left_out |= say_left_out(
-        {"NaN or constant": len(bad), "not covering the window, or with a gap": uncovered}
-    )
+    left_out |= say_left_out(unused)
     if not kept:
+        orders = metadata["trace_component_order"].astype(str)
         raise DatasetError(
             f"None of the {len(metadata)} records covers {window.start_offset_s:g} s to "
-            f"{window.end_offset_s:g} s after the origin time with "
-            f"motion on the components {window.component_order}; at least one is needed."
+            f"{window.end_offset_s:g} s after the origin time with motion on the components "
+            f"{window.component_order}; "
+            f"{component_hint(orders, left_out, window.component_order)}."
         )
+    if strict:
+        _refuse(left_out, bad, len(metadata))
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
+    converted = factors[kept_rows] != 1.0
+    for column in scenario.columns.intersection(UNIT_COLUMNS):
+        scenario[column] = scenario[column].mask(converted, "m/s")
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
         logger.warning(
@@ -199,8 +226,20 @@ def _read(
             repeated,
             PRIMARY,
         )
-    lazy = LazyWaveforms(dataset, np.array(kept_rows), np.array(starts), n_samples)
-    return lazy, waveforms, scenario
+    own = np.array(kept_rows), np.array(starts), n_samples, factors[kept_rows]
+    return LazyWaveforms(dataset, *own), waveforms, scenario
+
+
+def _refuse(left_out: dict[str, int], names: list[str], n_records: int) -> None:
+    """Raise if records were left out that are not of second instruments; name some of them."""
+    counts = {reason: count for reason, count in left_out.items() if reason != NOT_PRIMARY}
+    if counts:
+        reasons = "; ".join(f"{count} {reason}" for reason, count in counts.items())
+        examples = f", for example {', '.join(names[:3])}" if names else ""
+        raise DatasetError(
+            f"{sum(counts.values())} of {n_records} records cannot be used ({reasons}{examples}); "
+            "without --strict (strict=True) they are left out."
+        )
 
 
 def event_split(
@@ -249,7 +288,6 @@ def check_fractions(fractions: Sequence[float]) -> None:
 def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
     """Return a view of the data set with the rate and components of the window, and check it."""
     dataset = open_unchecked(dataset, window)
-    _check_units(dataset)
     missing = [column for column in NEEDED_COLUMNS if column not in dataset.metadata]
     if missing:
         raise DatasetError(
@@ -257,6 +295,31 @@ def open_dataset(dataset: WaveformDataset | str | Path, window: Window) -> Wavef
             f"required are {', '.join(NEEDED_COLUMNS)}."
         )
     return dataset
+
+
+def choose_components(dataset: WaveformDataset | str | Path, window: Window) -> Window:
+    """Return the window with the components that most records of a data set have.
+
+    These are the most of the window's components on which at least half of the records move,
+    according to some records that are read; other components are named in the log.  The window is
+    returned as it is if the data set lacks columns, which reading it would report.
+
+    Raises
+    ------
+    DatasetError
+        If the data set cannot be read.
+    """
+    dataset = open_unchecked(dataset, window)
+    if not set(TIME_COLUMNS) <= set(dataset.metadata):
+        return window
+    own = moving_components(dataset, first_samples(dataset.metadata, window), window.n_samples)
+    if lacking := ", ".join(letter for letter in window.component_order if letter not in own):
+        logger.warning(
+            "Components %s are not used: most records have motion on %s only.",
+            lacking,
+            ", ".join(own),
+        )
+    return replace(window, component_order=own)
 
 
 def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> WaveformDataset:
@@ -274,6 +337,8 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
         dataset.sampling_rate = window.sampling_rate
         dataset.dimension_order = "NCW"
         dataset.component_order = window.component_order
+        tidy_metadata(dataset.metadata)
+        dataset.metadata_cache = dataset.metadata_cache  # rebuilt, if there is one
     except KeyError as error:
         raise DatasetError(
             f"{dataset} is not a readable SeisBench data set: it lacks {error}."
@@ -283,19 +348,6 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
             f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
         ) from error
     return dataset
-
-
-def _check_units(dataset: WaveformDataset) -> None:
-    """Raise an error for counts, and log a warning for normalised amplitudes."""
-    unit = str(dataset.data_format.get("unit", "")).lower()
-    if unit == "counts":
-        raise DatasetError(
-            "The data set is in counts, but must be velocity in m/s; `cgmgm-seis dataset "
-            "from-seisbench --normalise-amplitudes` converts it to normalised records without "
-            "amplitudes."
-        )
-    if unit == "normalised":
-        logger.warning("The records are normalised; their amplitudes have no physical meaning.")
 
 
 def restore_codes(dataset: WaveformDataset) -> None:
@@ -318,26 +370,28 @@ def restore_codes(dataset: WaveformDataset) -> None:
 
 
 def usable_rows(
-    metadata: pd.DataFrame, component_order: str
+    metadata: pd.DataFrame, component_order: str, velocity: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.intp], dict[str, int]]:
     """Return the usable rows, and log and return the numbers of other rows by reason.
 
-    Usable rows have all values and components and belong to a primary instrument.
+    Usable rows have all values and components, belong to a primary instrument and, if `velocity`
+    is given, are marked there as records in a unit of velocity.
     """
     known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
     for column, (low, high) in LIMITS.items():
         known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
     known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
     complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
-    primary = primary_records(metadata)
-    left_out = say_left_out(
-        {
-            "without a magnitude, time, rate or possible coordinates": int((~known).sum()),
-            f"without all of the components {component_order}": int((known & ~complete).sum()),
-            NOT_PRIMARY: int((known & complete & ~primary).sum()),
-        }
-    )
-    return np.flatnonzero(known & complete & primary), left_out
+    usable, left_out = np.ones(len(metadata), bool), {}
+    for reason, passed in {
+        "without a magnitude, a readable time, a rate or possible coordinates": known,
+        f"without all of the components {component_order}": complete,
+        NOT_PRIMARY: primary_records(metadata),
+        "not in a unit of velocity": usable if velocity is None else velocity,
+    }.items():
+        left_out[reason] = int((usable & ~passed).sum())
+        usable = usable & np.asarray(passed, bool)
+    return np.flatnonzero(usable), say_left_out(left_out)
 
 
 def primary_records(metadata: pd.DataFrame) -> NDArray[np.bool_]:
@@ -367,12 +421,18 @@ def flagged(metadata: pd.DataFrame, column: str, flag: bool = True) -> NDArray[n
 
 def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]:
     """Return the sample of each trace at which the window starts."""
-    times = [
-        pd.to_datetime(metadata[column], utc=True, format="ISO8601")
-        for column in ("source_origin_time", "trace_start_time")
-    ]
-    before_s = (times[0] - times[1]).dt.total_seconds().to_numpy()
+    origins, starts = (read_times(metadata[column]) for column in TIME_COLUMNS)
+    before_s = (origins - starts).dt.total_seconds().to_numpy()
     return np.round((before_s + window.start_offset_s) * window.sampling_rate)
+
+
+def _fault(cut: NDArray[Any], first: int, window: Window) -> str:
+    """Return why a record, cut at its sample `first`, cannot be used; empty if it can."""
+    if first < 0 or cut.shape[-1] < window.n_samples:
+        return UNCOVERED
+    if not (in_motion := moving(cut)).all():
+        return STILL + letters(window.component_order, ~in_motion)
+    return UNCOVERED if _has_gap(cut, window.sampling_rate) else ""
 
 
 def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:
@@ -396,14 +456,12 @@ def _scenario(
     for column in (column for column in CODE_COLUMNS if column in table):
         known = table[column].notna()
         table[column] = table[column].astype(object).where(known, "").astype(str)
-    origins = pd.to_datetime(table["source_origin_time"], utc=True)
-    trace_starts = pd.to_datetime(table["trace_start_time"], utc=True, format="ISO8601")
-    trace_starts += pd.to_timedelta(starts / sampling_rate, unit="s")
+    trace_starts = read_times(table["trace_start_time"])
+    trace_starts += pd.to_timedelta(np.round(starts / sampling_rate * 1e6), unit="us")
     return check_scenario(
         table.assign(
             source_id=table["source_id"].astype(str),
-            source_origin_time=origins.dt.strftime(TIME_FORMAT),
-            trace_start_time=trace_starts.dt.strftime(TIME_FORMAT),
+            trace_start_time=time_texts(trace_starts),
         )
     )
 
@@ -421,7 +479,7 @@ def _say_resampled(metadata: pd.DataFrame, sampling_rate: float) -> None:
         )
 
 
-def say_left_out(reasons: dict[str, int]) -> dict[str, int]:
+def say_left_out(reasons: Mapping[str, int]) -> dict[str, int]:
     """Log the numbers of records left out, and return those that are not zero by reason."""
     found = {reason: count for reason, count in reasons.items() if count}
     for reason, count in found.items():

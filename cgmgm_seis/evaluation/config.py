@@ -26,8 +26,10 @@ class EvaluationConfig:
         See `cgmgm_seis.measures.picks.load_picker`; if it is not available, picks are left out.
     n_classifiers : int
         Number of networks of the discriminative score; 0 leaves it out.
-    skip_bad : bool
-        Leave out records with NaN or constant components.
+    strict : bool
+        Raise an error if a record cannot be used, instead of leaving it out and counting it.
+    units : str
+        Unit of the samples if the data set does not state it, such as "m/s" or "cm/s".
     tsne : bool
         Also project the log spectrograms with t-SNE.
     gmms : bool
@@ -62,7 +64,8 @@ class EvaluationConfig:
     max_records: int | None = None
     picker: str | Path = "original"
     n_classifiers: int = 5
-    skip_bad: bool = False
+    strict: bool = False
+    units: str = ""
     tsne: bool = False
     gmms: bool = True
     columns: str | Path | Mapping[str, str] | None = None

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.datasets.windows import (
     NEEDED_COLUMNS,
     NOT_PRIMARY,
+    choose_components,
     flagged,
     open_unchecked,
     primary_records,
@@ -39,7 +39,7 @@ class EvaluationData:
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
-        Data set in m/s.
+        Data set in a unit of velocity.
     window : Window
         Window of the generators.
     config : EvaluationConfig, optional
@@ -53,9 +53,9 @@ class EvaluationData:
         Columns of a scenario that the data set lacks; if there are any, only `read_picked` can be
         used.
     window : Window
-        Window that is read, with the components of the most complete records.
+        Window that is read, with the components on which at least half of the records move.
     left_out : dict
-        Components that the data set lacks, with the reason.
+        Components that are not compared, with the reason.
 
     Raises
     ------
@@ -76,17 +76,11 @@ class EvaluationData:
         self.missing_columns = [column for column in NEEDED_COLUMNS if column not in metadata]
         self.window, self.left_out = window, dict[str, str]()
         if not self.missing_columns:
-            self._leave_out_components()
-
-    def _leave_out_components(self) -> None:
-        """Reduce the window to the components of the most complete records."""
-        order = self.window.component_order
-        known = _known_components(self.view.metadata, order)
-        if lacking := ", ".join(c for c in order if c not in known):
-            reason = f"the data set has {', '.join(known)} only"
-            logger.warning("Components %s are not compared: %s.", lacking, reason)
-            self.window = replace(self.window, component_order=known)
-            self.left_out = {f"components {lacking}": reason}
+            self.window = choose_components(self.view, window)
+            known = self.window.component_order
+            if lacking := ", ".join(c for c in window.component_order if c not in known):
+                reason = f"most records have motion on {', '.join(known)} only"
+                self.left_out = {f"components {lacking}": reason}
 
     def read_split(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
         """Read the records to compare with: one split, or some of its events.
@@ -112,7 +106,7 @@ class EvaluationData:
             events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
             wanted &= some_events(events, counted, config.max_records, config.seed)
         part = self.view.filter(wanted, inplace=False)
-        return read_records(part, self.window, config.skip_bad, config.progress)
+        return read_records(part, self.window, config.strict, config.progress, config.units)
 
     def read_training(self) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
         """Read the usable records of the training split in blocks.
@@ -132,7 +126,7 @@ class EvaluationData:
             block = np.isin(np.arange(len(metadata)), rows[first : first + BLOCK_RECORDS])
             part = self.view.filter(block, inplace=False)
             try:
-                found = read_records(part, self.window, skip_bad=True)
+                found = read_records(part, self.window, units=self.config.units)
             except CgmgmError:  # no record of this block covers the window
                 continue
             yield found
@@ -240,13 +234,3 @@ def _in_split(metadata: pd.DataFrame, split: str) -> NDArray[np.bool_]:
         known = ", ".join(sorted(map(str, metadata["split"].unique())))
         raise DatasetError(f"The data set has no split '{split}'; it has {known}.")
     return np.asarray(wanted, bool)
-
-
-def _known_components(metadata: pd.DataFrame, component_order: str) -> str:
-    """Return the components of the most complete records, in the given order.
-
-    All components are returned if a record has all, or none has any.
-    """
-    orders = metadata["trace_component_order"].astype(str)
-    known = orders.map(lambda own: "".join(c for c in component_order if c in own)).value_counts()
-    return max(known.index, key=lambda own: (len(own), known[own]), default="") or component_order

@@ -80,13 +80,16 @@ class DatasetWriter:
         }
 
     def add(self, metadata: Mapping[Any, Any], waveform: NDArray[Any]) -> None:
-        """Add a record: its metadata and its samples (component, sample)."""
+        """Add a record: its metadata and its samples (component, sample).
+
+        A ``trace_name`` is kept as ``trace_name_original``, since it is its place in another file.
+        """
+        own = {**metadata, "trace_component_order": self.component_order}
+        if name := own.pop("trace_name", None):
+            own["trace_name_original"] = name
         # SeisBench's writer always shows a progress bar.
         with redirect_stderr(StringIO()):
-            self._writer.add_trace(
-                {**metadata, "trace_component_order": self.component_order},
-                np.asarray(waveform, dtype=np.float32),
-            )
+            self._writer.add_trace(own, np.asarray(waveform, dtype=np.float32))
         self.n_records += 1
 
     def __enter__(self) -> Self:

@@ -34,8 +34,10 @@ class TrainingConfig:
         Random seed of batch order, noise and event-wise split.
     device : str
         "cpu", "cuda", "mps" or "auto", the fastest available.
-    skip_bad : bool
-        Leave out records with NaN or constant components.
+    strict : bool
+        Raise an error if a record cannot be used, instead of leaving it out and counting it.
+    units : str
+        Unit of the samples if the data set does not state it, such as "m/s" or "cm/s".
     only : str
         Train only the parameters whose name starts with this text, for example "prior".
     bf16 : bool
@@ -62,7 +64,8 @@ class TrainingConfig:
     max_minutes: float | None = None
     seed: int = 0
     device: str = "auto"
-    skip_bad: bool = False
+    strict: bool = False
+    units: str = ""
     only: str = ""
     bf16: bool = False
     devices: int = 1

@@ -49,13 +49,15 @@ class TrainingData:
         Data set; without a ``split`` column it is split event-wise.
     seed : int
         Random seed of the event-wise split.
-    skip_bad : bool
-        Leave out records with NaN or constant components.
+    strict : bool
+        Raise an error if a record cannot be used, instead of leaving it out and counting it.
     progress : bool
         Show a progress bar where stderr is a terminal.
     workers : int
         If above 0, records are not kept in memory but read again in every epoch by this many
         processes.
+    units : str
+        Unit of the samples if the data set does not state it.
 
     Attributes
     ----------
@@ -73,13 +75,14 @@ class TrainingData:
         model: GroundMotionModel,
         dataset: WaveformDataset | str | Path,
         seed: int = 0,
-        skip_bad: bool = False,
+        strict: bool = False,
         progress: bool = False,
         workers: int = 0,
+        units: str = "",
     ) -> None:
         self.workers = workers
         self.waveforms: Waveforms
-        arguments = (dataset, model.window, skip_bad, progress)
+        arguments = (dataset, model.window, strict, progress, units)
         if workers:
             self.waveforms, self.scenario = scan_records(*arguments)
         else:
@@ -229,9 +232,10 @@ def prepare(
     model: GroundMotionModel,
     dataset: WaveformDataset | str | Path,
     seed: int = 0,
-    skip_bad: bool = False,
+    strict: bool = False,
     progress: bool = False,
     workers: int = 0,
+    units: str = "",
 ) -> tuple[dict[str, "Features | StreamedFeatures"], dict[str, Any]]:
     """Read a data set and fit the model's normalisation to its training split.
 
@@ -241,7 +245,7 @@ def prepare(
     ----------
     model : GroundMotionModel
         Determines what is read; its ranges and scaling are set.
-    dataset, seed, skip_bad, progress, workers
+    dataset, seed, strict, progress, workers, units
         As in `TrainingData`.
 
     Returns
@@ -256,7 +260,7 @@ def prepare(
     DatasetError
         If the data set cannot be used, or its train or dev split is empty.
     """
-    data = TrainingData(model, dataset, seed, skip_bad, progress, workers)
+    data = TrainingData(model, dataset, seed, strict, progress, workers, units)
     data.fit(model)
     card = data.card | {"component_order": model.component_order, "ranges": model.ranges}
     return data.features(model), card

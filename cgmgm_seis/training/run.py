@@ -115,7 +115,9 @@ def _train(
     }
     if model.weights_sha256:
         identity["started_from"] = model.weights_sha256
-    splits, card = prepare(model, dataset, config.seed, config.skip_bad, progress, config.workers)
+    splits, card = prepare(
+        model, dataset, config.seed, config.strict, progress, config.workers, config.units
+    )
     identity["data"] = card["data"]
 
     trainer = Trainer(model, splits, config)

@@ -34,15 +34,18 @@ class Study:
         Random seed of the weights, batches and noise of every trial, and of the search.
     device : str
         As in `TrainingConfig`.
-    skip_bad : bool
-        Leave out records with NaN or constant components.
+    strict : bool
+        Raise an error if a record cannot be used, instead of leaving it out and counting it.
+    units : str
+        Unit of the samples if the data set does not state it, such as "m/s" or "cm/s".
     """
 
     dataset: str | Path
     objective: str = DEV
     seed: int = 0
     device: str = "auto"
-    skip_bad: bool = False
+    strict: bool = False
+    units: str = ""
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
@@ -53,7 +56,7 @@ class Study:
     def read(self, recipe: Recipe, progress: bool = False) -> TrainingData:
         """Read the data set once for all trials."""
         model = recipe.new_model(self.seed)
-        return TrainingData(model, self.dataset, self.seed, self.skip_bad, progress)
+        return TrainingData(model, self.dataset, self.seed, self.strict, progress, units=self.units)
 
 
 class Attempt:

@@ -186,7 +186,9 @@ def tune(
         return out / BEST_FILE
     study = search.study
     made = f"Best of {len(trials.trials)} trials of a search by the {study.objective} score."
-    config = recipe.config(device=study.device, skip_bad=study.skip_bad, docstring=made)
+    config = recipe.config(
+        device=study.device, strict=study.strict, units=study.units, docstring=made
+    )
     return train(
         recipe.new_model(study.seed),
         study.dataset,

@@ -15,7 +15,7 @@ from cgmgm_seis.storage.json_files import read_json
 from cgmgm_seis.training.recipe import Recipe, arguments_of, settings_of
 
 # Training settings that would make trials incomparable, such as the length of the training.
-NOT_SEARCHED = ("epochs", "seed", "patience", "skip_bad", "only", "tensorboard")
+NOT_SEARCHED = ("epochs", "seed", "patience", "strict", "units", "only", "tensorboard")
 
 
 @dataclass(frozen=True)

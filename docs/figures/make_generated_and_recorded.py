@@ -69,7 +69,7 @@ def bay_area(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return windows of recorded motion and of that generated for the same pairs."""
     folder = shared / "data" / "bay_area_records"
-    waveforms, scenario = read_records(folder, Window("ZNE", RATE, -5.0, 6000), skip_bad=True)
+    waveforms, scenario = read_records(folder, Window("ZNE", RATE, -5.0, 6000))
     live = (np.abs(waveforms).max(axis=-1) > 0.0).all(axis=1)
     usable = live & scenario["trace_p_arrival_sample"].notna().to_numpy()
     waveforms, scenario = waveforms[usable], scenario[usable].reset_index(drop=True)

@@ -57,7 +57,7 @@ def test_every_command_that_works_can_be_quiet_or_say_more():
 
 
 SHARED = (
-    "--seed", "--device", "--out", "--overwrite", "-n", "--extrapolate", "--skip-bad", "--mag",
+    "--seed", "--device", "--out", "--overwrite", "-n", "--extrapolate", "--strict", "--mag",
     "--src", "--depth", "--time", "--event", "--stations", "--velocity-model",
 )  # fmt: skip
 

@@ -136,7 +136,7 @@ def test_splits_of_chunks_and_of_too_little(tmp_path):
     for chunk in ("a", "b"):
         files = tmp_path / f"metadata{chunk}.csv", tmp_path / f"waveforms{chunk}.hdf5"
         with WaveformDataWriter(*files) as writer:
-            writer.data_format = {"dimension_order": "CW"}
+            writer.data_format = {"dimension_order": "CW", "unit": "mps"}
             for k in range(20):
                 writer.add_trace({"source_id": f"{chunk}{k}"}, np.zeros((3, 4)))
     (tmp_path / "chunks").write_text("a\nb\n")

@@ -154,10 +154,10 @@ def test_bad_rows_are_named(files, tmp_path, caplog, column, text, message):
     path = files[0]
     change(path, 3, column, text)
     with pytest.raises(DatasetError, match=f"data_v5_EW.csv, {message}"):
-        import_designsafe([path], tmp_path / "set", -15.0)
+        import_designsafe([path], tmp_path / "set", -15.0, strict=True)
     assert not (tmp_path / "set").exists()
     lines = len(path.read_text().splitlines())
-    assert len(import_designsafe([path], tmp_path / "set", -15.0, skip_bad=True)) == lines - 1
+    assert len(import_designsafe([path], tmp_path / "set", -15.0)) == lines - 1
     assert "left out, for example" in caplog.text
 
 
@@ -175,7 +175,9 @@ def test_wrong_files(files, tmp_path):
 
     (tmp_path / "empty_EW.csv").write_text("")
     (tmp_path / "short_EW.csv").write_text("1,2,3\n")
-    assert "contains no records" in refused(tmp_path / "empty_EW.csv")
+    assert "contains no records that are valid: at least one is needed" in refused(
+        tmp_path / "empty_EW.csv"
+    )
     assert "row 1 has 3 columns" in refused(tmp_path / "short_EW.csv")
     assert "No such file" in refused(tmp_path / "none_EW.csv")
     assert "The component of" in refused(tmp_path / "data.csv")

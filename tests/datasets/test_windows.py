@@ -49,7 +49,7 @@ def dataset(tmp_path, capfd):
 
     def write(*records):
         with WaveformDataWriter(tmp_path / "metadata.csv", tmp_path / "waveforms.hdf5") as writer:
-            writer.data_format = {"dimension_order": "CW"}
+            writer.data_format = {"dimension_order": "CW", "unit": "mps"}
             for row, waveforms in records:
                 writer.add_trace(row, waveforms)
         return tmp_path
@@ -139,7 +139,7 @@ def test_rows_without_a_value_are_left_out(dataset, caplog, column):
     folder = dataset((a_row(0), noise()), (a_row(1, **{column: np.nan}), noise()))
     waveforms, _ = read_records(folder, LIKE)
     assert len(waveforms) == 1
-    assert "1 records left out: without a magnitude, time" in caplog.text
+    assert "1 records left out: without a magnitude, a readable time" in caplog.text
 
 
 def two_instruments(**flags):
@@ -187,12 +187,12 @@ def test_nan_and_constant_traces_are_named(dataset, caplog, value):
     folder = dataset((a_row(0), noise()), (a_row(1), broken))
     name = WaveformDataset(folder, component_order="ZNE").metadata.trace_name[1]
     with pytest.raises(DatasetError) as error:
-        read_records(folder, LIKE)
-    assert "1 of 2 records are NaN or constant" in str(error.value)
+        read_records(folder, LIKE, strict=True)
+    assert "1 of 2 records cannot be used (1 NaN or constant on N" in str(error.value)
     assert name in str(error.value)
-    waveforms, _ = read_records(folder, LIKE, skip_bad=True)
+    waveforms, _ = read_records(folder, LIKE)
     assert len(waveforms) == 1
-    assert "1 records left out: NaN or constant" in caplog.text
+    assert "1 records left out: NaN or constant on N" in caplog.text
 
 
 def test_a_record_is_judged_by_its_window_and_components_only(dataset):
@@ -215,7 +215,7 @@ def test_a_sampling_rate_of_zero_counts_as_none(dataset, caplog):
     folder = dataset((a_row(0), noise()), (a_row(1, trace_sampling_rate_hz=0.0), noise()))
     waveforms, _ = read_records(folder, LIKE)
     assert len(waveforms) == 1
-    assert "1 records left out: without a magnitude, time, rate" in caplog.text
+    assert "1 records left out: without a magnitude, a readable time, a rate" in caplog.text
 
 
 def test_a_missing_trace_name_is_named(dataset):
@@ -247,9 +247,9 @@ def test_an_open_data_set_is_read_and_not_changed(dataset):
 def test_recorded_motion(bay_area_records, caplog):
     caplog.set_level(logging.WARNING)
     window = Window("ZNE", RATE, -5.0, 6000)
-    with pytest.raises(DatasetError, match="2 of 31 records are NaN or constant"):
-        read_records(bay_area_records, window)
-    waveforms, scenario = read_records(bay_area_records, window, skip_bad=True)
+    with pytest.raises(DatasetError, match="5 of 31 records cannot be used"):
+        read_records(bay_area_records, window, strict=True)
+    waveforms, scenario = read_records(bay_area_records, window)
     assert waveforms.shape == (24, 3, 6000)
     assert "2 records left out: not of the primary instrument" in caplog.text
     assert "3 records left out: not covering the window, or with a gap" in caplog.text

@@ -102,7 +102,7 @@ def test_of_one_recorded_component_a_model_of_three_is_compared_on_it(records, t
     chosen = scenario.iloc[:4].assign(trace_component_order="E")
     files = [tmp_path / name for name in ("metadata.csv", "waveforms.hdf5")]
     with WaveformDataWriter(*files) as writer:
-        writer.data_format = {"dimension_order": "CW", "component_order": "E"}
+        writer.data_format = {"dimension_order": "CW", "component_order": "E", "unit": "mps"}
         for waveform, (_, row) in zip(waveforms, chosen.iterrows(), strict=False):
             writer.add_trace({**row, "original_name": row["trace_name"]}, waveform[2:])
     parrot = Parrot((2.0 * waveforms, scenario))
@@ -112,7 +112,7 @@ def test_of_one_recorded_component_a_model_of_three_is_compared_on_it(records, t
     )
     found = evaluate(tmp_path, {"a": parrot}, replace(QUICK, picker="original"))
     assert found.scenario["original_name"].tolist() == names
-    assert found.metrics["not_available"]["components Z, N"] == "the data set has E only"
+    assert found.metrics["not_available"]["components Z, N"] == "most records have motion on E only"
     assert found.metrics["window"]["component_order"] == "E"
     assert set(found.tables["measures"]["component"]) == {"E"}
     table = rows(found, "a")
@@ -164,7 +164,7 @@ def test_windows_without_magnitudes_are_picked_only(norcal_windows, phasenet, tm
 def test_real_records_give_every_table_but_those_they_cannot(
     bay_area_records, phasenet, tiny_model
 ):
-    config = replace(QUICK, picker="original", gmms=True, skip_bad=True)
+    config = replace(QUICK, picker="original", gmms=True)
     found = evaluate(bay_area_records, {"tiny": tiny_model}, config)
     assert {"measures", "picks", "places", "ground_motion_models"} <= set(found.tables)
     assert "amplitudes of some records" in found.metrics["not_available"]

@@ -354,13 +354,13 @@ def test_unusable_data_leave_no_folder(tmp_path):
         motion[0] = np.nan if event == 2 else motion[0]
 
     for name, change, text in (
-        ("nan", broken, "4 of 48 records are NaN or constant"),
+        ("nan", broken, "4 of 48 records cannot be used .4 NaN or constant on Z"),
         ("dev", lambda event, row, motion: row.update(split="train"), "dev split has 0 of 48"),
         ("col", lambda event, row, motion: row.pop("source_magnitude"), "source_magnitude"),
     ):
         folder = write_dataset(tmp_path / name, change=change)
         with pytest.raises(DatasetError, match=text):
-            train(a_model(), folder, tmp_path / "run", CONFIG, progress=False)
+            train(a_model(), folder, tmp_path / "run", replace(CONFIG, strict=True), progress=False)
         assert not (tmp_path / "run").exists()
 
 
@@ -391,7 +391,7 @@ def test_an_absent_device_is_named(dataset, tmp_path):
 
 def test_recorded_motion_trains(bay_area_records, tmp_path):
     torch.manual_seed(0)
-    config = TrainingConfig(epochs=2, batch_size=8, device="cpu", skip_bad=True)
+    config = TrainingConfig(epochs=2, batch_size=8, device="cpu")
     path = train(CGMGM(), bay_area_records, tmp_path / "run", config, progress=False)
     card = load_model(path).card
     assert sum(card["data"]["records"].values()) == 24  # two of a second instrument are left out
