@@ -13,8 +13,9 @@ import obspy
 from obspy import Stream, UTCDateTime
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.traces import instruments_of
 from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.scenario.obspy_files import expand
+from cgmgm_seis.scenario.obspy_files import expand, with_home
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class WaveformIndex:
         self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
         self._sds_roots: list[Path] = []
         patterns: list[str | Path] = []
-        for path in [paths] if isinstance(paths, str | Path) else paths:
+        for path in map(with_home, [paths] if isinstance(paths, str | Path) else paths):
             if is_sds(path):
                 self._sds_roots.append(Path(path))
             else:
@@ -72,8 +73,17 @@ class WaveformIndex:
                     (trace.id, stats.starttime, stats.endtime, path)
                 )
 
+    @property
+    def stations(self) -> list[str]:
+        """All stations with waveforms, NET.STA."""
+        folders = [path for root in self._sds_roots for path in root.glob("[0-9]*/*/*/")]
+        return sorted({*self._spans, *(f"{path.parent.name}.{path.name}" for path in folders)})
+
     def read(self, station: str, start: UTCDateTime, end: UTCDateTime) -> dict[str, Stream]:
-        """Return the waveforms of a station between two times, by instrument (NET.STA.LOC.BI)."""
+        """Return the waveforms of a station between two times, by instrument (NET.STA.LOC.BI).
+
+        Overlaps and text channels are treated as in `instruments_of`.
+        """
         wanted = {
             path: None
             for _, first, last, path in self._spans.get(station, ())
@@ -86,10 +96,7 @@ class WaveformIndex:
         for path in wanted:
             part = self._read(path, starttime=start, endtime=end)
             stream += part.select(network=network, station=code)
-        instruments: dict[str, Stream] = {}
-        for trace in sorted(stream, key=lambda trace: trace.id):
-            instruments.setdefault(trace.id[:-1], Stream()).append(trace)
-        return instruments
+        return instruments_of(stream)
 
     def _read(self, path: Path, **options: Any) -> Stream:
         try:
