@@ -15,7 +15,7 @@ from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth, locations2degrees
 from tqdm import tqdm
 
-from cgmgm_seis.datasets.instruments import channel_at, units_source
+from cgmgm_seis.datasets.instruments import channel_of, units_source
 from cgmgm_seis.datasets.records import (
     MARGIN_S,
     by_preference,
@@ -27,7 +27,7 @@ from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
-from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
+from cgmgm_seis.scenario.obspy_files import NO_VALUE, read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
@@ -312,9 +312,11 @@ def _velocity(
         raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
     if not all(np.isfinite(trace.data).all() for trace in velocity):
         raise DatasetError(f"{name} has samples that are not finite after the response removal.")
-    channel = channel_at(inventory, merged[0].id, start)
+    channel = channel_of(merged[0], inventory, start)
     facts = {
-        "station_sensor_depth_m": float("nan") if channel.depth is None else channel.depth,
+        "station_sensor_depth_m": float("nan")
+        if channel.depth == NO_VALUE
+        else float(channel.depth),
         "trace_units_source": units_source(channel),
         "trace_sampling_rate_original_hz": rate,
         "trace_prefilter_hz": ",".join(f"{corner:g}" for corner in pre_filter),

@@ -4,10 +4,11 @@ import re
 from copy import copy
 from itertools import pairwise
 
-from obspy import Inventory, UTCDateTime
+from obspy import Inventory, Trace, UTCDateTime
 from obspy.core.inventory import Channel, PolesZerosResponseStage, Response
 from obspy.core.inventory.response import ResponseStage
 
+from cgmgm_seis.datasets.knet import header_channel
 from cgmgm_seis.errors import DatasetError
 
 # Metres per unit of length, and m/s**2 per unit of acceleration with a name of its own.
@@ -84,6 +85,17 @@ def _plain(unit: str | None) -> str:
     for spelling, replacement in SPELLINGS:
         name = name.replace(spelling, replacement)
     return OTHER_UNITS.get(name, name)
+
+
+def channel_of(trace: Trace, inventory: Inventory, time: UTCDateTime) -> Channel:
+    """Return the description of the channel of a trace: its K-NET header, or that of `channel_at`.
+
+    Raises
+    ------
+    DatasetError
+        As in `channel_at`.
+    """
+    return header_channel(trace) if "knet" in trace.stats else channel_at(inventory, trace.id, time)
 
 
 def channel_at(inventory: Inventory, trace_id: str, time: UTCDateTime) -> Channel:
@@ -175,7 +187,7 @@ def units_source(channel: Channel) -> str:
     removed = "response" if channel.response.response_stages else "sensitivity"
     response, _ = si_response(channel)
     integrated = response.response_stages[0].input_units == "M/S**2"
-    return f"counts, StationXML {removed} removed{', integrated' if integrated else ''}"
+    return f"counts, {removed} removed{', integrated' if integrated else ''}"
 
 
 def _flat_stage(channel: Channel) -> ResponseStage:
@@ -254,9 +266,9 @@ def orientation(channel: Channel) -> tuple[float, float]:
     return float(azimuth), float(dip)
 
 
-def sensor_depth(inventory: Inventory, trace_id: str, time: UTCDateTime) -> float:
-    """Return the depth of a sensor below the surface, m; 0 if it is not known."""
+def sensor_depth(trace: Trace, inventory: Inventory, time: UTCDateTime) -> float:
+    """Return the depth of a sensor below the surface, m; 0 if it is not described."""
     try:
-        return float(channel_at(inventory, trace_id, time).depth or 0.0)
+        return float(channel_of(trace, inventory, time).depth)
     except DatasetError:
         return 0.0

@@ -10,7 +10,7 @@ from obspy.signal.rotate import rotate2zne
 
 from cgmgm_seis.datasets.instruments import (
     BOREHOLE_M,
-    channel_at,
+    channel_of,
     orientation,
     sensor_depth,
     si_response,
@@ -56,8 +56,8 @@ def read_observed(
     Parameters
     ----------
     waveforms : str, pathlib.Path or iterable of them
-        Waveform files in counts, MiniSEED or another format supported by ObsPy; ``*``, ``?`` and
-        ``[]`` are expanded.
+        Waveform files in counts, folders or SDS archives; see `WaveformIndex`.  Unreadable files
+        are skipped with a warning.
     inventory : obspy.Inventory
         Responses of the instruments.
     origin_time : obspy.UTCDateTime
@@ -78,7 +78,7 @@ def read_observed(
     Raises
     ------
     DatasetError
-        If a file cannot be read, or no station has three components with a response.
+        If no file can be read, or no station has three components with a response.
     """
     index = WaveformIndex(waveforms)
     stations = index.stations
@@ -219,7 +219,7 @@ def remove_instrument(
     velocity = traces.copy()
     velocity.detrend("linear")
     try:
-        channels = [channel_at(inventory, trace.id, start) for trace in velocity]
+        channels = [channel_of(trace, inventory, start) for trace in velocity]
         for trace, channel in zip(velocity, channels, strict=True):
             trace.stats.response, factor = si_response(channel)
             trace.remove_response(
@@ -250,7 +250,7 @@ def _rotated(velocity: Stream, channels: list[Channel], name: str) -> Stream:
     """Return the traces of three channels as Z, N and E."""
     try:
         angles = [orientation(channel) for channel in channels]
-        if len({channel.depth or 0.0 for channel in channels}) > 1:
+        if len({channel.depth for channel in channels}) > 1:
             raise DatasetError("its components are at different depths.")
         turned = rotate2zne(
             *(part for trace, pair in zip(velocity, angles, strict=True) for part in (trace, *pair))
@@ -278,6 +278,6 @@ def by_preference(
     def rank(name: str) -> tuple[bool, int, str]:
         code = name.rsplit(".", 1)[-1]
         order = INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS)
-        return sensor_depth(inventory, instruments[name][0].id, time) > BOREHOLE_M, order, name
+        return sensor_depth(instruments[name][0], inventory, time) > BOREHOLE_M, order, name
 
     return sorted(instruments, key=rank)

@@ -5,6 +5,7 @@ from collections import defaultdict
 import numpy as np
 from obspy import Stream
 
+from cgmgm_seis.datasets.knet import set_seed_codes
 from cgmgm_seis.errors import DatasetError, reason_of
 
 # Sampling rates that differ by less than this part are the same nominal rate, which some files give
@@ -18,7 +19,10 @@ def instruments_of(stream: Stream) -> dict[str, Stream]:
     Text channels and empty traces are left out.  Overlaps with the same samples are merged, and
     those that contradict each other are removed, as are samples that are not finite: both leave
     gaps.  Three components with a location code each are one instrument, named after the first.
+    K-NET records get SEED codes.
     """
+    for trace in stream:
+        set_seed_codes(trace)
     channels: dict[str, Stream] = defaultdict(Stream)
     for trace in sorted(stream, key=lambda trace: trace.id):
         if trace.stats.npts and trace.data.dtype.kind in "iuf":

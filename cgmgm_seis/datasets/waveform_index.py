@@ -105,7 +105,7 @@ class WaveformIndex:
                 stream = obspy.read(str(path).replace("[", "[[]"), **options)
             damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
         except Exception as error:  # ObsPy's readers pass on any error of their parsers
-            stream, damage = Stream(), [reason_of(error)]
+            stream, damage = Stream(), [_hint(path) or reason_of(error)]
         if damage and str(path) not in self.unreadable:
             reason = damage[0].splitlines()[0].rstrip(".")
             self.unreadable[str(path)] = reason
@@ -128,3 +128,13 @@ def _day_files(
         name = f"{network}.{station}.*.*.D.{day:%Y.%j}"
         yield from sorted((root / f"{day:%Y}" / network / station).glob(f"*.D/{name}"))
         day += timedelta(days=1)
+
+
+def _hint(path: Path) -> str:
+    """Return why a file of a known format cannot be read, or nothing."""
+    try:
+        with path.open("rb") as file:
+            newer = file.read(3) == b"MS\x03"
+    except OSError:
+        return ""
+    return "MiniSEED 3, which ObsPy does not read; convert it to MiniSEED 2" if newer else ""

@@ -16,7 +16,7 @@ from cgmgm_seis.errors import ScenarioError, reason_of
 
 logger = logging.getLogger(__name__)
 
-# Elevation and depth that ObsPy gives to RESP files, which have none, m.
+# Elevation and depth of ObsPy's objects where they are not known, as for RESP files, m.
 NO_VALUE = 123456.0
 
 Paths = str | Path | Iterable[str | Path]

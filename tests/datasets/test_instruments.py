@@ -115,8 +115,8 @@ def test_a_stage_without_gain_is_refused():
 
 def test_a_sensitivity_alone_is_flat():
     (broadband,) = [channel("HHZ", response=sensitivity("M/S"))]
-    assert units_source(broadband) == "counts, StationXML sensitivity removed"
-    assert units_source(channel("HNZ")) == "counts, StationXML response removed, integrated"
+    assert units_source(broadband) == "counts, sensitivity removed"
+    assert units_source(channel("HNZ")) == "counts, response removed, integrated"
     short = [channel(f"EH{c}", response=sensitivity("M/S")) for c in "ZNE"]
     with pytest.raises(DatasetError, match="short-period seismometer, has no stages"):
         pgv(short, counts(code="EH"))
