@@ -35,7 +35,7 @@ SPELLINGS = (
     ("SEC", "S"),
     ("PER", "/"),
 )
-OTHER_UNITS = {"VOLT": "V", "VOLTS": "V", "COUNT": "COUNTS", "DIGITAL": "COUNTS"}
+OTHER_UNITS = {"VOLT": "V", "VOLTS": "V", "COUNT": "COUNTS", "DIGITALCOUNTS": "COUNTS"}
 # Orientation (azimuth, dip) in degrees of the component codes that have one by SEED's convention.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 # Band codes of seismometers with a corner period below 10 s, whose response is not flat in the
@@ -162,9 +162,10 @@ def si_response(channel: Channel) -> tuple[Response, float]:
     """
     response = copy(channel.response)
     stages = sorted(response.response_stages, key=lambda stage: stage.stage_sequence_number)
+    stages = stages or [_flat_stage(channel)]
     sensitivity = response.instrument_sensitivity
     overall = sensitivity.input_units if sensitivity else None
-    unit = (stages[0].input_units if stages else None) or overall
+    unit = stages[0].input_units or overall
     motion = motion_unit(unit)
     if motion is None:
         raise DatasetError(
@@ -176,8 +177,6 @@ def si_response(channel: Channel) -> tuple[Response, float]:
             f"the input unit of {channel.code} is {unit!r} in its first stage and {overall!r} in "
             "its sensitivity; they must agree."
         )
-    if not stages:
-        stages = [_flat_stage(channel)]
     response.response_stages = _with_units(stages, motion[0], channel.code)
     return response, motion[1]
 
@@ -233,9 +232,13 @@ def _with_units(stages: list[ResponseStage], first: str, code: str) -> list[Resp
             )
         stage.output_units = following.input_units = _plain(out or into) or None
     for stage in stages:
-        if stage.stage_gain is None and stage.input_units != stage.output_units:
+        changes = stage.input_units != stage.output_units
+        # ObsPy passes over a gain without a frequency.
+        ignored = stage.stage_gain not in (None, 1.0) and stage.stage_gain_frequency is None
+        if ignored or (changes and stage.stage_gain is None):
             raise DatasetError(
-                f"stage {stage.stage_sequence_number} of the response of {code} has no gain."
+                f"stage {stage.stage_sequence_number} of the response of {code} has no gain with "
+                "a frequency; one is needed."
             )
     stages[0].input_units = first
     stages[-1].output_units = _plain(stages[-1].output_units) or None

@@ -106,9 +106,10 @@ def test_units_that_disagree_are_refused():
                 pgv(channels)
 
 
-def test_a_stage_without_gain_is_refused():
+@pytest.mark.parametrize("missing", ["stage_gain", "stage_gain_frequency"])
+def test_a_stage_without_gain_is_refused(missing):
     channels = [channel(code) for code in CODES]
-    channels[1].response.response_stages[0].stage_gain = None
+    setattr(channels[1].response.response_stages[0], missing, None)
     with pytest.raises(DatasetError, match="stage 1 of the response of HNN has no gain"):
         pgv(channels)
 
