@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from obspy import Stream, Trace
+from obspy import Inventory, Stream, Trace
+from obspy.core import AttribDict
 from small_archives import ORIGIN, RATE, counts
 
-from cgmgm_seis.datasets.records import clipped_peak
+from cgmgm_seis.datasets.knet import header_channel
+from cgmgm_seis.datasets.records import by_preference, clipped_peak
 from cgmgm_seis.datasets.traces import instruments_of, merge
 from cgmgm_seis.errors import DatasetError
 
@@ -74,6 +76,24 @@ def test_one_location_code_for_each_component():
     other = stream[0].copy()
     other.stats.location = "40"
     assert len(instruments_of(stream + other)) == 4
+
+
+def test_sensors_of_kiknet():
+    """Directions with 1 are in the borehole, with 2 at the surface."""
+    stream = counts()
+    for trace, direction in zip(stream, ("UD", "NS", "EW"), strict=True):
+        trace.stats.channel = f"{direction}2"
+        trace.stats.calib = 1e-6
+        trace.stats.knet = AttribDict(stla=37.9, stlo=-122.0, stel=34.0)
+    below = stream.copy()
+    for trace in below:
+        trace.stats.channel = f"{trace.stats.channel[:2]}1"
+    found = instruments_of(below + stream)
+    assert list(found) == ["XX.AAA..HN", "XX.AAA.1.HN"]
+    assert by_preference(found, Inventory(), ORIGIN) == list(found)
+    channel = header_channel(found["XX.AAA..HN"][0])
+    assert (channel.code, channel.azimuth, channel.dip) == ("HNE", 90.0, 0.0)
+    assert channel.response.instrument_sensitivity.value == pytest.approx(1e6)
 
 
 @pytest.mark.parametrize(
