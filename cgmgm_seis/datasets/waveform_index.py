@@ -59,12 +59,11 @@ class WaveformIndex:
         self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
         self._sds_roots: list[Path] = []
         patterns: list[str | Path] = []
-        for path in map(with_home, [paths] if isinstance(paths, str | Path) else paths):
-            if is_sds(path):
-                self._sds_roots.append(Path(path))
+        for given in map(with_home, [paths] if isinstance(paths, str | Path) else paths):
+            if is_sds(given):
+                self._sds_roots.append(Path(given))
             else:
-                folder = Path(path).is_dir()
-                patterns.append(Path(escape(str(path))) / "**" if folder else path)
+                patterns.append(Path(escape(given)) / "**" if Path(given).is_dir() else given)
         files = expand(patterns, DatasetError)
         for path in tqdm(files, unit="file", desc="Headers", disable=None if progress else True):
             for trace in self._read(path, headonly=True):
