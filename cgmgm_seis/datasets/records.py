@@ -250,7 +250,7 @@ def _rotated(velocity: Stream, channels: list[Channel], name: str) -> Stream:
     """Return the traces of three channels as Z, N and E."""
     try:
         angles = [orientation(channel) for channel in channels]
-        if len({channel.depth for channel in channels}) > 1:
+        if np.ptp([float(channel.depth) for channel in channels]) > BOREHOLE_M:
             raise DatasetError("its components are at different depths.")
         turned = rotate2zne(
             *(part for trace, pair in zip(velocity, angles, strict=True) for part in (trace, *pair))
@@ -258,10 +258,11 @@ def _rotated(velocity: Stream, channels: list[Channel], name: str) -> Stream:
     except Exception as error:  # ObsPy raises plain ValueError
         raise DatasetError(f"{name} cannot be rotated to ZNE: {reason_of(error)}.") from error
     # With a location code for each component, that of the vertical is kept.
-    location = max(zip(angles, velocity, strict=True), key=lambda pair: abs(pair[0][1]))[1].stats
+    dips = [abs(dip) for _, dip in angles]
+    location = velocity[int(np.argmax(dips))].stats.location
     for trace, data, component in zip(velocity, turned, "ZNE", strict=True):
         trace.data = data
-        trace.stats.location = location.location
+        trace.stats.location = location
         trace.stats.channel = trace.stats.channel[:-1] + component
     return velocity
 

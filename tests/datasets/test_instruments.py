@@ -163,6 +163,6 @@ def test_sensors_at_the_surface_come_first():
     order = by_preference(instruments_of(traces), inventory(channels), ORIGIN)
     assert order == ["XX.AAA.10.HN", "XX.AAA.00.HH", "XX.AAA.00.HN"]
     traces, channels = counts(), [channel(code) for code in CODES]
-    channels[0].depth = 5.0
+    channels[0].depth = 50.0
     with pytest.raises(DatasetError, match="components are at different depths"):
         pgv(channels, traces)
