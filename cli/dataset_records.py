@@ -73,7 +73,11 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
     "--events", multiple=True, required=True, metavar="FILE", help="QuakeML; repeatable, * allowed."
 )
 @click.option(
-    "--inventory", multiple=True, required=True, metavar="FILE", help="StationXML with responses."
+    "--inventory",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="StationXML, dataless SEED or SC3ML with responses; repeatable, * allowed.",
 )
 @click.option(
     "--waveforms",
@@ -103,7 +107,8 @@ def from_records(
 ) -> None:
     """Turn raw counts into ground velocity around the origin times.
 
-    One instrument per station is used: HH before BH before HN, unless it is clipped or has gaps.
+    One instrument per station is used: HH before BH before HN, unless it is clipped, has gaps or
+    is in a borehole.
     The metadata describe the processing; left_out.csv lists what was left out, and why.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records

@@ -66,8 +66,9 @@ Examples:
 @click.option(
     "--observed",
     multiple=True,
-    metavar="FILE",
-    help="Recorded waveforms (counts) to plot with the generated ones; repeatable.",
+    metavar="PATTERN|DIR",
+    help="Recorded waveforms (counts) to plot with the generated ones, as for `dataset "
+    "from-records`; repeatable.",
 )
 @realizations_option(most=1296)
 @seed_option

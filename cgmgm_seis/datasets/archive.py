@@ -15,17 +15,19 @@ from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth, locations2degrees
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.instruments import channel_of, units_source
 from cgmgm_seis.datasets.records import (
     MARGIN_S,
+    by_preference,
     clipped_peak,
-    instrument_preference,
     remove_instrument,
 )
+from cgmgm_seis.datasets.traces import merge
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
-from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
+from cgmgm_seis.scenario.obspy_files import NO_VALUE, read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
@@ -127,7 +129,8 @@ def import_records(
 ) -> pd.DataFrame:
     """Convert raw counts to a SeisBench data set of ground velocity around the origin times.
 
-    For each station, the first usable instrument is selected, in the order HH, BH, HN, others.
+    For each station, the first usable instrument is selected, in the order HH, BH, HN, others;
+    sensors in boreholes come last.
     The metadata contain the selected instrument, the reasons why others were not used, and the
     processing; ``left_out.csv`` in the same folder lists all events, stations and instruments
     that were not used, with the reason.
@@ -137,7 +140,7 @@ def import_records(
     events : path(s) or obspy.Catalog
         QuakeML or another format supported by ObsPy.
     inventory : path(s) or obspy.Inventory
-        StationXML with responses.
+        StationXML with responses, or another format supported by ObsPy.
     waveforms : path(s)
         Waveform files in counts, MiniSEED or another format supported by ObsPy, folders of such
         files or SDS archives; see `WaveformIndex`.  Unreadable files are listed and skipped.
@@ -254,7 +257,7 @@ def _station_record(
     instruments = index.read(name, start - MARGIN_S, end + MARGIN_S)
     # Clipped instruments are tried last, and are used and flagged only if no others are available.
     later: list[str] = []
-    queue = sorted(instruments, key=instrument_preference)
+    queue = by_preference(instruments, inventory, start)
     while queue:
         instrument = queue.pop(0)
         traces = instruments[instrument]
@@ -282,20 +285,14 @@ def _velocity(
 ) -> tuple[Stream, dict[str, Any]]:
     """Return the velocity of an instrument in the window, and metadata of its processing."""
     name = traces[0].id[:-1]
-    rates = {trace.stats.sampling_rate for trace in traces}
-    if len(rates) > 1:
-        raise DatasetError(f"{name} has {len(rates)} different sampling rates; it must have one.")
-    rate = rates.pop()
+    merged = merge(traces, "interpolate")
+    rate = merged[0].stats.sampling_rate
     end = start + processing.duration_s - 1.0 / processing.sampling_rate
     gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < end]
     gap_s = float(sum(gap for gap in gaps_s if gap > 0.0))
     if gap_s and processing.gaps == "refuse":
         raise DatasetError(f"{name} has {len(gaps_s)} gap(s) of {gap_s:.3g} s in the window.")
     pre_filter = processing.pre_filter(rate)
-    try:
-        merged = traces.copy().merge(fill_value="interpolate")
-    except Exception as error:  # ObsPy raises plain Exception
-        raise DatasetError(f"{name} has traces that cannot be merged: {error}.") from error
     first = max(trace.stats.starttime for trace in merged)
     last = min(trace.stats.endtime for trace in merged)
     if first > start + 0.01 / rate or last < end - 1.0 / rate:
@@ -315,7 +312,12 @@ def _velocity(
         raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
     if not all(np.isfinite(trace.data).all() for trace in velocity):
         raise DatasetError(f"{name} has samples that are not finite after the response removal.")
+    channel = channel_of(merged[0], inventory, start)
     facts = {
+        "station_sensor_depth_m": float("nan")
+        if channel.depth == NO_VALUE
+        else float(channel.depth),
+        "trace_units_source": units_source(channel),
         "trace_sampling_rate_original_hz": rate,
         "trace_prefilter_hz": ",".join(f"{corner:g}" for corner in pre_filter),
         "trace_f_min_hz": pre_filter[1],
@@ -360,8 +362,6 @@ def _row(
         "trace_sampling_rate_hz": processing.sampling_rate,
         "trace_npts": stats.npts,
         "trace_units": "m/s",
-        "trace_units_source": "counts, StationXML response removed"
-        + (", integrated" if stats.channel[1] in "NLG" else ""),
         "trace_simulated": False,
         "trace_snr_db": snr,
         "trace_pgv_mps": max(float(np.abs(trace.data).max()) for trace in velocity),

@@ -1,26 +1,35 @@
 """Recorded motion: conversion of waveforms in counts to velocity in m/s."""
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
-import obspy
-from obspy import Inventory, Stream, Trace, UTCDateTime
+from obspy import Inventory, Stream, UTCDateTime
+from obspy.core.inventory import Channel
+from obspy.signal.rotate import rotate2zne
 
-from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.scenario.obspy_files import (
-    Paths,
-    expand,
-    read_file,
+from cgmgm_seis.datasets.instruments import (
+    BOREHOLE_M,
+    channel_of,
+    orientation,
+    sensor_depth,
+    si_response,
 )
+from cgmgm_seis.datasets.traces import merge
+from cgmgm_seis.datasets.waveform_index import WaveformIndex
+from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.scenario.obspy_files import Paths
 
 logger = logging.getLogger("cgmgm_seis")
 
 # Preferred instruments: high-rate broadband, broadband, accelerometer, then any other.
 INSTRUMENTS = ("HH", "BH", "HN")
 BAND_HZ = (0.5, 20.0)
-# Records of seismometers are regarded as clipped above 80 % of the full scale of a 24-bit digitizer
-# (2^23 counts).
-CLIPPED_COUNTS = 0.8 * 2**23
+# Records of seismometers are regarded as clipped above 80 % of the full scale of their digitizer,
+# counts: the first of these that exceeds their peak by its margin, for the decimation filters of a
+# clipped digitizer overshoot.
+FULL_SCALES, OVERSHOOT = (2.0**23, 2.0**31), 1.25
+CLIPPED_SHARE = 0.8
 # Number of equal samples at the peak that indicates clipping, and the smallest such peak, because
 # noise of a few counts has equal samples as well.
 PLATEAU, PLATEAU_COUNTS = 4, 500
@@ -47,8 +56,8 @@ def read_observed(
     Parameters
     ----------
     waveforms : str, pathlib.Path or iterable of them
-        Waveform files in counts, MiniSEED or another format supported by ObsPy; ``*``, ``?`` and
-        ``[]`` are expanded.
+        Waveform files in counts, folders or SDS archives; see `WaveformIndex`.  Unreadable files
+        are skipped with a warning.
     inventory : obspy.Inventory
         Responses of the instruments.
     origin_time : obspy.UTCDateTime
@@ -69,17 +78,21 @@ def read_observed(
     Raises
     ------
     DatasetError
-        If a file cannot be read, or no station has three components with a response.
+        If no file can be read, or no station has three components with a response.
     """
-    recorded = _read_waveforms(waveforms)
+    index = WaveformIndex(waveforms)
+    stations = index.stations
+    if not stations:
+        path, reason = next(iter(index.unreadable.items()))
+        raise DatasetError(f"{path} is not a readable waveform file: {reason}.")
     start = origin_time + start_offset_s
-    recorded.trim(start - MARGIN_S, start + duration_s + MARGIN_S)
     resampled, result = [], Stream()
-    for station, instruments in _by_station(recorded).items():
-        reasons = []
-        for instrument in sorted(instruments, key=instrument_preference):
-            traces = instruments[instrument]
+    for station in stations:
+        instruments = index.read(station, start - MARGIN_S, start + duration_s + MARGIN_S)
+        reasons = [] if instruments else [f"It has no samples around {origin_time}."]
+        for instrument in by_preference(instruments, inventory, start):
             try:
+                traces = merge(instruments[instrument])
                 velocity = to_velocity(traces, inventory, start, sampling_rate, band_hz)
             except DatasetError as error:
                 reasons.append(str(error))
@@ -98,7 +111,7 @@ def read_observed(
             logger.warning("Recorded motion of %s is not used: %s", station, " ".join(reasons))
     if not result:
         raise DatasetError(
-            f"None of the {len(_by_station(recorded))} station(s) has three components, a response "
+            f"None of the {len(stations)} station(s) has three components, a response "
             f"and samples around {origin_time}; at least one is needed."
         )
     if resampled:
@@ -145,20 +158,21 @@ def to_velocity(
 def clipped_peak(traces: Stream) -> float:
     """Return the peak of an instrument in counts if it is clipped, otherwise 0.
 
-    A seismometer is regarded as clipped above 80 % of the full scale of 24 bits, and any
-    instrument if it stays at its peak for `PLATEAU` samples and the peak exceeds `PLATEAU_COUNTS`.
+    A seismometer is regarded as clipped above 80 % of the full scale of 24 bits, or of 32 bits if
+    it exceeds 24 bits, and any instrument if it stays at its peak for `PLATEAU` samples and the
+    peak exceeds `PLATEAU_COUNTS`.
     """
-    seismometer = traces[0].stats.channel[1:2] == "H"
-    for trace in traces:
-        counts = np.abs(np.ma.filled(trace.data, 0))
-        peak = float(counts.max())
-        at_peak = np.flatnonzero(counts == peak)
+    peaks = [float(np.abs(np.ma.filled(trace.data, 0)).max()) for trace in traces]
+    limit = np.inf
+    if traces[0].stats.channel[1:2] == "H":
+        full_scales = (full for full in FULL_SCALES if max(peaks) <= OVERSHOOT * full)
+        limit = CLIPPED_SHARE * next(full_scales, np.inf)
+    for trace, peak in zip(traces, peaks, strict=True):
+        at_peak = np.flatnonzero(np.abs(np.ma.filled(trace.data, 0)) == peak)
         longest = max(
             len(run) for run in np.split(at_peak, np.flatnonzero(np.diff(at_peak) > 1) + 1)
         )
-        if (seismometer and peak > CLIPPED_COUNTS) or (
-            longest >= PLATEAU and peak > PLATEAU_COUNTS
-        ):
+        if peak > limit or (longest >= PLATEAU and peak > PLATEAU_COUNTS):
             return peak
     return 0.0
 
@@ -205,10 +219,15 @@ def remove_instrument(
     velocity = traces.copy()
     velocity.detrend("linear")
     try:
-        velocity.remove_response(
-            inventory, output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
-        )
-    except Exception as error:  # ObsPy raises plain Exception if a response is missing
+        channels = [channel_of(trace, inventory, start) for trace in velocity]
+        for trace, channel in zip(velocity, channels, strict=True):
+            trace.stats.response, factor = si_response(channel)
+            trace.remove_response(
+                output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
+            )
+            trace.data *= factor
+            del trace.stats.response
+    except Exception as error:  # ObsPy raises plain Exception if a response cannot be used
         raise DatasetError(f"{name} has no usable response: {reason_of(error)}.") from error
     step = 1 / sampling_rate
     first = max(trace.stats.starttime for trace in velocity)
@@ -218,43 +237,48 @@ def remove_instrument(
     npts = int((last - first) / step + 0.01) + 1
     if npts < 2:
         raise DatasetError(f"{name} has components that do not overlap in time.")
-    on_grid = abs(first - velocity[0].stats.starttime) < 0.01 * step
+    steps = np.array([trace.stats.starttime - start for trace in velocity]) / step
+    on_grid = np.abs(steps - np.round(steps)).max() < 0.01
     if on_grid and traces[0].stats.sampling_rate == sampling_rate:
         velocity.trim(first, first + (npts - 1) * step)
     else:
         velocity.interpolate(sampling_rate, "lanczos", first, npts - 1, a=20)
+    return _rotated(velocity, channels, name)
+
+
+def _rotated(velocity: Stream, channels: list[Channel], name: str) -> Stream:
+    """Return the traces of three channels as Z, N and E."""
     try:
-        velocity.rotate("->ZNE", inventory=inventory, components=["ZNE", "Z12", "123"])
-    except Exception as error:  # ObsPy raises plain ValueError or Exception
+        angles = [orientation(channel) for channel in channels]
+        if np.ptp([float(channel.depth) for channel in channels]) > BOREHOLE_M:
+            raise DatasetError("its components are at different depths.")
+        turned = rotate2zne(
+            *(part for trace, pair in zip(velocity, angles, strict=True) for part in (trace, *pair))
+        )
+    except Exception as error:  # ObsPy raises plain ValueError
         raise DatasetError(f"{name} cannot be rotated to ZNE: {reason_of(error)}.") from error
-    return velocity.sort(["channel"], reverse=True)
+    # With a location code for each component, that of the vertical is kept.
+    dips = [abs(dip) for _, dip in angles]
+    location = velocity[int(np.argmax(dips))].stats.location
+    for trace, data, component in zip(velocity, turned, "ZNE", strict=True):
+        trace.data = data
+        trace.stats.location = location
+        trace.stats.channel = trace.stats.channel[:-1] + component
+    return velocity
 
 
-def _read_waveforms(paths: Paths) -> Stream:
-    """Read and join waveform files."""
-    stream = Stream()
-    for path in expand(paths, DatasetError):
-        stream += read_file(obspy.read, path, "waveform", DatasetError)
-    try:
-        return stream.merge()
-    except Exception as error:  # ObsPy raises plain Exception
-        raise DatasetError(f"Waveform files cannot be merged: {reason_of(error)}.") from error
+def by_preference(
+    instruments: Mapping[str, Stream], inventory: Inventory, time: UTCDateTime
+) -> list[str]:
+    """Return the names of the instruments of a station in the order of their preference.
 
+    Sensors at the surface come before those in boreholes (below `BOREHOLE_M`), then the order is
+    that of `INSTRUMENTS` and of the names.
+    """
 
-def _by_station(stream: Stream) -> dict[str, dict[str, Stream]]:
-    """Group traces by station (NET.STA) and instrument (NET.STA.LOC.BI)."""
-    stations: dict[str, dict[str, Stream]] = {}
-    for trace in stream:
-        instruments = stations.setdefault(_station(trace), {})
-        instruments.setdefault(trace.id[:-1], Stream()).append(trace)
-    return stations
+    def rank(name: str) -> tuple[bool, int, str]:
+        code = name.rsplit(".", 1)[-1]
+        order = INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS)
+        return sensor_depth(instruments[name][0], inventory, time) > BOREHOLE_M, order, name
 
-
-def _station(trace: Trace) -> str:
-    return f"{trace.stats.network}.{trace.stats.station}"
-
-
-def instrument_preference(instrument: str) -> tuple[int, str]:
-    """Return the sort key of an instrument: its index in `INSTRUMENTS`, then its name."""
-    code = instrument.rsplit(".", 1)[-1]
-    return (INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), instrument)
+    return sorted(instruments, key=rank)

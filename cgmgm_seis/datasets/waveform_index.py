@@ -13,8 +13,9 @@ import obspy
 from obspy import Stream, UTCDateTime
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.traces import instruments_of
 from cgmgm_seis.errors import DatasetError, reason_of
-from cgmgm_seis.scenario.obspy_files import expand
+from cgmgm_seis.scenario.obspy_files import expand, with_home
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +59,11 @@ class WaveformIndex:
         self._spans: dict[str, list[tuple[str, UTCDateTime, UTCDateTime, Path]]] = defaultdict(list)
         self._sds_roots: list[Path] = []
         patterns: list[str | Path] = []
-        for path in [paths] if isinstance(paths, str | Path) else paths:
-            if is_sds(path):
-                self._sds_roots.append(Path(path))
+        for given in map(with_home, [paths] if isinstance(paths, str | Path) else paths):
+            if is_sds(given):
+                self._sds_roots.append(Path(given))
             else:
-                folder = Path(path).is_dir()
-                patterns.append(Path(escape(str(path))) / "**" if folder else path)
+                patterns.append(Path(escape(given)) / "**" if Path(given).is_dir() else given)
         files = expand(patterns, DatasetError)
         for path in tqdm(files, unit="file", desc="Headers", disable=None if progress else True):
             for trace in self._read(path, headonly=True):
@@ -72,8 +72,17 @@ class WaveformIndex:
                     (trace.id, stats.starttime, stats.endtime, path)
                 )
 
+    @property
+    def stations(self) -> list[str]:
+        """All stations with waveforms, NET.STA."""
+        folders = [path for root in self._sds_roots for path in root.glob("[0-9]*/*/*/")]
+        return sorted({*self._spans, *(f"{path.parent.name}.{path.name}" for path in folders)})
+
     def read(self, station: str, start: UTCDateTime, end: UTCDateTime) -> dict[str, Stream]:
-        """Return the waveforms of a station between two times, by instrument (NET.STA.LOC.BI)."""
+        """Return the waveforms of a station between two times, by instrument (NET.STA.LOC.BI).
+
+        Overlaps and text channels are treated as in `instruments_of`.
+        """
         wanted = {
             path: None
             for _, first, last, path in self._spans.get(station, ())
@@ -86,10 +95,7 @@ class WaveformIndex:
         for path in wanted:
             part = self._read(path, starttime=start, endtime=end)
             stream += part.select(network=network, station=code)
-        instruments: dict[str, Stream] = {}
-        for trace in sorted(stream, key=lambda trace: trace.id):
-            instruments.setdefault(trace.id[:-1], Stream()).append(trace)
-        return instruments
+        return instruments_of(stream)
 
     def _read(self, path: Path, **options: Any) -> Stream:
         try:
@@ -98,7 +104,7 @@ class WaveformIndex:
                 stream = obspy.read(str(path).replace("[", "[[]"), **options)
             damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
         except Exception as error:  # ObsPy's readers pass on any error of their parsers
-            stream, damage = Stream(), [reason_of(error)]
+            stream, damage = Stream(), [_hint(path) or reason_of(error)]
         if damage and str(path) not in self.unreadable:
             reason = damage[0].splitlines()[0].rstrip(".")
             self.unreadable[str(path)] = reason
@@ -121,3 +127,13 @@ def _day_files(
         name = f"{network}.{station}.*.*.D.{day:%Y.%j}"
         yield from sorted((root / f"{day:%Y}" / network / station).glob(f"*.D/{name}"))
         day += timedelta(days=1)
+
+
+def _hint(path: Path) -> str:
+    """Return why a file of a known format cannot be read, or nothing."""
+    try:
+        with path.open("rb") as file:
+            newer = file.read(3) == b"MS\x03"
+    except OSError:
+        return ""
+    return "MiniSEED 3, which ObsPy does not read; convert it to MiniSEED 2" if newer else ""

@@ -185,10 +185,23 @@ def test_two_events(tmp_path, pleasant_hill):
         read_event(tmp_path / "two.xml")
 
 
-def test_channel_described_twice(tmp_path, pleasant_hill):
+def test_files_that_are_no_waveforms_are_skipped(
+    tmp_path, pleasant_hill, inventory, origin_time, caplog
+):
+    for path in (pleasant_hill / "raw").glob("NC.CTA*.mseed"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "README.txt").write_text("Downloaded on Tuesday.")
+    (tmp_path / "newer.mseed").write_bytes(b"MS\x03" + bytes(100))
+    stream = read_observed([tmp_path / "*"], inventory, origin_time)
+    assert len(stream) == 3
+    assert f"{tmp_path / 'README.txt'} is skipped: unknown format." in caplog.text
+    assert "newer.mseed is skipped: MiniSEED 3, which ObsPy does not read" in caplog.text
+
+
+def test_the_same_file_twice(tmp_path, pleasant_hill, origin_time):
     for name in ("a.xml", "b.xml"):
         shutil.copy(pleasant_hill / "raw" / "NC.CTA.xml", tmp_path / name)
-    with pytest.raises(ScenarioError, match=r"NC\.CTA\.\.HN. has two descriptions"):
-        read_inventory(tmp_path / "*.xml")
     # The same file named twice is read once.
     assert len(read_inventory([tmp_path / "a.xml", tmp_path / "a*.xml"]).networks) == 1
+    twice = read_inventory(tmp_path / "*.xml")
+    assert len(read_observed(pleasant_hill / "raw" / "NC.CTA*.mseed", twice, origin_time)) == 3

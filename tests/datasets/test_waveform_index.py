@@ -100,6 +100,7 @@ def test_other_days_and_stations_are_not_opened(stream, origin, tmp_path):
     damaged = root / "2019/NC/CTA/HNZ.D/NC.CTA..HNZ.D.2019.200"
     damaged.write_bytes(b"no waveform at all")
     index = WaveformIndex([root])
+    assert index.stations == ["NC.CTA"]
     (found,) = index.read("NC.CTA", origin, origin + 5).values()
     assert len(found) == 3 and index.unreadable == {}
     assert index.read("NC.CRH", origin, origin + 5) == {}
