@@ -131,14 +131,15 @@ def generate(
     from cgmgm_seis.output.outputs import write_outputs
     from cgmgm_seis.output.provenance import provenance
     from cgmgm_seis.scenario.obspy_files import read_inventory
-    from cgmgm_seis.scenario.stations import receivers
     from cgmgm_seis.scenario.table import cross
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
     inventory = read_inventory(inventories) if inventories else None
-    scenario = cross(source.table(), receivers(points or stations or inventory))
+    earthquake = source.table()
+    chosen = source.receivers(points or stations or inventory, earthquake)
+    scenario = cross(earthquake, chosen)
     model = load_model(weights, device)
     n_stations = len(scenario)
     if not (points or stations or inventories):

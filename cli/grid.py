@@ -149,18 +149,17 @@ def grid(
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.scenario.stations import receivers
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     if shard is None:
         check_folder(out, overwrite)
+    earthquake = source.table()
     if region is not None and shape is not None:
         nodes = grid_nodes(region, shape)
     else:
-        nodes = Nodes.of(receivers(stations))
-    earthquake = source.table()
+        nodes = Nodes.of(source.receivers(stations, earthquake))
     model = load_model(weights, device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)

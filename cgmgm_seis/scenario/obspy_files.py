@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from glob import glob
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from obspy.core.event import Event
 from obspy.core.inventory import Channel
 
 from cgmgm_seis.errors import ScenarioError, reason_of
+from cgmgm_seis.storage.text import decoded
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -47,12 +49,12 @@ def read_catalog(paths: Paths) -> Catalog:
 
 
 def read_inventory(paths: Paths) -> Inventory:
-    """Read and join StationXML files.
+    """Read and join inventories: StationXML or another format supported by ObsPy.
 
     Parameters
     ----------
     paths : str, pathlib.Path or iterable of them
-        Files; ``*``, ``?`` and ``[]`` are expanded.
+        Files; ``*``, ``?`` and ``[]`` are expanded.  FDSN text may be in Latin-1 or UTF-16.
 
     Raises
     ------
@@ -62,12 +64,22 @@ def read_inventory(paths: Paths) -> Inventory:
     """
     joined = Inventory()
     for path in expand(paths, ScenarioError):
-        inventory = read_file(obspy.read_inventory, path, "StationXML", ScenarioError)
+        inventory = read_file(parse_inventory, path, "StationXML", ScenarioError)
         if not any(len(network) for network in inventory):
             raise ScenarioError(f"{path} contains no stations; at least one is needed.")
         joined += inventory
     _check_epochs(joined)
     return joined
+
+
+def parse_inventory(file: BinaryIO) -> Inventory:
+    """Read an inventory in any format supported by ObsPy from an open file."""
+    content = file.read()
+    text = decoded(content)
+    if text is not None and text.lower().startswith("#network"):
+        # ObsPy reads FDSN text in UTF-8 only, without a byte order mark.
+        content = text.encode()
+    return obspy.read_inventory(BytesIO(content))
 
 
 def expand(paths: Paths, error: type[Exception]) -> list[Path]:
