@@ -1,7 +1,7 @@
 """Reading station files: inventories, FDSN text and tables, all into the same columns.
 
 An inventory is StationXML or another format that ObsPy reads, such as SC3ML or dataless SEED.  A
-table is a text file with a header line, separated by commas, semicolons, tabs or ``|``.
+table is a text file with a header line, separated by commas, semicolons, tabs, ``|`` or blanks.
 `NAMES` lists the accepted column names, in upper or lower case: those of a scenario table
 and of SeisBench's metadata, and common short ones such as ``lat``, ``lon``, ``elev``, ``net``
 and ``sta``.  FDSN text (``#Network|Station|Latitude|..``) is such a table as well.  Columns such
@@ -11,6 +11,7 @@ as ``StartTime`` and ``EndTime`` give the epoch of a row.
 import csv
 import re
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -207,7 +208,8 @@ def _read(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise ScenarioError(f"{path} cannot be read: {error.strerror or error}.") from error
     text = decoded(content)
-    lines = [] if text is None else text.splitlines()
+    # str.splitlines also splits at characters of Latin-1.
+    lines = [] if text is None else list(StringIO(text, newline=None))
     if content and not any(map(_is_header, lines)):
         try:
             inventory = read_file(parse_inventory, path, "StationXML", ScenarioError)
@@ -227,20 +229,20 @@ def _read(path: Path) -> pd.DataFrame:
 def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
     """Read a table; empty lines and lines that start with # are ignored."""
     # Tabs at the ends of a line belong to cells that are empty.
-    numbered = [(number, line.strip(" \r")) for number, line in enumerate(lines, 1) if line.strip()]
-    # The header of FDSN text starts with #.
-    header = next(
-        (line.lstrip("#") for _, line in numbered if _is_header(line)),
-        next((line for _, line in numbered if not line.startswith("#")), ""),
+    numbered = [(n, line.strip(" \r\n")) for n, line in enumerate(lines, 1) if line.strip()]
+    # The header of FDSN text starts with #; a title may stand before a header.
+    first, header = next(
+        ((number, line.lstrip("#")) for number, line in numbered if _is_header(line)),
+        next(((n, line) for n, line in numbered if not line.startswith("#")), (0, "")),
     )
-    separator = max(SEPARATORS, key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    separator = max(SEPARATORS, key=header.count) if set(header) & set(SEPARATORS) else " "
+    names = _cells(header, separator)
     rows: list[list[str]] = []
     numbers: list[str] = []
     for number, line in numbered:
-        if line.startswith("#") or line == header:
+        if number <= first or line.startswith("#") or line == header:
             continue
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+        cells = _cells(line, separator)
         if any(cells[len(names) :]):
             raise ScenarioError(
                 f"{path}, line {number} has {len(cells)} values; at most {len(names)} are allowed."
@@ -252,6 +254,13 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
     stations = complete_stations(table, str(path), numbers)[list(NAMES)]
     places = [f"{path}, {number}" for number in numbers]
     return stations.assign(**_epochs(table, places)).set_axis(places)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line; blanks separate them if the header has no separator."""
+    if separator == " ":
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
 
 
 def _epochs(table: pd.DataFrame, places: Sequence[str]) -> dict[str, list[float]]:
@@ -280,5 +289,6 @@ def _seconds(text: str, name: str, place: str) -> float:
 
 def _is_header(line: str) -> bool:
     """Return whether a line is a header that includes latitude and longitude."""
-    names = {_plain(name) for name in re.split(r"[|\t;,]", line.strip().lstrip("#"))}
+    separators = r"[|\t;,]" if set(line.strip()) & set(SEPARATORS) else r"\s+"
+    names = {_plain(name) for name in re.split(separators, line.strip().lstrip("#"))}
     return all(names & {column, *NAMES[column]} for column in PLACE)
