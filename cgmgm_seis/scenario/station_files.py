@@ -223,7 +223,10 @@ def _read(path: Path) -> pd.DataFrame:
         else:
             epochs = inventory_epochs(inventory)
             return epochs.set_axis([str(path)] * len(epochs))
-    return _read_table(path, lines)
+    try:
+        return _read_table(path, lines)
+    except csv.Error as error:
+        raise ScenarioError(f"{path} is not a table of stations: {error}.") from error
 
 
 def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
@@ -258,8 +261,9 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
 
 def _cells(line: str, separator: str) -> list[str]:
     """Return the cells of a line; blanks separate them if the header has no separator."""
-    if separator == " ":
-        return line.split()
+    if separator in " |":
+        # FDSN text has no quotes around cells, but may have them in a name.
+        return [cell.strip() for cell in line.split(None if separator == " " else separator)]
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
 
 
@@ -290,5 +294,5 @@ def _seconds(text: str, name: str, place: str) -> float:
 def _is_header(line: str) -> bool:
     """Return whether a line is a header that includes latitude and longitude."""
     separators = r"[|\t;,]" if set(line.strip()) & set(SEPARATORS) else r"\s+"
-    names = {_plain(name) for name in re.split(separators, line.strip().lstrip("#"))}
+    names = {_plain(name.strip(' "')) for name in re.split(separators, line.strip().lstrip("#"))}
     return all(names & {column, *NAMES[column]} for column in PLACE)

@@ -158,7 +158,9 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
     Returns
     -------
     obspy.Inventory
-        One channel per trace id, with a flat response of 1 to ground velocity in m/s.
+        One channel per trace id, with a flat response of 1 to ground velocity in m/s.  Channels
+        have the epoch of the records; stations have none, so that they can be the receivers of
+        another earthquake.
 
     Examples
     --------
@@ -185,8 +187,6 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
                 stats.station,
                 **place,
                 site=Site(f"Receiver {stats.network}.{stats.station} of generated seismograms"),
-                start_date=start,
-                end_date=end,
             )
         azimuth, dip = ORIENTATIONS[stats.component]
         stations[stats.station].channels.append(

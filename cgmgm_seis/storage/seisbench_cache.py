@@ -27,7 +27,7 @@ def ensure_cache() -> None:
         root = Path(os.environ.get(VARIABLE, Path.home() / ".seisbench"))
     except RuntimeError:  # the user has no home folder, which SeisBench needs in any case
         return
-    reason = _fault(root)
+    reason = fault_of(root)
     if reason:
         folder = tempfile.mkdtemp(prefix="seisbench-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -42,7 +42,7 @@ def ensure_cache() -> None:
         )
 
 
-def _fault(root: Path) -> str:
+def fault_of(root: Path) -> str:
     """Return why SeisBench cannot use a folder, or an empty text."""
     settings = root / "config.json"
     try:
