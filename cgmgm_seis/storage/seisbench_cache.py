@@ -33,7 +33,7 @@ def ensure_cache() -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ[VARIABLE] = folder
         logger.warning(
-            "SeisBench cannot use %s (%s); %s is used until this process ends. Set %s to a folder "
+            "SeisBench cannot use %s (%s); %s is used until this process ends; set %s to a folder "
             "that you can write to.",
             root,
             reason,

@@ -31,7 +31,7 @@ def test_a_folder_that_cannot_be_written(variable, tmp_path):
     root = file / ".seisbench" if variable == "HOME" else file
     assert done.stderr == (
         f"SeisBench cannot use {root} ({'Not a directory' if variable == 'HOME' else 'File exists'}"
-        f"); {folder} is used until this process ends. Set {VARIABLE} to a folder that you can "
+        f"); {folder} is used until this process ends; set {VARIABLE} to a folder that you can "
         "write to.\n"
     )
 
