@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from cgmgm_seis.storage.seisbench_cache import ensure_cache
+
 if TYPE_CHECKING:
     from cgmgm_seis.errors import CgmgmError
     from cgmgm_seis.models.base import GroundMotionModel
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 __version__ = version("cgmgm-seis")
+
+# Before any module imports SeisBench.
+ensure_cache()
 
 
 def lazy_names(

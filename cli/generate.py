@@ -61,7 +61,8 @@ Examples:
     "inventories",
     multiple=True,
     metavar="FILE",
-    help="StationXML of the receivers with their responses, * and ? allowed; repeatable.",
+    help="StationXML of the receivers with their responses, * and ? allowed; repeatable.  Those "
+    "not open at the event's time are left out.",
 )
 @click.option(
     "--observed",
@@ -131,15 +132,18 @@ def generate(
     from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.output.outputs import write_outputs
     from cgmgm_seis.output.provenance import provenance
+    from cgmgm_seis.scenario.codes import check_format_codes
     from cgmgm_seis.scenario.obspy_files import read_inventory
-    from cgmgm_seis.scenario.stations import receivers
     from cgmgm_seis.scenario.table import cross
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     check_folder(out, overwrite)
     inventory = read_inventory(inventories) if inventories else None
-    scenario = cross(source.table(), receivers(points or stations or inventory))
+    earthquake = source.table()
+    chosen = source.receivers(points or stations or inventory, earthquake)
+    check_format_codes(chosen, file_format)
+    scenario = cross(earthquake, chosen)
     model = load_model(weights, device)
     n_stations = len(scenario)
     if not (points or stations or inventories):

@@ -32,6 +32,7 @@ from cgmgm_seis_cli.parameters import (
 )
 
 if TYPE_CHECKING:
+    from cgmgm_seis.grid.nodes import Nodes
     from cgmgm_seis.grid.synthesis import Engine
 
 logger = logging.getLogger("cgmgm_seis")
@@ -149,18 +150,17 @@ def grid(
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
     from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.scenario.stations import receivers
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
 
     show_messages(verbosity or 0)
     if shard is None:
         check_folder(out, overwrite)
+    earthquake = source.table()
     if region is not None and shape is not None:
         nodes = grid_nodes(region, shape)
     else:
-        nodes = Nodes.of(receivers(stations))
-    earthquake = source.table()
+        nodes = Nodes.of(source.receivers(stations, earthquake))
     model = load_model(weights, device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
@@ -168,7 +168,8 @@ def grid(
     for message in messages:
         click.echo(f"Warning: {message}", err=True)
     records = n_realizations == 1 or file_format == "seisbench"
-    chosen = write or tuple(part for part in WRITABLE if records or part != "waveforms")
+    chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
+    _check_parts(chosen, nodes, file_format, asked=write is not None)
     job = GridJob(
         model,
         weights,
@@ -207,7 +208,7 @@ def grid(
         )
         return
     settings = {
-        "write": list(chosen),
+        "write": chosen,
         "keep_realizations": keep_realizations,
         "format": file_format,
         "encoding": encoding,
@@ -230,6 +231,27 @@ def grid(
     job.discard()
     for path, description in written:
         click.echo(f"{path}: {description}")
+
+
+def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: bool) -> None:
+    """Raise an error for outputs that cannot hold the nodes, or leave them out by default."""
+    from cgmgm_seis.errors import OutputError
+    from cgmgm_seis.grid.openquake import check_sites
+    from cgmgm_seis.scenario.codes import check_format_codes
+
+    for part, check in (
+        ("waveforms", lambda: check_format_codes(nodes.codes, file_format)),
+        ("openquake", lambda: check_sites(nodes)),
+    ):
+        if part not in chosen or nodes.codes is None:
+            continue
+        try:
+            check()
+        except OutputError as error:
+            if asked:
+                raise
+            logger.warning("Output %s is left out: %s", part, error)
+            chosen.remove(part)
 
 
 def _engine(workers: int | None, ray: bool, address: str | None) -> "Engine":

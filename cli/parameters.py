@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cgmgm_seis.scenario.stations import Places
+
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -225,7 +227,8 @@ stations_option = click.option(
     "--stations",
     multiple=True,
     metavar="FILE",
-    help="Receivers of a file: StationXML, FDSN text or CSV, * and ? allowed; repeatable.",
+    help="Receivers of a file: StationXML, FDSN text or CSV, * and ? allowed; repeatable.  Those "
+    "not open at the event's time are left out.",
 )
 
 
@@ -295,6 +298,13 @@ class SourceChoice:
         event = None if self.event is None else read_event(self.event)
         latitude, longitude = self.src or (None, None)
         return source(self.mag, latitude, longitude, self.depth, self.time, event=event)
+
+    def receivers(self, places: "Places | None", earthquake: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the receivers at the time of the earthquake, if it is known."""
+        from cgmgm_seis.scenario.stations import receivers
+
+        known = self.time is not None or self.event is not None
+        return receivers(places, earthquake["source_origin_time"].iloc[0] if known else None)
 
 
 def source_options(command: Command) -> Command:

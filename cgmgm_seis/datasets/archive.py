@@ -29,6 +29,13 @@ from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import NO_VALUE, read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
+from cgmgm_seis.scenario.station_epochs import (
+    PLACE,
+    STATION,
+    epochs_at,
+    inventory_epochs,
+    report_overlaps,
+)
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
@@ -177,6 +184,7 @@ def import_records(
     table = travel_times or bay_area_travel_times()
     catalog = events if isinstance(events, Catalog) else read_catalog(events)
     stations = inventory if isinstance(inventory, Inventory) else read_inventory(inventory)
+    report_overlaps(inventory_epochs(stations))
     left_out: Faults = []
     rows: list[dict[str, Any]] = []
     with new_dataset(out, overwrite) as writer:
@@ -216,27 +224,17 @@ def near_stations(
     """Return the ``station_*`` columns of stations near a source that operated at that time."""
     time = UTCDateTime(source["source_origin_time"])
     place = source["source_latitude_deg"], source["source_longitude_deg"]
-    found = {}
-    for network in inventory:
-        for station in network:
-            closed = (station.start_date and station.start_date > time) or (
-                station.end_date and station.end_date < time
-            )
-            degrees = locations2degrees(*place, station.latitude, station.longitude)
-            # Distances on the sphere are within 1 % of the ellipsoid, so that the geodesic is not
-            # needed for stations that are much farther away.
-            if closed or degrees * KM_PER_DEGREE > 1.01 * max_distance_km + 1.0:
-                continue
-            distance = gps2dist_azimuth(*place, station.latitude, station.longitude)[0] / 1000.0
-            if distance <= max_distance_km:
-                found[network.code, station.code] = {
-                    "station_network_code": network.code,
-                    "station_code": station.code,
-                    "station_latitude_deg": float(station.latitude),
-                    "station_longitude_deg": float(station.longitude),
-                    "station_elevation_m": float(station.elevation or 0.0),
-                }
-    return list(found.values())
+    found = epochs_at(inventory_epochs(inventory), time)
+    degrees = locations2degrees(*place, *found[PLACE].to_numpy(float).T)
+    # Distances on the sphere are within 1 % of the ellipsoid, so that the geodesic is not needed
+    # for stations that are much farther away.
+    near = found[degrees * KM_PER_DEGREE <= 1.01 * max_distance_km + 1.0]
+    return [
+        station
+        for station in near[STATION].to_dict("records")
+        if gps2dist_azimuth(*place, *(station[column] for column in PLACE))[0]
+        <= 1000.0 * max_distance_km
+    ]
 
 
 def _station_record(

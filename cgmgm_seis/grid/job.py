@@ -21,6 +21,7 @@ from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.scenario.codes import check_format_codes
 from cgmgm_seis.storage.chunks import Chunks
 from cgmgm_seis.storage.files import write_file
 
@@ -84,6 +85,8 @@ class GridJob:
         if self.n_realizations < 1:
             raise ScenarioError(f"n_realizations = {self.n_realizations} must be at least 1.")
         WaveformFiles(self.format, self.encoding)  # raises if format and encoding do not match
+        if self.waveforms and self.nodes.codes is not None:
+            check_format_codes(self.nodes.codes, self.format)
         if self.measures.n_series == 0:
             raise ScenarioError(
                 f"None of the measures {', '.join(self.measures.kinds) or '(none)'} is defined for "

@@ -12,6 +12,7 @@ from obspy import Stream, Trace, UTCDateTime
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.output.provenance import channel_comment
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, write_labelled
+from cgmgm_seis.scenario.codes import check_format_codes
 from cgmgm_seis.scenario.streams import to_catalog, to_inventory
 from cgmgm_seis.storage.folders import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.storage.json_files import json_bytes
@@ -66,7 +67,7 @@ def write_outputs(
     Raises
     ------
     OutputError
-        If the format is unknown, the folder exists or cannot be written.
+        If the format is unknown or cannot hold a code, the folder exists or cannot be written.
 
     Examples
     --------
@@ -87,6 +88,7 @@ def write_outputs(
     """
     if format not in FORMATS:
         raise OutputError(f"format = '{format}' is not known; use one of {', '.join(FORMATS)}.")
+    check_format_codes(scenario, format)
     folder = Path(folder)
     with complete_folder(folder, overwrite) as temporary:
         written = FORMATS[format](temporary, stream, scenario, arrivals)

@@ -1,14 +1,23 @@
-"""Codes of virtual receivers: network SY and station codes of five characters."""
+"""Codes of receivers: those of virtual ones, and those that a file format can hold.
+
+Virtual receivers have the network SY and station codes of five characters.
+"""
+
+import re
 
 import numpy as np
+import pandas as pd
 
-from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.errors import OutputError, ScenarioError
 
 VIRTUAL_NETWORK = "SY"
 MOST_POINTS = 10_000
 # Codes of nodes are base-36 numbers from here on: five characters, the first a letter.
 FIRST_NODE = 10 * 36**4
 MOST_NODES = 26 * 36**4
+# Name of a format, its longest network and station codes, and characters allowed beside letters and
+# digits.  MiniSEED 2 silently truncates longer codes; the codes are part of SAC's file names.
+FORMAT_CODES = {"mseed": ("MiniSEED", (2, 5), "-"), "sac": ("SAC", (8, 8), "-_.")}
 
 
 def point_codes(number: int) -> list[str]:
@@ -40,3 +49,32 @@ def node_codes(first: int, last: int) -> list[str]:
     ['A000Z', 'A0010']
     """
     return [np.base_repr(FIRST_NODE + k, 36) for k in range(first, last)]
+
+
+def check_format_codes(table: pd.DataFrame, format: str) -> None:
+    """Raise `OutputError` if a network or station code does not fit into a waveform format.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``station_network_code`` and ``station_code``.
+    format : str
+        "mseed", "sac", or another format, which holds all codes.
+
+    Examples
+    --------
+    >>> knet = pd.DataFrame({"station_network_code": ["BO"], "station_code": ["AKT013"]})
+    >>> check_format_codes(knet, "sac")
+    """
+    if format not in FORMAT_CODES:
+        return
+    name, lengths, others = FORMAT_CODES[format]
+    for column, length in zip(("station_network_code", "station_code"), lengths, strict=True):
+        allowed = re.compile(rf"[A-Za-z0-9{re.escape(others)}]{{1,{length}}}")
+        for code in table[column].astype(str).unique():
+            if not allowed.fullmatch(code):
+                raise OutputError(
+                    f"{column} = '{code}' must have 1 to {length} ASCII letters, digits or "
+                    f"{' '.join(others)} in {name}; shorten it, or write another format "
+                    "(seisbench holds all codes)."
+                )

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from glob import escape, glob
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ from obspy.core.event import Event
 from obspy.core.inventory import Channel
 
 from cgmgm_seis.errors import ScenarioError, reason_of
+from cgmgm_seis.storage.text import decoded
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ def read_inventory(paths: Paths) -> Inventory:
     Parameters
     ----------
     paths : str, pathlib.Path or iterable of them
-        Files; ``*``, ``?``, ``[]``, ``**`` and ``~`` are expanded.
+        Files; ``*``, ``?``, ``[]``, ``**`` and ``~`` are expanded.  FDSN text may be in Latin-1 or
+        UTF-16.
 
     Raises
     ------
@@ -74,6 +77,16 @@ def read_inventory(paths: Paths) -> Inventory:
     for inventory in _read_files(_read_stations, paths):
         joined += inventory
     return joined
+
+
+def parse_inventory(file: BinaryIO) -> Inventory:
+    """Read an inventory in any format supported by ObsPy from an open file."""
+    content = file.read()
+    text = decoded(content)
+    if text is not None and text.lower().startswith("#network"):
+        # ObsPy reads FDSN text in UTF-8 only, without a byte order mark.
+        content = text.encode()
+    return obspy.read_inventory(BytesIO(content))
 
 
 def expand(paths: Paths, error: type[Exception]) -> list[Path]:
@@ -151,7 +164,7 @@ def _read_events(path: Path) -> Catalog:
 
 def _read_stations(path: Path) -> Inventory:
     """Read a file with stations that have coordinates, or raise an error."""
-    inventory = read_file(obspy.read_inventory, path, "StationXML", ScenarioError)
+    inventory = read_file(parse_inventory, path, "StationXML", ScenarioError)
     stations = [station for network in inventory for station in network]
     if not stations:
         raise ScenarioError(f"{path} contains no stations; at least one is needed.")

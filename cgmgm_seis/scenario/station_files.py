@@ -1,24 +1,35 @@
-"""Reading station files: StationXML, FDSN text and tables, all into the same columns.
+"""Reading station files: inventories, FDSN text and tables, all into the same columns.
 
-A table is a text file with a header line, separated by commas, semicolons, tabs or ``|``.
+An inventory is StationXML or another format that ObsPy reads, such as SC3ML or dataless SEED.  A
+table is a text file with a header line, separated by commas, semicolons, tabs, ``|`` or blanks.
 `NAMES` lists the accepted column names, in upper or lower case: those of a scenario table
 and of SeisBench's metadata, and common short ones such as ``lat``, ``lon``, ``elev``, ``net``
-and ``sta``.  FDSN text (``#Network|Station|Latitude|..``) is such a table as well.
+and ``sta``.  FDSN text (``#Network|Station|Latitude|..``) is such a table as well.  Columns such
+as ``StartTime`` and ``EndTime`` give the epoch of a row.
 """
 
 import csv
 import re
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from obspy import Inventory
+from obspy import UTCDateTime
 
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.columns import check_limits
-from cgmgm_seis.scenario.obspy_files import Paths, expand, read_inventory
+from cgmgm_seis.scenario.obspy_files import Paths, expand, parse_inventory, read_file
+from cgmgm_seis.scenario.station_epochs import (
+    CODES,
+    EPOCH,
+    PLACE,
+    inventory_epochs,
+    open_stations,
+)
+from cgmgm_seis.storage.text import decoded
 
 # Accepted names of a column, in lower case, with _ for spaces and without units in brackets.
 NAMES = {
@@ -56,62 +67,50 @@ NAMES = {
         "stel",
     ),
 }
-PLACE = ("station_latitude_deg", "station_longitude_deg")
-CODES = ("station_network_code", "station_code")
+# Accepted names of the columns with begin and end of an epoch.
+EPOCH_NAMES = {
+    "start_s": ("starttime", "start_time", "startdate", "start_date", "ondate", "on_date"),
+    "end_s": ("endtime", "end_time", "enddate", "end_date", "offdate", "off_date"),
+}
 SEPARATORS = "|\t;,"
 EMPTY = ("", "nan", "none")
 
 
-def read_stations(paths: Paths) -> pd.DataFrame:
+def read_stations(paths: Paths, time: UTCDateTime | None = None) -> pd.DataFrame:
     """Read station files of any supported format.
 
     Parameters
     ----------
     paths : str, pathlib.Path or iterable of them
-        StationXML, FDSN text (of stations or channels) or tables; ``*``, ``?`` and ``[]`` are
+        Inventories, FDSN text (of stations or channels) or tables; ``*``, ``?`` and ``[]`` are
         expanded.
+    time : obspy.UTCDateTime, optional
+        Time of the earthquake: the location of each station at this time is used, and stations
+        that were not open are left out, which is logged.  By default it is that of the last epoch.
 
     Returns
     -------
     pandas.DataFrame
-        Codes, latitude, longitude (degrees) and elevation (m), one row per station.  If
-        StationXML or FDSN text has several epochs or channels of a station, the last is used.
-        Stations of tables without codes are named SY.A0000, SY.A0001, ..; missing elevations
-        are set to 0.
+        Codes, latitude, longitude (degrees) and elevation (m), one row per station.  Stations of
+        tables without codes are named SY.A0000, SY.A0001, ..; missing elevations are set to 0.
 
     Raises
     ------
     ScenarioError
         If a file cannot be read, has no stations, latitudes or longitudes, or has one station
-        at two locations; the message contains the file and the line.
+        at two locations without epochs, or no station was open; the message contains the file and
+        the line.
     """
-    table = pd.concat([_read(path) for path in expand(paths, ScenarioError)]).drop_duplicates()
-    repeated = table[table.duplicated(list(CODES))]
+    epochs = pd.concat([_read(path) for path in expand(paths, ScenarioError)]).drop_duplicates()
+    undated = epochs[np.isinf(epochs[EPOCH]).all(axis=1)].drop_duplicates([*CODES, *PLACE])
+    repeated = undated[undated.duplicated(CODES)]
     if len(repeated):
         row = repeated.iloc[0]
         raise ScenarioError(
             f"{row.name}: station {row['station_network_code']}.{row['station_code']} occurs "
             "twice, at different locations; codes must be unique."
         )
-    return table.reset_index(drop=True)
-
-
-def inventory_stations(inventory: Inventory) -> pd.DataFrame:
-    """Return a table of the stations of an inventory, one row for all epochs of a station."""
-    rows = {
-        (network.code, station.code): {
-            "station_network_code": network.code,
-            "station_code": station.code,
-            "station_latitude_deg": float(station.latitude),
-            "station_longitude_deg": float(station.longitude),
-            "station_elevation_m": float(station.elevation or 0.0),
-        }
-        for network in inventory
-        for station in network
-    }
-    if not rows:
-        raise ScenarioError("The inventory contains no stations; at least one is needed.")
-    return pd.DataFrame(list(rows.values()))
+    return open_stations(epochs, time)
 
 
 def complete_stations(
@@ -149,13 +148,17 @@ def complete_stations(
             raise ScenarioError(
                 f"{places[int(np.argmax(empty))]}: {column} is missing; every row must have one."
             )
+    longitude = pd.to_numeric(named["station_longitude_deg"], errors="coerce")
+    # Longitudes from 0 to 360 degrees are common as well.
+    beyond = longitude.gt(180.0) & longitude.le(360.0)
+    named["station_longitude_deg"] = named["station_longitude_deg"].mask(beyond, longitude - 360.0)
     named = check_limits(named, places)
     if "station_network_code" not in named:
         named["station_network_code"] = VIRTUAL_NETWORK
     if "station_code" not in named:
         named["station_code"] = node_codes(0, len(named))
     named["station_elevation_m"] = _elevations(named, places)
-    named[list(CODES)] = named[list(CODES)].astype(str)
+    named[CODES] = named[CODES].astype(str)
     others = [column for column in named if column not in NAMES]
     return named[[*NAMES, *others]].reset_index(drop=True)
 
@@ -199,37 +202,50 @@ def _elevations(table: pd.DataFrame, places: Sequence[str]) -> pd.Series:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Read one file; the index contains the file and line of each row."""
+    """Read the epochs of one file; the index contains the file and line of each row."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ScenarioError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        stations = inventory_stations(read_inventory(path))
-        return stations.set_axis([str(path)] * len(stations))
+    text = decoded(content)
+    # str.splitlines also splits at characters of Latin-1.
+    lines = [] if text is None else list(StringIO(text, newline=None))
+    if content and not any(map(_is_header, lines)):
+        try:
+            inventory = read_file(parse_inventory, path, "StationXML", ScenarioError)
+        except ScenarioError as error:
+            if text is None:
+                raise ScenarioError(
+                    f"{path} is neither a table nor an inventory that ObsPy reads."
+                ) from error
+            if text.lstrip().startswith("<"):
+                raise
+        else:
+            epochs = inventory_epochs(inventory)
+            return epochs.set_axis([str(path)] * len(epochs))
     try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ScenarioError(f"{path} is neither StationXML nor a table: {error}.") from error
-    return _read_table(path, lines)
+        return _read_table(path, lines)
+    except csv.Error as error:
+        raise ScenarioError(f"{path} is not a table of stations: {error}.") from error
 
 
 def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
     """Read a table; empty lines and lines that start with # are ignored."""
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    # The header of FDSN text starts with #.
-    header = next(
-        (line.strip().lstrip("#") for _, line in numbered if _is_header(line)),
-        next((line for _, line in numbered if not line.lstrip().startswith("#")), ""),
+    # Tabs at the ends of a line belong to cells that are empty.
+    numbered = [(n, line.strip(" \r\n")) for n, line in enumerate(lines, 1) if line.strip()]
+    # The header of FDSN text starts with #; a title may stand before a header.
+    first, header = next(
+        ((number, line.lstrip("#")) for number, line in numbered if _is_header(line)),
+        next(((n, line) for n, line in numbered if not line.startswith("#")), (0, "")),
     )
-    separator = max(SEPARATORS, key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    separator = max(SEPARATORS, key=header.count) if set(header) & set(SEPARATORS) else " "
+    names = _cells(header, separator)
     rows: list[list[str]] = []
     numbers: list[str] = []
     for number, line in numbered:
-        if line.lstrip().startswith("#") or line.strip() == header.strip():
+        if number <= first or line.startswith("#") or line == header:
             continue
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+        cells = _cells(line, separator)
         if any(cells[len(names) :]):
             raise ScenarioError(
                 f"{path}, line {number} has {len(cells)} values; at most {len(names)} are allowed."
@@ -239,12 +255,44 @@ def _read_table(path: Path, lines: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=names, dtype=str)
     table = table.loc[:, ~table.columns.duplicated()]
     stations = complete_stations(table, str(path), numbers)[list(NAMES)]
-    stations = stations.set_axis([f"{path}, {number}" for number in numbers])
-    # FDSN text has one row for each epoch or channel of a station.
-    return stations.drop_duplicates(list(CODES), keep="last") if separator == "|" else stations
+    places = [f"{path}, {number}" for number in numbers]
+    return stations.assign(**_epochs(table, places)).set_axis(places)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line; blanks separate them if the header has no separator."""
+    if separator in " |":
+        # FDSN text has no quotes around cells, but may have them in a name.
+        return [cell.strip() for cell in line.split(None if separator == " " else separator)]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+
+
+def _epochs(table: pd.DataFrame, places: Sequence[str]) -> dict[str, list[float]]:
+    """Return begin and end of the rows of a table, seconds since 1970; infinite if missing."""
+    plain = {_plain(str(name)): name for name in reversed(list(table.columns))}
+    found = {}
+    for (column, names), missing in zip(EPOCH_NAMES.items(), (-np.inf, np.inf), strict=True):
+        name = next((plain[name] for name in names if name in plain), None)
+        texts = [""] * len(table) if name is None else table[name]
+        found[column] = [
+            missing if text.lower() in EMPTY else _seconds(text, str(name), place)
+            for text, place in zip(texts, places, strict=True)
+        ]
+    return found
+
+
+def _seconds(text: str, name: str, place: str) -> float:
+    """Return a time as seconds since 1970."""
+    try:
+        return float(UTCDateTime(text).timestamp)
+    except Exception as error:  # ObsPy raises several kinds of errors
+        raise ScenarioError(
+            f"{place}: {name} = {text} must be a time such as 2019-10-15 or 2019-10-15T05:33:42."
+        ) from error
 
 
 def _is_header(line: str) -> bool:
     """Return whether a line is a header that includes latitude and longitude."""
-    names = {_plain(name) for name in re.split(r"[|\t;,]", line.strip().lstrip("#"))}
+    separators = r"[|\t;,]" if set(line.strip()) & set(SEPARATORS) else r"\s+"
+    names = {_plain(name.strip(' "')) for name in re.split(separators, line.strip().lstrip("#"))}
     return all(names & {column, *NAMES[column]} for column in PLACE)

@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pandas as pd
-from obspy import Inventory
+from obspy import Inventory, UTCDateTime
 
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, point_codes
-from cgmgm_seis.scenario.station_files import complete_stations, inventory_stations, read_stations
+from cgmgm_seis.scenario.station_epochs import inventory_epochs, open_stations
+from cgmgm_seis.scenario.station_files import complete_stations, read_stations
 
 Places: TypeAlias = (
     Iterable[tuple[float, float]] | Inventory | pd.DataFrame | str | Path | Iterable[str | Path]
 )
 
 
-def receivers(places: Places | None = None) -> pd.DataFrame:
+def receivers(places: Places | None = None, time: UTCDateTime | str | None = None) -> pd.DataFrame:
     """Return a table of receivers, from points, an inventory, a table or station files.
 
     Parameters
@@ -27,11 +28,15 @@ def receivers(places: Places | None = None) -> pd.DataFrame:
 
         - points, a sequence of (latitude, longitude) in degrees: virtual receivers of network SY
           with codes V0000, V0001, ..;
-        - an obspy.Inventory: one receiver per station, regardless of its number of epochs;
+        - an obspy.Inventory: one receiver per station;
         - a pandas.DataFrame with latitudes and longitudes and columns named as in
           `cgmgm_seis.scenario.station_files`; further ``station_*`` columns are kept;
         - one or more station files, see `read_stations`;
         - None: the bundled Bay Area stations.
+    time : obspy.UTCDateTime or str, optional
+        Time of the earthquake, for inventories and station files: the location of each station
+        at this time is used, and stations that were not open are left out, which is logged.  By
+        default it is the location of the last epoch.
 
     Returns
     -------
@@ -53,19 +58,20 @@ def receivers(places: Places | None = None) -> pd.DataFrame:
     0                   SY        V0000                37.876
     1                   SY        V0001                37.770
     """
+    time = None if time is None else UTCDateTime(time)
     if places is None:
         table = bay_area_stations()
     elif isinstance(places, Inventory):
-        table = inventory_stations(places)
+        table = open_stations(inventory_epochs(places), time)
     elif isinstance(places, pd.DataFrame):
         table = complete_stations(places, "The table of receivers")
     elif isinstance(places, str | Path):
-        table = read_stations(places)
+        table = read_stations(places, time)
     else:
         listed = list(places)
         paths = [place for place in listed if isinstance(place, str | Path)]
         points = [place for place in listed if not isinstance(place, str | Path)]
-        table = read_stations(paths) if paths and not points else _virtual_stations(points)
+        table = read_stations(paths, time) if paths and not points else _virtual_stations(points)
     check_codes(table)
     return table
 

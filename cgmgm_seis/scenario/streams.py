@@ -26,8 +26,6 @@ BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
 # StationXML's azimuth and dip of a component, degrees.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 MAX_REALIZATIONS = 36**2
-# MiniSEED 2 silently truncates longer codes.
-CODE_LENGTHS = {"station_network_code": 2, "station_code": 5}
 
 
 def channel_code(component: str, sampling_rate: float) -> str:
@@ -83,8 +81,13 @@ def to_stream(
     Raises
     ------
     OutputError
-        If there are more realizations than location codes, a code is not valid in MiniSEED, or
+        If there are more realizations than location codes, a code is empty or not printable, or
         two rows have the same channel at the same time.
+
+    Notes
+    -----
+    ObsPy cuts network codes longer than 2 and station codes longer than 5 characters when it writes
+    MiniSEED; `cgmgm_seis.scenario.codes.check_format_codes` refuses them.
 
     Examples
     --------
@@ -155,7 +158,9 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
     Returns
     -------
     obspy.Inventory
-        One channel per trace id, with a flat response of 1 to ground velocity in m/s.
+        One channel per trace id, with a flat response of 1 to ground velocity in m/s.  Channels
+        have the epoch of the records; stations have none, so that they can be the receivers of
+        another earthquake.
 
     Examples
     --------
@@ -182,8 +187,6 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
                 stats.station,
                 **place,
                 site=Site(f"Receiver {stats.network}.{stats.station} of generated seismograms"),
-                start_date=start,
-                end_date=end,
             )
         azimuth, dip = ORIENTATIONS[stats.component]
         stations[stats.station].channels.append(
@@ -275,13 +278,12 @@ def _velocity_response() -> Response:
 
 
 def _check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
-    """Raise an error for codes that are not valid in MiniSEED and for overlapping records."""
-    for column, length in CODE_LENGTHS.items():
-        for code in scenario[column]:
-            if not re.fullmatch(rf"[A-Za-z0-9-]{{1,{length}}}", str(code)):
+    """Raise an error for codes that no format can hold and for overlapping records."""
+    for column in ("station_network_code", "station_code"):
+        for code in scenario[column].astype(str).unique():
+            if not code.strip() or not code.isprintable():
                 raise OutputError(
-                    f"{column} = '{code}' must be 1 to {length} ASCII letters, digits or hyphens "
-                    "(MiniSEED)."
+                    f"{column} = {code!r} must have at least one printable character."
                 )
     times = pd.DataFrame(
         {

@@ -114,7 +114,8 @@ def from_event_and_inventory(
     event : obspy.core.event.Event
         The preferred (or else first) origin and magnitude are used.
     inventory : obspy.Inventory, optional
-        Every station becomes one receiver; by default the bundled Bay Area stations.
+        Every station that was open becomes one receiver; by default the bundled Bay Area
+        stations.
     **overrides
         ``source_*`` columns that override the event's values, e.g. ``source_depth_km=8``.
 
@@ -123,7 +124,10 @@ def from_event_and_inventory(
     ScenarioError
         If the event has no origin, depth or magnitude, or the inventory has no stations.
     """
-    return cross(pd.DataFrame([event_source(event, **overrides)]), receivers_of(inventory))
+    earthquake = event_source(event, **overrides)
+    return cross(
+        pd.DataFrame([earthquake]), receivers_of(inventory, earthquake["source_origin_time"])
+    )
 
 
 def check_scenario(table: pd.DataFrame) -> pd.DataFrame:

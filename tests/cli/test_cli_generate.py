@@ -185,6 +185,31 @@ def test_stations_of_a_file_are_the_points_of_the_command_line(run, tmp_path):
     assert [row["station_elevation_m"] for row in provenance("a")["scenario"]] == [12.0, 0.0]
 
 
+def test_stations_are_where_they_were_at_the_time_of_the_event(run, tmp_path):
+    """A station that moved, and one that opened later; -q prints what is left out."""
+    path = tmp_path / "stations.txt"
+    path.write_text(
+        "#Network|Station|Latitude|Longitude|Elevation|SiteName|StartTime|EndTime\n"
+        "NC|CTA|37.8|-122.2|10|a|2000-01-01T00:00:00|2021-01-01T00:00:00\n"
+        "NC|CTA|38.1|-122.2|10|a|2021-01-01T00:00:00|\nNC|NEW|37.9|-122.2|10|b|2022-05-01T00:00:00|\n"
+    )
+
+    def latitudes():
+        (network,) = obspy.read_inventory("cgmgm-output/stations.xml")
+        return {station.code: station.latitude for station in network}
+
+    for option in ("--inventory", "--stations"):
+        places = (*SOURCE, option, path, "--no-plot", "--overwrite", "-q")
+        result = run(*places, "--time", "2019-10-15")
+        assert result.exit_code == 0, result.output
+        assert latitudes() == {"CTA": 37.8}
+        assert "1 of 2 stations are left out (not open at 2019-10-15T00:00" in result.stderr
+        result = run(*places)
+        assert latitudes() == {"CTA": 38.1, "NEW": 37.9}
+        assert "No event time is given: the last epoch is used" in result.stderr
+        refused(run(*places, "--time", "1990-01-01"), 1, "None of the 2 station(s)", "not open")
+
+
 def test_a_file_of_stations_without_a_latitude(run, tmp_path):
     path = tmp_path / "sites.csv"
     path.write_text("station,lat,lon\nBKS,37.8,-122.2\nJFP,,-122.1\n")
@@ -287,6 +312,8 @@ def test_station_code_that_miniseed_would_cut(run, tmp_path, pleasant_hill):
     inventory[0][0].code = "TOOLONG"
     inventory.write(tmp_path / "long.xml", "STATIONXML")
     refused(run(*SOURCE, "--inventory", tmp_path / "long.xml"), 1, "TOOLONG", "1 to 5")
+    result = run(*SOURCE, "--inventory", tmp_path / "long.xml", "--format", "sac", "--no-plot")
+    assert result.exit_code == 0, result.output
 
 
 def test_bad_weights(run, tiny_weights, tmp_path):

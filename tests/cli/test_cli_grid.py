@@ -49,6 +49,28 @@ def test_shards_then_the_whole(quick, tmp_path):
     assert again.exit_code == 1 and "already exists" in again.output
 
 
+def test_outputs_that_cannot_hold_the_stations(tiny_weights, tmp_path):
+    """By default they are left out with a sentence; asked for, they are refused."""
+    path = tmp_path / "stations.csv"
+    path.write_text("network,station,lat,lon\nBO,AKT013,37.9,-122.1\nNC,A,37.9,-122.1\n")
+    common = [*SOURCE, "--stations", path, "--weights", tiny_weights, "--workers", 1]
+    common += ["--measures", "pgv", "-q"]
+    result = run(*common, "--out", tmp_path / "default")
+    assert result.exit_code == 0, result.output
+    assert "Output waveforms is left out: station_code = 'AKT013'" in result.stderr
+    assert "Output openquake is left out: The sites BO.AKT013 and NC.A" in result.stderr
+    names = {path.name for path in (tmp_path / "default").iterdir()}
+    assert "maps.h5" in names and not names & {"sitemesh.csv", "waveforms"}
+    for part in ("waveforms", "openquake"):
+        result = run(*common, "--write", part, "--out", tmp_path / part)
+        assert result.exit_code == 1 and "AKT013" in result.stderr
+        assert not (tmp_path / part).exists()
+    result = run(
+        *common, "--format", "seisbench", "--write", "waveforms", "--out", tmp_path / "set"
+    )
+    assert result.exit_code == 0, result.output
+
+
 def test_event_and_overrides(quick, tmp_path):
     """A catalogued event gives what no option gives, and needs none."""
     origin = Origin(

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from cgmgm_seis import receivers
+from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
-from cgmgm_seis.grid.openquake import OpenQuakeFiles
+from cgmgm_seis.grid.openquake import OpenQuakeFiles, check_sites
+
+PGA = Measures("ZNE", 100.0, ("pga",))
 
 # Two kinds of building lose as much of their value as the ground's acceleration is of g.
 FUNCTION = """<vulnerabilityFunction id="{}" dist="LN">
@@ -55,6 +58,32 @@ def test_losses_are_those_of_the_fields(tmp_path):
     pga, psa = (values[..., measures.slices[kind]].astype(float) for kind in ("pga", "psa"))
     wanted = (1000.0 * np.exp(pga[0, :, 0]) + 5000.0 * np.exp(psa[2, :, 1])) / 9.80665
     np.testing.assert_allclose(losses, wanted, rtol=2e-5)
+
+
+def test_sites_at_one_place_are_refused_by_name(tmp_path):
+    """The engine refuses sites that are equal to five digits."""
+    path = tmp_path / "sites.csv"
+    rows = ["NC,A,37.9,-122.1", "NC,C,37.8,-122.1", "BK,B,37.900001,-122.100002"]
+    path.write_text("\n".join(["network,station,lat,lon", *rows]))
+    with pytest.raises(OutputError, match=r"sites NC\.A and BK\.B .* 1 of the 3 sites must"):
+        OpenQuakeFiles(tmp_path, Nodes.of(receivers(path)), PGA)
+    path.write_text(path.read_text().replace("37.900001", "37.90001"))
+    check_sites(Nodes.of(receivers(path)))
+
+
+def test_names_of_sites_are_read_back(tmp_path):
+    """Codes with commas and formulas, numbers that are codes, and longitudes of 360 degrees."""
+    path = tmp_path / "sites.csv"
+    path.write_text(
+        'net,sta,lat,lon\nSY,"a,b",37.9,237.9\nSY,=1+1,37.8,-122\nSY,n3,-0.000001,0\nBK,B,37,-122\n'
+    )
+    nodes = Nodes.of(receivers(path))
+    with OpenQuakeFiles(tmp_path, nodes, PGA) as files:
+        files.write(0, np.zeros((4, 1, PGA.n_series), np.float32))
+    sites = pd.read_csv(tmp_path / "sitemesh.csv")
+    assert sites["custom_site_id"].tolist() == ["a,b", "=1+1", "n2", "n3"]
+    assert sites["lon"].tolist() == [-122.1, -122.0, 0.0, -122.0]
+    assert sites["lat"].tolist() == [37.9, 37.8, 0.0, 37.0]
 
 
 def write_portfolio(folder):

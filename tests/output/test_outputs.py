@@ -58,6 +58,29 @@ def run():
     }, samples
 
 
+@pytest.mark.parametrize("code", ["AKT013", "A.B"])
+def test_codes_longer_than_those_of_miniseed(run, code, tmp_path):
+    """SAC, data sets and StationXML hold the six characters of K-NET, and dots."""
+    arguments, samples = run
+    scenario = arguments["scenario"].assign(station_code=["V0000", code])
+    stream = to_stream(samples, scenario, Window("ZNE", 100.0, -5.0, samples.shape[-1]))
+    arguments |= {"scenario": scenario, "stream": stream}
+    with pytest.raises(OutputError, match=f"station_code = '{code}' must have 1 to 5 ASCII"):
+        write_outputs(tmp_path / "mseed", **arguments)
+    assert not (tmp_path / "mseed").exists()
+    for name in ("sac", "seisbench"):
+        write_outputs(tmp_path / name, **arguments, format=name)
+        network = obspy.read_inventory(tmp_path / name / "stations.xml")[0]
+        assert [station.code for station in network] == ["V0000", code]
+        assert len(network[1].channels) == 6
+        assert validate_stationxml(str(tmp_path / name / "stations.xml"))[0]
+    (trace,) = obspy.read(tmp_path / "sac" / "sac" / f"SY.{code}.01.HXE.*.sac")
+    assert trace.stats.station == code
+    np.testing.assert_array_equal(trace.data, stream[-1].data)
+    dataset = WaveformDataset(tmp_path / "seisbench")
+    assert dataset.metadata["station_code"].tolist() == ["V0000", "V0000", code, code]
+
+
 def test_miniseed_folder_reads_back(run, tmp_path):
     arguments, _ = run
     figures = {"empty.png": (Figure(), "a figure")}

@@ -1,11 +1,14 @@
 """Files of stations in every dialect: the same receivers, and errors that name file and line."""
 
+from pathlib import Path
+
 import obspy
 import pandas as pd
 import pytest
 
 from cgmgm_seis import bay_area_stations, receivers
 from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.scenario.obspy_files import read_inventory
 from cgmgm_seis.scenario.station_files import complete_stations, read_stations
 
 STATIONS = pd.DataFrame(
@@ -41,6 +44,17 @@ DIALECTS = {
     ),
     "tabs": "net\tsta\tlatitude\tlongitude\televation\nBK\tBKS\t37.8762\t-122.2356\t243.9\n"
     "NC\tJFP\t37.9\t-122.0\t0\n",
+    "tabs, with an index and an empty last column": (
+        "\tnet\tsta\tlatitude\tlongitude\televation\t\n"
+        "0\tBK\tBKS\t37.8762\t-122.2356\t243.9\t\n1\tNC\tJFP\t37.9\t-122.0\t\t\n"
+    ),
+    "blanks": (
+        "NET STA  LAT     LON       ELEV\nBK  BKS  37.8762 -122.2356 243.9\nNC  JFP  37.9 -122.0\n"
+    ),
+    "a spreadsheet's": (
+        'sep=;\n"network";"station";"latitude";"longitude";"elevation"\n'
+        '"BK";"BKS";37.8762;237.7644;243.9\n"NC";"JFP";37.9;238.0;\n'
+    ),
     "comments": (
         "# made by hand: lat, lon of stations\n\nnetwork,code,lat,lon,elevation,note\n"
         'BK,BKS,37.8762,-122.2356,243.9,"Berkeley, Byerly"\n# a comment\nNC,JFP,37.9,-122.0,0\n'
@@ -67,6 +81,30 @@ def test_every_dialect_gives_the_same_stations(dialect, tmp_path):
     pd.testing.assert_frame_equal(
         found.sort_values("station_code", ignore_index=True), STATIONS, check_dtype=False
     )
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig", "utf-32"])
+@pytest.mark.parametrize("separator", [",", "\t", "|"])
+def test_encodings_of_spreadsheets(encoding, separator, tmp_path):
+    names = ("network", "station", "latitude", "longitude", "elevation", "site")
+    rows = (
+        names,
+        ("BK", "BKS", 37.8762, -122.2356, 243.9, "Zürich"),
+        ("NC", "JFP", 37.9, -122, 0, "…"),
+    )
+    text = "\r\n".join(separator.join(map(str, row)) for row in rows)
+    path = tmp_path / "stations"
+    path.write_bytes(text.replace("…", "-" if encoding == "latin-1" else "…").encode(encoding))
+    pd.testing.assert_frame_equal(receivers(path), STATIONS, check_dtype=False)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig"])
+def test_fdsn_text_of_any_encoding_is_an_inventory(encoding, tmp_path):
+    path = tmp_path / "stations.txt"
+    text = f"{FDSN}\nBK|BKS|{BKS}|Zürich|1962-01-01T00:00:00|\n"
+    path.write_bytes(text.encode(encoding))
+    (station,) = read_inventory(path)[0]
+    assert (station.latitude, station.site.name) == (37.8762, "Zürich")
 
 
 def test_fdsn_text_agrees_with_obspy(tmp_path):
@@ -110,6 +148,7 @@ def test_rows_without_a_name_are_numbered(tmp_path):
         ("lat,lon,elev\n37,-122,high\n", "line 2: elevation = high must be a number"),
         ("lat,lon\n37,9,-122,1\n", "line 2 has 4 values; at most 2 are allowed"),
         ("net,sta,lat,lon\nA,B,1,2\nA,B,3,4\n", "line 3: station A.B occurs twice"),
+        (f"{FDSN}\nBK|BKS|{BKS}|a|15.10.2019|\n", "line 2: StartTime = 15.10.2019 must be a time"),
         ("#Network|Description|StartTime\nBK|Berkeley|1990\n", "columns BK, Berkeley, 1990"),
     ],
 )
@@ -121,12 +160,31 @@ def test_errors_name_the_file_and_the_line(text, words, tmp_path):
     assert words in str(error.value) and str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("io/seiscomp/tests/data/channel_level.sc3ml", ["NL", "HGN", 50.764, 5.9317, 135.0]),
+        ("io/xseed/tests/data/G.SPB.dataless", ["G", "SPB", -23.592691, -47.426979, 647.0]),
+        ("io/arclink/tests/data/gols_station.xml", ["SL", "GOLS", 46.0108, 15.6245, 559.0]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_inventories_that_obspy_reads(name, expected):
+    assert read_stations(Path(obspy.__file__).parent / name).to_numpy().tolist() == [expected]
+
+
 def test_unreadable_files(tmp_path):
     with pytest.raises(ScenarioError, match="No file matches"):
         receivers(tmp_path / "none.csv")
-    (tmp_path / "a.csv").write_bytes(b"lat,lon\n\xff,2\n")
-    with pytest.raises(ScenarioError, match="neither StationXML nor a table"):
+    (tmp_path / "a.csv").write_bytes(b"lat,lon\n\xff\0,2\n")
+    with pytest.raises(ScenarioError, match="neither a table nor an inventory that ObsPy reads"):
         receivers(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("x" * 200_000 + ",2\n")
+    with pytest.raises(ScenarioError, match="not a table of stations: field larger"):
+        receivers(tmp_path / "a.csv")
+    (tmp_path / "a.xml").write_text("<html>not found</html>")
+    with pytest.raises(ScenarioError, match="not a readable StationXML file: unknown format"):
+        receivers(tmp_path / "a.xml")
 
 
 def test_tables_keep_further_columns_of_stations():
