@@ -1,6 +1,7 @@
 """Import of the data report of Ren et al. (2026), DesignSafe PRJ-4573, as a SeisBench data set."""
 
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,9 +23,9 @@ from cgmgm_seis.datasets.designsafe_csv import (
     scan,
     with_stations,
 )
-from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import new_dataset
-from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, event_source
+from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, catalog_sources
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)
@@ -229,15 +230,11 @@ def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
 
 def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFrame:
     """Add origin times from a catalogue, or placeholders, and columns that describe the traces."""
-    known: dict[str, str] = {}
-    for event in events or []:
-        try:
-            source = event_source(event)
-        except ScenarioError:
-            continue
-        known[source["source_id"].lstrip("abcdefghijklmnopqrstuvwxyz=?")] = str(
-            source["source_origin_time"]
-        )
+    # Catalogues of networks put their name before the number of an event, as in nc73291880.
+    known = {
+        re.sub(r"^[a-z=?]+", "", source["source_id"]): str(source["source_origin_time"])
+        for _, source in catalog_sources(events or Catalog())[0]
+    }
     names = table["source_id"]
     made_up = {
         name: str(DEFAULT_ORIGIN_TIME + 3600.0 * number)

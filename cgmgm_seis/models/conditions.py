@@ -8,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import RangeError, ScenarioError
+from cgmgm_seis.scenario.events import is_moment
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
 
 # The five sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline.
 CONDITION_SETS: dict[str, tuple[str, ...]] = {
@@ -36,7 +38,7 @@ RANGE_COLUMNS = (*CONDITION_SETS["coordinates"], "path_ep_distance_km", "path_hy
 
 
 class ExtrapolationWarning(UserWarning):
-    """A scenario value is outside the range the model was trained on."""
+    """A scenario value is outside the range, or of another type, than the model was trained on."""
 
 
 def condition_columns(condition_set: str) -> tuple[str, ...]:
@@ -150,6 +152,38 @@ def check_ranges(
         warnings.warn(message, ExtrapolationWarning, stacklevel=2)
         messages.append(message)
     return messages
+
+
+def check_magnitude_types(table: pd.DataFrame) -> list[str]:
+    """Compare the types of a scenario's magnitudes with moment magnitude, that of the models.
+
+    Other magnitudes are used as they are, because relations between magnitudes differ from network
+    to network; this is a warning.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Scenario table; magnitudes without a type in ``source_magnitude_type``, and those of the
+        type M, as simulated ones, are not counted.
+
+    Returns
+    -------
+    list of str
+        One sentence if there are other magnitudes; empty if there are none.
+    """
+    if MAGNITUDE_TYPE not in table:
+        return []
+    types = table.drop_duplicates("source_id")[MAGNITUDE_TYPE].dropna().astype(str)
+    others = types[~types.map(is_moment).astype(bool) & ~types.isin(["", "M"])]
+    if others.empty:
+        return []
+    counts = ", ".join(f"{name} ({count})" for name, count in others.value_counts().items())
+    message = (
+        f"{len(others)} of {table['source_id'].nunique()} event(s) have magnitudes of the type "
+        f"{counts}, which are used as moment magnitudes without conversion."
+    )
+    warnings.warn(message, ExtrapolationWarning, stacklevel=2)
+    return [message]
 
 
 def scaled_conditions(
