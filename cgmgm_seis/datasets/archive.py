@@ -28,7 +28,7 @@ from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
-from cgmgm_seis.scenario.sources import DEPTH_IS_PLACEHOLDER, catalog_sources
+from cgmgm_seis.scenario.sources import DEPTH_IS_ESTIMATED, catalog_sources
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
@@ -198,9 +198,10 @@ def import_records(
             rows += _write_event(writer, event, found, processing, picks, picker)
         picks.say()
         _say_left_out(left_out)
-        left_out += unused_waveforms(
-            index, codes, windows, rows, left_out, processing.max_distance_km
-        )
+        if usable:
+            left_out += unused_waveforms(
+                index, codes, windows, rows, left_out, processing.max_distance_km
+            )
         left_out += [("", "", name, reason) for name, reason in index.unreadable.items()]
         if not rows:
             reasons = Counter(fault[3] for fault in left_out).most_common(3)
@@ -345,7 +346,7 @@ def _row(
     """Return the metadata of a record, or raise an error if its signal is too weak."""
     stats = velocity[0].stats
     start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
-    source = {DEPTH_IS_PLACEHOLDER: False} | source
+    source = {DEPTH_IS_ESTIMATED: False} | source
     (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
     row = {str(column): value for column, value in pair.items()}
     p, s = table.at(row["source_depth_km"], row["path_ep_distance_km"])

@@ -390,7 +390,9 @@ class GroundMotionModel(SavedModel):
                 f"This {self.name} is untrained; train it or load weights before sampling."
             )
         ranges = {column: self.ranges[column] for column in RANGE_COLUMNS if column in self.ranges}
-        return check_ranges(scenario, ranges, extrapolate) + check_magnitude_types(scenario)
+        trained = self.card.get("data", {}).get("magnitude_types") or ("Mw",)
+        messages = check_ranges(scenario, ranges, extrapolate)
+        return messages + check_magnitude_types(scenario, trained)
 
     @property
     def travel_times(self) -> TravelTimeTable:

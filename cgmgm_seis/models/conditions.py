@@ -1,7 +1,8 @@
 """Condition sets: the scenario columns that are a model's input, their ranges and scaling."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -154,8 +155,26 @@ def check_ranges(
     return messages
 
 
-def check_magnitude_types(table: pd.DataFrame) -> list[str]:
-    """Compare the types of a scenario's magnitudes with moment magnitude, that of the models.
+def magnitude_types(table: pd.DataFrame) -> dict[str, int]:
+    """Return the number of events by the type of their magnitude, with one name for all Mw.
+
+    Magnitudes without a type, and those of the type M, as simulated ones, are not counted.
+
+    Examples
+    --------
+    >>> types = pd.DataFrame({"source_id": [1, 1, 2, 3], MAGNITUDE_TYPE: ["ML", "ML", "mww", "Mw"]})
+    >>> magnitude_types(types)
+    {'Mw': 2, 'ML': 1}
+    """
+    if MAGNITUDE_TYPE not in table:
+        return {}
+    types = table.drop_duplicates("source_id")[MAGNITUDE_TYPE].dropna().astype(str)
+    names = ["Mw" if is_moment(name) else name for name in types if name not in ("", "M")]
+    return dict(Counter(names).most_common())
+
+
+def check_magnitude_types(table: pd.DataFrame, trained: Collection[str] = ("Mw",)) -> list[str]:
+    """Compare the types of a scenario's magnitudes with those a model was trained on.
 
     Other magnitudes are used as they are, because relations between magnitudes differ from network
     to network; this is a warning.
@@ -163,24 +182,25 @@ def check_magnitude_types(table: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     table : pandas.DataFrame
-        Scenario table; magnitudes without a type in ``source_magnitude_type``, and those of the
-        type M, as simulated ones, are not counted.
+        Scenario table; see `magnitude_types`.
+    trained : collection of str
+        Types of the training data; moment magnitudes if they are not known.
 
     Returns
     -------
     list of str
         One sentence if there are other magnitudes; empty if there are none.
     """
-    if MAGNITUDE_TYPE not in table:
+    known = {name.lower() for name in trained}
+    types = magnitude_types(table)
+    others = {name: count for name, count in types.items() if name.lower() not in known}
+    if not others:
         return []
-    types = table.drop_duplicates("source_id")[MAGNITUDE_TYPE].dropna().astype(str)
-    others = types[~types.map(is_moment).astype(bool) & ~types.isin(["", "M"])]
-    if others.empty:
-        return []
-    counts = ", ".join(f"{name} ({count})" for name, count in others.value_counts().items())
+    counts = ", ".join(f"{name} ({count})" for name, count in others.items())
     message = (
-        f"{len(others)} of {table['source_id'].nunique()} event(s) have magnitudes of the type "
-        f"{counts}, which are used as moment magnitudes without conversion."
+        f"{sum(others.values())} of {table['source_id'].nunique()} event(s) have magnitudes of the "
+        f"type {counts}, which are used without conversion; the model was trained on "
+        f"{', '.join(trained)}."
     )
     warnings.warn(message, ExtrapolationWarning, stacklevel=2)
     return [message]

@@ -25,7 +25,7 @@ DEFAULT_ORIGIN_TIME = UTCDateTime(2020, 1, 1)
 DEFAULT_SOURCE_ID = "scenario"
 # Columns of sources that are made of events: the type of the magnitude, and whether the depth is
 # `DEFAULT_DEPTH_KM` because the event has none.
-MAGNITUDE_TYPE, DEPTH_IS_PLACEHOLDER = "source_magnitude_type", "source_depth_is_placeholder"
+MAGNITUDE_TYPE, DEPTH_IS_ESTIMATED = "source_magnitude_type", "source_depth_is_estimated"
 
 
 def source(
@@ -101,7 +101,7 @@ def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
     first moment magnitude or the first one.  Magnitudes are not converted; the column
     ``source_magnitude_type`` contains their type, or "unknown".  Depths are converted from metres
     to km, and longitudes above 180 degrees to negative ones.  An event without a depth gets 8 km,
-    which is logged and marked by a column ``source_depth_is_placeholder``.
+    which is logged and marked by a column ``source_depth_is_estimated``.
 
     Parameters
     ----------
@@ -180,13 +180,13 @@ def _event_values(event: Event, overrides: dict[str, Any]) -> dict[str, Any]:
         values[MAGNITUDE_TYPE] = "Mw"
     values |= overrides
     if values.get("source_depth_km") is None:
-        values |= {"source_depth_km": DEFAULT_DEPTH_KM, DEPTH_IS_PLACEHOLDER: True}
+        values |= {"source_depth_km": DEFAULT_DEPTH_KM, DEPTH_IS_ESTIMATED: True}
     return _complete(values, f"Event {values['source_id']}")
 
 
 def _say_depths(sources: list[dict[str, Any]]) -> None:
     """Log how many sources have the default depth instead of one of their own."""
-    names = [values["source_id"] for values in sources if DEPTH_IS_PLACEHOLDER in values]
+    names = [values["source_id"] for values in sources if DEPTH_IS_ESTIMATED in values]
     if names:
         logger.warning(
             "%d event(s) without depth get %g km, for example %s.",
