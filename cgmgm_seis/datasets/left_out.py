@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from obspy import UTCDateTime
 
@@ -54,15 +55,19 @@ def unused_waveforms(
         Largest epicentral distance of stations.
     """
     known, chosen = _instruments(rows, faults)
+    limits = {
+        station: np.array([(start.timestamp, end.timestamp) for _, start, end in own])
+        for station, own in windows.items()
+    }
     unused: dict[tuple[str, str], Fault] = {}
     accounted: set[tuple[str, str]] = set()
     for station, trace_id, first, last, path in index.spans():
         instrument, source_id = trace_id[:-1], ""
         reason = _station_reason(station, stations, windows, max_distance_km)
         if not reason:
-            events = [
-                name for name, start, end in windows[station] if start <= last and end >= first
-            ]
+            starts, ends = limits[station].T
+            overlap = (starts <= last.timestamp) & (ends >= first.timestamp)
+            events = [windows[station][place][0] for place in np.flatnonzero(overlap)]
             if any((name, instrument) in known for name in events):
                 accounted.add((str(path), instrument))
                 continue
