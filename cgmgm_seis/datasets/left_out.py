@@ -54,7 +54,7 @@ def unused_waveforms(
     max_distance_km : float
         Largest epicentral distance of stations.
     """
-    known, chosen = _instruments(rows, faults)
+    known, others = _instruments(rows, faults)
     limits = {
         station: np.array([(start.timestamp, end.timestamp) for _, start, end in own])
         for station, own in windows.items()
@@ -72,10 +72,9 @@ def unused_waveforms(
                 accounted.add((str(path), instrument))
                 continue
             source_id = events[0] if events else ""
-            reason = f"{instrument} has no samples in the window of an event."
-            if events:
-                other = chosen.get((source_id, station), "no other instrument")
-                reason = f"{instrument} is not used, but {other} of the same station is."
+            reason = f"{instrument} " + others.get(
+                (source_id, station), "has no samples in the window of an event."
+            )
         unused.setdefault((str(path), instrument), (source_id, station, str(path), reason))
     found = [fault for key, fault in unused.items() if key not in accounted]
     for station, folder in index.sds_stations():
@@ -88,15 +87,22 @@ def unused_waveforms(
 def _instruments(
     rows: Iterable[Mapping[str, Any]], faults: Iterable[Fault]
 ) -> tuple[set[tuple[str, str]], dict[tuple[str, str], str]]:
-    """Return the instruments by event that were used or left out, and those used by station."""
+    """Return the instruments by event that were used or left out, and why others were not.
+
+    The latter is the end of a sentence by event and station.
+    """
     known = {(source_id, instrument) for source_id, _, instrument, _ in faults}
-    chosen: dict[tuple[str, str], str] = {}
+    others = {
+        (source_id, station): f"is not used: {reason}" for source_id, station, _, reason in faults
+    }
     for row in rows:
         station = f"{row['station_network_code']}.{row['station_code']}"
         for trace_id in str(row["trace_source_channels"]).split():
             known.add((row["source_id"], trace_id[:-1]))
-            chosen[row["source_id"], station] = trace_id[:-1]
-    return known, chosen
+            others[row["source_id"], station] = (
+                f"is not used, but {trace_id[:-1]} of the same station is."
+            )
+    return known, others
 
 
 def _station_reason(
