@@ -188,7 +188,7 @@ def import_records(
         for event, source in bar:
             start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
             end = start + processing.duration_s
-            found = []
+            found: list[tuple[dict[str, Any], NDArray[np.float32]]] = []
             for station in near_stations(stations, source, processing.max_distance_km):
                 window = source["source_id"], start - MARGIN_S, end + MARGIN_S
                 windows[_station_name(station)].append(window)
