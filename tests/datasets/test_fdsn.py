@@ -28,12 +28,13 @@ def archive(pleasant_hill):
 def test_files_are_named_after_readable_ids(archive, tmp_path):
     raw = RawArchive(tmp_path / "raw", "NCEDC", REQUEST)
     first, second = (event.copy() for event in archive[0])
-    first.resource_id = "quakeml:us/query?eventid=nc73291880&format=quakeml"
-    second.resource_id = "smi:nc/Event/1"
+    first.resource_id = "quakeml:usgs.gov/query?eventid=nc73291880&format=quakeml"
+    second.resource_id = "smi:nc.org/Event/1"
     third = second.copy()
-    third.resource_id, third.preferred_origin().time = "smi:uw/Event/1", "2019-10-16T12:00:00"
+    third.resource_id, third.preferred_origin().time = "smi:uw.org/Event/1", "2019-10-16T12:00:00"
     raw.write_events(obspy.Catalog([first, first, second, third]))
-    assert [path.stem for _, path in raw.sources()] == ["nc73291880", "nc_Event_1", "uw_Event_1"]
+    expected = ["nc73291880", "nc.org_Event_1", "uw.org_Event_1"]
+    assert [path.stem for _, path in raw.sources()] == expected
 
 
 @pytest.fixture
