@@ -23,7 +23,8 @@ from cgmgm_seis_cli.parameters import (
     "--start-offset",
     "start_offset_s",
     type=float,
-    help="Time of the first sample, s after the origin time.  [default: measured from onsets]",
+    help="Time of the first sample, s after the origin time.  [default: measured from onsets, "
+    "uncertain by some 0.3 s]",
 )
 @click.option(
     "--events",

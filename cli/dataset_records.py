@@ -70,7 +70,11 @@ def load_velocity_model(path: Path | None, max_distance_km: float = 100.0) -> An
 
 @click.command("from-records", context_settings={"show_default": True})
 @click.option(
-    "--events", multiple=True, required=True, metavar="FILE", help="QuakeML; repeatable, * allowed."
+    "--events",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="QuakeML with the events and their picks; repeatable, * allowed.",
 )
 @click.option(
     "--inventory",
@@ -109,7 +113,8 @@ def from_records(
 
     One instrument per station is used: HH before BH before HN, unless it is clipped, has gaps or
     is in a borehole.
-    The metadata describe the processing; left_out.csv lists what was left out, and why.
+    The metadata describe the processing; left_out.csv lists the events, instruments and waveform
+    files that were left out, and why.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.storage.folders import check_folder

@@ -323,7 +323,11 @@ def source_options(command: Command) -> Command:
 
     for option in reversed(
         (
-            click.option("--mag", type=float, help="Moment magnitude."),
+            click.option(
+                "--mag",
+                type=float,
+                help="Moment magnitude.  [default: the event's, of whatever type]",
+            ),
             click.option("--src", type=Point(), help="Epicentre, degrees."),
             click.option(
                 "--depth", type=float, help="Source depth, km.  [default: the event's, else 8]"

@@ -15,7 +15,9 @@ from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth, locations2degrees
 from tqdm import tqdm
 
+from cgmgm_seis.datasets.catalogue_picks import OUTSIDE, CataloguePicks
 from cgmgm_seis.datasets.instruments import channel_of, units_source
+from cgmgm_seis.datasets.left_out import Fault, unused_waveforms, write_left_out
 from cgmgm_seis.datasets.records import (
     MARGIN_S,
     by_preference,
@@ -24,11 +26,11 @@ from cgmgm_seis.datasets.records import (
 )
 from cgmgm_seis.datasets.traces import merge
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
-from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import NO_VALUE, read_catalog, read_inventory
-from cgmgm_seis.scenario.sources import event_source
+from cgmgm_seis.scenario.sources import DEPTH_IS_ESTIMATED, catalog_sources
 from cgmgm_seis.scenario.station_epochs import (
     PLACE,
     STATION,
@@ -41,7 +43,6 @@ from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_ti
 
 logger = logging.getLogger(__name__)
 
-LEFT_OUT_FILE = "left_out.csv"
 # The noise window ends this time before the P arrival of the 1-D model, because P may be early, s.
 NOISE_GUARD_S = 1.0
 # The signal window ends this time after S, s.
@@ -49,7 +50,7 @@ AFTER_S_S = 10.0
 DEFECT_POLICIES = ("refuse", "flag")
 
 Paths = str | Path | Iterable[str | Path]
-Faults = list[tuple[str, str, str, str]]
+Faults = list[Fault]
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,14 @@ def import_records(
     For each station, the first usable instrument is selected, in the order HH, BH, HN, others;
     sensors in boreholes come last.
     The metadata contain the selected instrument, the reasons why others were not used, and the
-    processing; ``left_out.csv`` in the same folder lists all events, stations and instruments
-    that were not used, with the reason.
+    processing; ``left_out.csv`` in the same folder lists all events, instruments and waveform
+    files that were not used, with the reason.
 
     Parameters
     ----------
     events : path(s) or obspy.Catalog
-        QuakeML or another format supported by ObsPy.
+        QuakeML or another format supported by ObsPy.  Events that are listed more than once are
+        used once, see `catalog_sources`.
     inventory : path(s) or obspy.Inventory
         StationXML with responses, or another format supported by ObsPy.
     waveforms : path(s)
@@ -185,27 +187,33 @@ def import_records(
     catalog = events if isinstance(events, Catalog) else read_catalog(events)
     stations = inventory if isinstance(inventory, Inventory) else read_inventory(inventory)
     report_overlaps(inventory_epochs(stations))
-    left_out: Faults = []
+    usable, unusable = catalog_sources(catalog)
+    left_out: Faults = [(name, "", "", reason) for name, reason in unusable]
     rows: list[dict[str, Any]] = []
+    codes = {f"{network.code}.{station.code}" for network in stations for station in network}
+    picks = CataloguePicks(codes)
+    windows: dict[str, list[tuple[str, UTCDateTime, UTCDateTime]]] = defaultdict(list)
     with new_dataset(out, overwrite) as writer:
         index = WaveformIndex(waveforms, progress)
-        bar = tqdm(catalog, unit="event", desc="Records", disable=None if progress else True)
-        for event in bar:
-            try:
-                source = event_source(event) | _magnitude_type(event)
-            except ScenarioError as error:
-                left_out.append((str(event.resource_id), "", "", str(error)))
-                continue
-            found = [
-                (row, record)
-                for station in near_stations(stations, source, processing.max_distance_km)
-                for row, record in _station_record(
+        bar = tqdm(usable, unit="event", desc="Records", disable=None if progress else True)
+        for event, source in bar:
+            start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
+            end = start + processing.duration_s
+            found: list[tuple[dict[str, Any], NDArray[np.float32]]] = []
+            for station in near_stations(stations, source, processing.max_distance_km):
+                window = source["source_id"], start - MARGIN_S, end + MARGIN_S
+                windows[_station_name(station)].append(window)
+                found += _station_record(
                     source, station, stations, index, processing, table, left_out
                 )
-            ]
-            rows += _write_event(writer, event, found, processing, picker)
-        left_out += [("", "", name, reason) for name, reason in index.unreadable.items()]
+            rows += _write_event(writer, event, found, processing, picks, picker)
+        picks.say()
         _say_left_out(left_out)
+        if usable:
+            left_out += unused_waveforms(
+                index, codes, windows, rows, left_out, processing.max_distance_km
+            )
+        left_out += [("", "", name, reason) for name, reason in index.unreadable.items()]
         if not rows:
             reasons = Counter(fault[3] for fault in left_out).most_common(3)
             why = " ".join(f"({count} times) {reason}" for reason, count in reasons)
@@ -213,8 +221,7 @@ def import_records(
                 f"No records of the {len(catalog)} event(s) can be used; at least one is needed. "
                 f"{why or f'No station within {processing.max_distance_km:g} km has waveforms.'}"
             )
-        columns = ["source_id", "station", "instrument_or_file", "reason"]
-        pd.DataFrame(left_out, columns=columns).to_csv(writer.folder / LEFT_OUT_FILE, index=False)
+        write_left_out(writer.folder, left_out)
     return pd.DataFrame(rows)
 
 
@@ -250,7 +257,7 @@ def _station_record(
     origin = UTCDateTime(source["source_origin_time"])
     start = origin + processing.start_offset_s
     end = start + processing.duration_s
-    name = f"{station['station_network_code']}.{station['station_code']}"
+    name = _station_name(station)
     passed_over: list[str] = []
     instruments = index.read(name, start - MARGIN_S, end + MARGIN_S)
     # Clipped instruments are tried last, and are used and flagged only if no others are available.
@@ -339,6 +346,7 @@ def _row(
     """Return the metadata of a record, or raise an error if its signal is too weak."""
     stats = velocity[0].stats
     start = UTCDateTime(source["source_origin_time"]) + processing.start_offset_s
+    source = {DEPTH_IS_ESTIMATED: False} | source
     (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
     row = {str(column): value for column, value in pair.items()}
     p, s = table.at(row["source_depth_km"], row["path_ep_distance_km"])
@@ -392,12 +400,13 @@ def _write_event(
     event: Event,
     found: list[tuple[dict[str, Any], NDArray[np.float32]]],
     processing: Processing,
+    picks: CataloguePicks,
     picker: Any,
 ) -> list[dict[str, Any]]:
     """Add picks to the records of one event and write them."""
     if not found:
         return []
-    picks = catalogue_picks(event)
+    times = picks.of(event, {_station_name(row) for row, _ in found})
     automatic = None
     if picker is not None:
         from cgmgm_seis.measures.picks import pick
@@ -405,12 +414,15 @@ def _write_event(
         records = np.stack([record for _, record in found])
         automatic = pick(picker, records, processing.sampling_rate)
     for number, (row, record) in enumerate(found):
-        station = f"{row['station_network_code']}.{row['station_code']}"
         start, sources = UTCDateTime(row["trace_start_time"]), set()
         for phase in "ps":
             sample = float("nan")
-            if (station, phase) in picks:
-                sample = (picks[station, phase] - start) * processing.sampling_rate
+            if (time := times.get((_station_name(row), phase))) is not None:
+                sample = (time - start) * processing.sampling_rate
+                if not 0.0 <= sample < row["trace_npts"]:
+                    picks.unused[OUTSIDE] += 1
+                    sample = float("nan")
+            if np.isfinite(sample):
                 sources.add("catalogue")
             elif automatic is not None:
                 sample = automatic[f"{phase}_s"].iloc[number] * processing.sampling_rate
@@ -421,32 +433,8 @@ def _write_event(
     return [row for row, _ in found]
 
 
-def catalogue_picks(event: Event) -> dict[tuple[str, str], UTCDateTime]:
-    """Return the earliest P and S pick of each station of an event.
-
-    Returns
-    -------
-    dict
-        Times by (NET.STA, "p" or "s"); phases are the phase hints of picks, or else the phases of
-        their arrivals.
-    """
-    phases = {
-        str(arrival.pick_id): arrival.phase or ""
-        for origin in event.origins
-        for arrival in origin.arrivals
-    }
-    found: dict[tuple[str, str], UTCDateTime] = {}
-    for pick in sorted(event.picks, key=lambda pick: pick.time):
-        phase = (pick.phase_hint or phases.get(str(pick.resource_id), ""))[:1].lower()
-        if phase and phase in "ps" and pick.waveform_id is not None:
-            station = f"{pick.waveform_id.network_code}.{pick.waveform_id.station_code}"
-            found.setdefault((station, phase), pick.time)
-    return found
-
-
-def _magnitude_type(event: Event) -> dict[str, Any]:
-    magnitude = event.preferred_magnitude() or event.magnitudes[0]
-    return {"source_magnitude_type": magnitude.magnitude_type or "unknown"}
+def _station_name(row: dict[str, Any]) -> str:
+    return f"{row['station_network_code']}.{row['station_code']}"
 
 
 def _say_left_out(left_out: Faults) -> None:

@@ -1,6 +1,7 @@
 """Import of the data report of Ren et al. (2026), DesignSafe PRJ-4573, as a SeisBench data set."""
 
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,15 +23,18 @@ from cgmgm_seis.datasets.designsafe_csv import (
     scan,
     with_stations,
 )
-from cgmgm_seis.errors import DatasetError, ScenarioError
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import new_dataset
-from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, event_source
+from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, catalog_sources
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)
 
 # Number of records used to measure the start offset, and the allowed scatter of their values, s.
 OFFSET_RECORDS, OFFSET_SCATTER_S = 200, 2.0
+# Error of the measured start offset, s: errors of the 1-D travel times and delays of the trigger
+# have the same sign in many records, so that more records do not make it smaller.
+OFFSET_ERROR_S = 0.3
 
 
 def import_designsafe(
@@ -56,7 +60,8 @@ def import_designsafe(
         Folder of the data set.
     start_offset_s : float, optional
         Time of the first sample relative to the origin time, seconds, which is not contained in
-        the files.  By default it is measured, see `measured_start_offset`.
+        the files.  By default it is measured with an uncertainty of `OFFSET_ERROR_S`, see
+        `measured_start_offset`, and ``trace_start_time_is_estimated`` is true.
     events : obspy.Catalog, optional
         Catalogue with the origin times, which are not contained in the files; the identifier of
         an event must end with its number in the files.  Without it, events get arbitrary
@@ -92,9 +97,15 @@ def import_designsafe(
         table = _joined([scan(path, strict, progress) for path in ordered], ordered)
         table = _with_origin_times(with_stations(table), events)
         files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in ordered]
+        table["trace_start_time_is_estimated"] = start_offset_s is None
         if start_offset_s is None:
             start_offset_s = measured_start_offset(files[0], table, travel_times)
-            logger.info("Start offset measured from onsets: %+.2f s.", start_offset_s)
+            logger.warning(
+                "Start offset measured from onsets: %+.2f s, uncertain by some %g s; if you know "
+                "it, set it with --start-offset (start_offset_s).",
+                start_offset_s,
+                OFFSET_ERROR_S,
+            )
         starts = pd.to_datetime(table["source_origin_time"], utc=True)
         starts += pd.to_timedelta(start_offset_s, unit="s")
         table["trace_start_time"] = starts.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -129,7 +140,9 @@ def measured_start_offset(
     An onset is the first time at which the ratio of the short-term average (0.5 s) to the
     long-term average (5 s) of the power between 2 and 15 Hz exceeds 4.  The start offset is the
     P time of the 1-D model minus the time of the onset after the first sample.  The median over
-    several records is robust against records whose onset is S or a disturbance.
+    several records is robust against records whose onset is S or a disturbance.  Its error is
+    some `OFFSET_ERROR_S`: it contains that of the 1-D travel times, the delay of the trigger after
+    weak P, and false triggers before P.
 
     Parameters
     ----------
@@ -230,15 +243,11 @@ def _joined(tables: list[pd.DataFrame], paths: list[Path]) -> pd.DataFrame:
 
 def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFrame:
     """Add origin times from a catalogue, or placeholders, and columns that describe the traces."""
-    known: dict[str, str] = {}
-    for event in events or []:
-        try:
-            source = event_source(event)
-        except ScenarioError:
-            continue
-        known[source["source_id"].lstrip("abcdefghijklmnopqrstuvwxyz=?")] = str(
-            source["source_origin_time"]
-        )
+    # Catalogues of networks put their name before the number of an event, as in nc73291880.
+    known = {
+        re.sub(r"^[a-z=?]+", "", source["source_id"]): str(source["source_origin_time"])
+        for _, source in catalog_sources(events or Catalog())[0]
+    }
     names = table["source_id"]
     made_up = {
         name: str(DEFAULT_ORIGIN_TIME + 3600.0 * number)

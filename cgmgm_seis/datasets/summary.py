@@ -51,6 +51,7 @@ FLAGS = {
     "trace_units_approximate": "approximate amplitudes",
     "source_depth_is_estimated": "estimated depths",
     "source_origin_time_is_placeholder": "placeholder origin times",
+    "trace_start_time_is_estimated": "estimated start times",
 }
 
 

@@ -97,6 +97,18 @@ class WaveformIndex:
             stream += part.select(network=network, station=code)
         return instruments_of(stream)
 
+    def spans(self) -> Iterator[tuple[str, str, UTCDateTime, UTCDateTime, Path]]:
+        """Yield station (NET.STA), id, start, end and file of traces, except SDS archives."""
+        for station, spans in self._spans.items():
+            for trace_id, start, end, path in spans:
+                yield station, trace_id, start, end, path
+
+    def sds_stations(self) -> Iterator[tuple[str, Path]]:
+        """Yield the stations (NET.STA) of SDS archives and their folders, one for each year."""
+        for root in self._sds_roots:
+            for folder in sorted(root.glob("[0-9][0-9][0-9][0-9]/*/*/")):
+                yield f"{folder.parent.name}.{folder.name}", folder
+
     def _read(self, path: Path, **options: Any) -> Stream:
         try:
             with warnings.catch_warnings(record=True) as caught:

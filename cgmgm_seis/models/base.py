@@ -15,7 +15,12 @@ from tqdm import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
-from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_ranges
+from cgmgm_seis.models.conditions import (
+    RANGE_COLUMNS,
+    check_magnitude_types,
+    check_ranges,
+    training_ranges,
+)
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.models.weights_files import SavedModel
 from cgmgm_seis.scenario.seeding import Realization, record_keys
@@ -376,13 +381,18 @@ class GroundMotionModel(SavedModel):
         return [self.component_order.index(component) for component in wanted], slice(first, last)
 
     def check_ranges(self, scenario: pd.DataFrame, extrapolate: bool = False) -> list[str]:
-        """Compare a scenario with the trained ranges; see `cgmgm_seis.models.conditions`."""
+        """Compare a scenario with the trained ranges and the type of the magnitudes.
+
+        See `check_ranges` and `check_magnitude_types` in `cgmgm_seis.models.conditions`.
+        """
         if not self.ranges:
             raise WeightsError(
                 f"This {self.name} is untrained; train it or load weights before sampling."
             )
         ranges = {column: self.ranges[column] for column in RANGE_COLUMNS if column in self.ranges}
-        return check_ranges(scenario, ranges, extrapolate)
+        trained = self.card.get("data", {}).get("magnitude_types") or ("Mw",)
+        messages = check_ranges(scenario, ranges, extrapolate)
+        return messages + check_magnitude_types(scenario, trained)
 
     @property
     def travel_times(self) -> TravelTimeTable:

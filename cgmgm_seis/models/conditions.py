@@ -1,14 +1,17 @@
 """Condition sets: the scenario columns that are a model's input, their ranges and scaling."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import RangeError, ScenarioError
+from cgmgm_seis.scenario.events import is_moment
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
+from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
 
 # The five sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline.
 CONDITION_SETS: dict[str, tuple[str, ...]] = {
@@ -36,7 +39,7 @@ RANGE_COLUMNS = (*CONDITION_SETS["coordinates"], "path_ep_distance_km", "path_hy
 
 
 class ExtrapolationWarning(UserWarning):
-    """A scenario value is outside the range the model was trained on."""
+    """A scenario value is outside the range, or of another type, than the model was trained on."""
 
 
 def condition_columns(condition_set: str) -> tuple[str, ...]:
@@ -150,6 +153,57 @@ def check_ranges(
         warnings.warn(message, ExtrapolationWarning, stacklevel=2)
         messages.append(message)
     return messages
+
+
+def magnitude_types(table: pd.DataFrame) -> dict[str, int]:
+    """Return the number of events by the type of their magnitude, with one name for all Mw.
+
+    Magnitudes without a type, and those of the type M, as simulated ones, are not counted.
+
+    Examples
+    --------
+    >>> types = pd.DataFrame({"source_id": [1, 1, 2, 3], MAGNITUDE_TYPE: ["ML", "ML", "mww", "Mw"]})
+    >>> magnitude_types(types)
+    {'Mw': 2, 'ML': 1}
+    """
+    if MAGNITUDE_TYPE not in table:
+        return {}
+    types = table.drop_duplicates("source_id")[MAGNITUDE_TYPE].dropna().astype(str)
+    names = ["Mw" if is_moment(name) else name for name in types if name not in ("", "M")]
+    return dict(Counter(names).most_common())
+
+
+def check_magnitude_types(table: pd.DataFrame, trained: Collection[str] = ("Mw",)) -> list[str]:
+    """Compare the types of a scenario's magnitudes with those a model was trained on.
+
+    Other magnitudes are used as they are, because relations between magnitudes differ from network
+    to network; this is a warning.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Scenario table; see `magnitude_types`.
+    trained : collection of str
+        Types of the training data; moment magnitudes if they are not known.
+
+    Returns
+    -------
+    list of str
+        One sentence if there are other magnitudes; empty if there are none.
+    """
+    known = {name.lower() for name in trained}
+    types = magnitude_types(table)
+    others = {name: count for name, count in types.items() if name.lower() not in known}
+    if not others:
+        return []
+    counts = ", ".join(f"{name} ({count})" for name, count in others.items())
+    message = (
+        f"{sum(others.values())} of {table['source_id'].nunique()} event(s) have magnitudes of the "
+        f"type {counts}, which are used without conversion; the model was trained on "
+        f"{', '.join(trained)}."
+    )
+    warnings.warn(message, ExtrapolationWarning, stacklevel=2)
+    return [message]
 
 
 def scaled_conditions(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
+
 if TYPE_CHECKING:
     from cgmgm_seis.models.base import GroundMotionModel
 
@@ -86,7 +88,8 @@ def channel_comment(record: Mapping[str, Any]) -> str:
     """Return provenance as one line for StationXML: model, weights, seed, sources."""
     model = record["model"]
     sources = {
-        f"{row['source_id']} M {row['source_magnitude']:g} {row['source_origin_time']} at "
+        f"{row['source_id']} {row.get(MAGNITUDE_TYPE, 'M')} {row['source_magnitude']:g} "
+        f"{row['source_origin_time']} at "
         f"{row['source_latitude_deg']:g}, {row['source_longitude_deg']:g}, "
         f"{row['source_depth_km']:g} km"
         for row in record["scenario"]

@@ -14,6 +14,7 @@ from obspy.core.event import Event
 from obspy.core.inventory import Channel
 
 from cgmgm_seis.errors import ScenarioError, reason_of
+from cgmgm_seis.scenario.events import unique_events
 from cgmgm_seis.storage.text import decoded
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,14 @@ Paths = str | Path | Iterable[str | Path]
 def read_event(path: str | Path) -> Event:
     """Read a file with one earthquake, in QuakeML or another format supported by ObsPy.
 
+    An event that is listed more than once is used once, see `unique_events`.
+
     Raises
     ------
     ScenarioError
         If the file cannot be read or does not contain exactly one event.
     """
-    events = read_file(obspy.read_events, path, "QuakeML", ScenarioError)
+    events = unique_events(read_file(obspy.read_events, path, "QuakeML", ScenarioError))
     if len(events) != 1:
         raise ScenarioError(f"{path} contains {len(events)} events; it must contain exactly one.")
     return events[0]

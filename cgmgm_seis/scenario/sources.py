@@ -1,18 +1,31 @@
 """Sources: the earthquakes of a scenario."""
 
+import logging
 from typing import Any
 
 import pandas as pd
-from obspy import UTCDateTime
+from obspy import Catalog, UTCDateTime
 from obspy.core.event import Event
 
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.columns import SOURCE_COLUMNS, check_limits
+from cgmgm_seis.scenario.events import (
+    event_id,
+    preferred_magnitude,
+    preferred_origin,
+    unique_events,
+    unique_ids,
+)
 from cgmgm_seis.scenario.geography import wrapped_longitude
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_DEPTH_KM = 8.0
 DEFAULT_ORIGIN_TIME = UTCDateTime(2020, 1, 1)
 DEFAULT_SOURCE_ID = "scenario"
+# Columns of sources that are made of events: the type of the magnitude, and whether the depth is
+# `DEFAULT_DEPTH_KM` because the event has none.
+MAGNITUDE_TYPE, DEPTH_IS_ESTIMATED = "source_magnitude_type", "source_depth_is_estimated"
 
 
 def source(
@@ -46,7 +59,7 @@ def source(
     -------
     pandas.DataFrame
         The ``source_*`` columns of a scenario table, one row; combine it with receivers by
-        `cgmgm_seis.cross`.
+        `cgmgm_seis.cross`.  That of an event also contains ``source_magnitude_type``.
 
     Raises
     ------
@@ -77,31 +90,78 @@ def source(
             "source_depth_km": DEFAULT_DEPTH_KM,
         }
         values = _complete(defaults | values, "The source")
-    return check_limits(pd.DataFrame([values])[list(SOURCE_COLUMNS)])
+    others = [column for column in values if column not in SOURCE_COLUMNS]
+    return check_limits(pd.DataFrame([values])[[*SOURCE_COLUMNS, *others]])
 
 
 def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
     """Return the ``source_*`` columns of an ObsPy event.
 
-    The preferred (or else first) origin and magnitude are used.  Depths are converted from
-    metres to km, and longitudes above 180 degrees to negative ones.
+    The preferred origin is used, or else the first one, and the preferred magnitude, or else the
+    first moment magnitude or the first one.  Magnitudes are not converted; the column
+    ``source_magnitude_type`` contains their type, or "unknown".  Depths are converted from metres
+    to km, and longitudes above 180 degrees to negative ones.  An event without a depth gets 8 km,
+    which is logged and marked by a column ``source_depth_is_estimated``.
 
     Parameters
     ----------
     event : obspy.core.event.Event
-        The event; the last part of its resource identifier becomes the ``source_id``.
+        The event; the ``source_id`` is that of `event_id`.
     **overrides
-        Columns that override the values of the event.
+        Columns that override the values of the event.  A magnitude without a type is a moment
+        magnitude.
 
     Raises
     ------
     ScenarioError
-        If the event has no origin time, epicentre, depth or magnitude.
+        If the event has no origin time, epicentre or magnitude.
     """
-    origin = event.preferred_origin() or (event.origins[0] if event.origins else None)
-    magnitude = event.preferred_magnitude() or (event.magnitudes[0] if event.magnitudes else None)
-    name = str(event.resource_id).rsplit("/", 1)[-1]
-    values: dict[str, Any] = {"source_id": name}
+    values = _event_values(event, overrides)
+    _say_depths([values])
+    return values
+
+
+def catalog_sources(
+    catalog: Catalog,
+) -> tuple[list[tuple[Event, dict[str, Any]]], list[tuple[str, str]]]:
+    """Return the events of a catalogue with their ``source_*`` columns, each event once.
+
+    Parameters
+    ----------
+    catalog : obspy.Catalog
+        The catalogue; see `unique_events` for events that are listed more than once, and
+        `unique_ids` for their identifiers.
+
+    Returns
+    -------
+    usable : list of (obspy.core.event.Event, dict)
+        Events and their columns, see `event_source`.
+    left_out : list of (str, str)
+        Identifiers of events without origin time, epicentre or magnitude, with the reason.  Their
+        number is logged.
+    """
+    events = unique_events(catalog)
+    usable, left_out = [], []
+    for event, name in zip(events, unique_ids(events), strict=True):
+        try:
+            usable.append((event, _event_values(event, {"source_id": name})))
+        except ScenarioError as error:
+            left_out.append((name, str(error)))
+    _say_depths([values for _, values in usable])
+    if left_out:
+        logger.warning(
+            "%d of %d event(s) left out, for example: %s",
+            len(left_out),
+            len(events),
+            left_out[0][1],
+        )
+    return usable, left_out
+
+
+def _event_values(event: Event, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of `event_source` without logging."""
+    origin, magnitude = preferred_origin(event), preferred_magnitude(event)
+    values: dict[str, Any] = {"source_id": event_id(event)}
     if origin is not None:
         values |= {
             "source_origin_time": None if origin.time is None else str(origin.time),
@@ -112,8 +172,28 @@ def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
             "source_depth_km": None if origin.depth is None else origin.depth / 1000.0,
         }
     if magnitude is not None:
-        values["source_magnitude"] = magnitude.mag
-    return _complete(values | overrides, f"Event {name}")
+        values |= {
+            "source_magnitude": magnitude.mag,
+            MAGNITUDE_TYPE: magnitude.magnitude_type or "unknown",
+        }
+    if "source_magnitude" in overrides:
+        values[MAGNITUDE_TYPE] = "Mw"
+    values |= overrides
+    if values.get("source_depth_km") is None:
+        values |= {"source_depth_km": DEFAULT_DEPTH_KM, DEPTH_IS_ESTIMATED: True}
+    return _complete(values, f"Event {values['source_id']}")
+
+
+def _say_depths(sources: list[dict[str, Any]]) -> None:
+    """Log how many sources have the default depth instead of one of their own."""
+    names = [values["source_id"] for values in sources if DEPTH_IS_ESTIMATED in values]
+    if names:
+        logger.warning(
+            "%d event(s) without depth get %g km, for example %s.",
+            len(names),
+            DEFAULT_DEPTH_KM,
+            names[0],
+        )
 
 
 def _complete(values: dict[str, Any], name: str) -> dict[str, Any]:

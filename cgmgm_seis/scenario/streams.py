@@ -19,6 +19,7 @@ from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.scenario.columns import SOURCE_COLUMNS
+from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
 from cgmgm_seis.scenario.window import Window
 
 # FDSN band codes of records with a corner period of 10 s or more, by lowest rate in Hz.
@@ -216,7 +217,8 @@ def to_catalog(scenario: pd.DataFrame) -> Catalog:
     """Return the sources of a scenario as an ObsPy catalogue, depths in metres.
 
     The last part of an event's resource identifier is its ``source_id``, so that
-    `from_event_and_inventory` returns the same table.
+    `from_event_and_inventory` returns the same table.  Magnitudes have the type in the column
+    ``source_magnitude_type``, and none if it is unknown; without the column they are Mw.
 
     Raises
     ------
@@ -257,7 +259,7 @@ def _event(row: Mapping[Hashable, Any]) -> Event:
     magnitude = Magnitude(
         resource_id=ResourceIdentifier(prefix.format("magnitude")),
         mag=row["source_magnitude"],
-        magnitude_type="Mw",
+        magnitude_type=_magnitude_type(row),
         origin_id=origin.resource_id,
     )
     return Event(
@@ -268,6 +270,12 @@ def _event(row: Mapping[Hashable, Any]) -> Event:
         preferred_origin_id=origin.resource_id,
         preferred_magnitude_id=magnitude.resource_id,
     )
+
+
+def _magnitude_type(row: Mapping[Hashable, Any]) -> str | None:
+    """Return the type of a row's magnitude, or None if it is unknown."""
+    found = row.get(MAGNITUDE_TYPE, "Mw")
+    return None if pd.isna(found) or found in ("", "unknown") else str(found)
 
 
 def _velocity_response() -> Response:

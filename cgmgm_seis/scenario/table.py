@@ -112,7 +112,7 @@ def from_event_and_inventory(
     Parameters
     ----------
     event : obspy.core.event.Event
-        The preferred (or else first) origin and magnitude are used.
+        The event; see `event_source` for the origin and magnitude that are used.
     inventory : obspy.Inventory, optional
         Every station that was open becomes one receiver; by default the bundled Bay Area
         stations.
@@ -122,7 +122,7 @@ def from_event_and_inventory(
     Raises
     ------
     ScenarioError
-        If the event has no origin, depth or magnitude, or the inventory has no stations.
+        If the event has no origin or magnitude, or the inventory has no stations.
     """
     earthquake = event_source(event, **overrides)
     return cross(

@@ -26,6 +26,7 @@ from cgmgm_seis.datasets.windows import (
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.conditions import magnitude_types
 from cgmgm_seis.scenario.seeding import event_numbers
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable
@@ -104,6 +105,12 @@ class TrainingData:
                 "Some events are in more than one split of the data set; dev and test losses are "
                 "too optimistic."
             )
+        types = magnitude_types(scenario)
+        if len(types) > 1:
+            logger.warning(
+                "The magnitudes are of several types, and are used without conversion: %s.",
+                ", ".join(f"{name} ({count} events)" for name, count in types.items()),
+            )
         folder = Path(dataset.path if isinstance(dataset, WaveformDataset) else dataset)
         self.card: dict[str, Any] = {
             "trained_on": f"{_origin(scenario)} (data set {folder.resolve().name})",
@@ -113,6 +120,7 @@ class TrainingData:
                 "split": "of the data set" if given else "event-wise by seed",
                 "records": {name: len(part) for name, part in self.rows.items()},
                 "events": events,
+                "magnitude_types": types,
             },
         }
 

@@ -154,6 +154,36 @@ def test_formats_and_quiet(run):
     assert len(WaveformDataset("bench", component_order="ZNE")) == 1
 
 
+def test_events_as_networks_publish_them(run, tmp_path):
+    """ComCat's identifier, a local magnitude and no depth: none of it is changed in silence."""
+    (tmp_path / "event.xml").write_text(
+        '<q:quakeml xmlns="http://quakeml.org/xmlns/bed/1.2" '
+        'xmlns:q="http://quakeml.org/xmlns/quakeml/1.2"><eventParameters publicID="smi:x/y">'
+        '<event publicID="quakeml:us/query?eventid=nc73201181&amp;format=quakeml">'
+        '<origin publicID="smi:x/o"><time><value>2019-10-15T05:33:42.81Z</value></time>'
+        "<latitude><value>37.9</value></latitude><longitude><value>-122.1</value></longitude>"
+        '</origin><magnitude publicID="smi:x/m"><mag><value>4.1</value></mag><type>ML</type>'
+        "</magnitude></event></eventParameters></q:quakeml>"
+    )
+    options = ("--event", tmp_path / "event.xml", "--sta", "37.8,-122.2", "--no-plot")
+    result = run(*options, "--out", "a")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("magnitudes of the type ML (1)") == 1
+    assert result.stderr.count("without depth get 8 km") == 1
+    event = obspy.read_events("a/events.xml")[0]
+    assert str(event.resource_id).endswith("/nc73201181")
+    assert event.preferred_magnitude().magnitude_type == "ML"
+    assert event.preferred_origin().depth == 8000.0
+    made_by = provenance("a")
+    assert made_by["scenario"][0]["source_magnitude_type"] == "ML"
+    assert "ML (1)" in made_by["warnings"][0]
+    assert "nc73201181 ML 4.1" in Path("a/stations.xml").read_text()
+    # A given magnitude is a moment magnitude.
+    result = run(*options, "--mag", "4.2", "--out", "b")
+    assert "magnitudes of the type" not in result.stderr
+    assert obspy.read_events("b/events.xml")[0].magnitudes[0].magnitude_type == "Mw"
+
+
 def test_event_and_overrides(run, pleasant_hill):
     event = pleasant_hill / "event.xml"
     options = ("--event", event, "--sta", "37.8,-122.2", "--no-plot")

@@ -209,7 +209,10 @@ def test_other_reasons(pleasant_hill, event, inventory, cta, tmp_path):
     assert "has no source_magnitude" in reason(events=obspy.Catalog([nameless]))
     later = event.copy()
     later.preferred_origin().time += 86400
-    assert "No station within 100 km has waveforms." in reason(events=obspy.Catalog([later]))
+    assert "has no samples in the window of an event" in reason(events=obspy.Catalog([later]))
+    far = event.copy()
+    far.preferred_origin().latitude += 5.0
+    assert "not open within 100 km of an event" in reason(events=obspy.Catalog([far]))
     assert "contains no events" in reason(events=_empty_catalogue(tmp_path))
     assert "No file matches" in reason(waveforms=cta / "none*")
     without = inventory.copy()
@@ -275,6 +278,96 @@ def test_picks_of_the_catalogue_and_of_phasenet(
     assert both["trace_pick_source"].tolist() == ["PhaseNet and catalogue"]
     # P is 0.7 s later there than GIL7 has it, and S 1.3 s: 12.2 s after the start.
     assert abs(both["trace_s_arrival_sample"].iloc[0] - 1223) < 10
+
+
+def test_picks_that_do_not_count(pleasant_hill, event, inventory, cta, tmp_path, caplog):
+    """Rejected, automatic beside reviewed, amplitudes, and times outside of the record."""
+    caplog.set_level("INFO", "cgmgm_seis")
+    origin, picked = event.preferred_origin().time, event.copy()
+    station = WaveformStreamID("NC", "CTA", channel_code="HNZ")
+    picked.picks = [
+        Pick(time=origin + delay, waveform_id=station, phase_hint=hint, **evaluation)
+        for delay, hint, evaluation in (
+            (1.59, "P", {"evaluation_mode": "automatic", "evaluation_status": "rejected"}),
+            (2.0, "P", {"evaluation_mode": "automatic"}),
+            (3.09, "IPU0", {"evaluation_mode": "manual"}),
+            (0.09, "SMZ", {}),
+            (400.0, "eS", {}),
+        )
+    ]
+    metadata = import_records(
+        obspy.Catalog([picked]), inventory, cta / "*", tmp_path / "set", SHORT
+    )
+    assert metadata["trace_p_arrival_sample"].tolist() == [pytest.approx(809.0)]
+    assert metadata["trace_s_arrival_sample"].isna().all()
+    for reason in ("1 rejected", "1 of phases other than", "1 outside of their record"):
+        assert reason in caplog.text
+
+
+def test_every_unused_file_is_named(pleasant_hill, event, inventory, cta, tmp_path, caplog):
+    origin = event.preferred_origin().time
+    for path in sorted(cta.glob("*.mseed")):
+        stream = obspy.read(path)
+        for network, channel, delay in (("XX", "HN", 0), ("NC", "EN", 0), ("NC", "HN", 86400)):
+            for trace in stream.copy():
+                trace.stats.network = network
+                trace.stats.channel = channel + trace.stats.channel[-1]
+                trace.stats.starttime += delay
+                trace.write(cta / f"{trace.id}.{delay}.mseed", "MSEED")
+    out = tmp_path / "set"
+    arguments = (inventory, cta / "*.mseed", out, SHORT)
+    metadata = import_records(obspy.Catalog([event]), *arguments)
+    assert metadata["trace_channel"].tolist() == ["HN"]
+    left_out = pd.read_csv(out / "left_out.csv", keep_default_na=False)
+    reasons = {
+        "XX.CTA..HN?.0": "Station XX.CTA is not in the inventory.",
+        "NC.CTA..EN?.0": "NC.CTA..EN is not used, but NC.CTA..HN of the same station is.",
+        "NC.CTA..HN?.86400": "NC.CTA..HN has no samples in the window of an event.",
+    }
+    expected = {
+        str(path): reason for name, reason in reasons.items() for path in cta.glob(f"{name}.mseed")
+    }
+    assert len(expected) == 9
+    assert dict(zip(left_out["instrument_or_file"], left_out["reason"], strict=True)) == expected
+    assert "Waveforms of 1 station(s) are not used" in caplog.text
+    assert "XX.CTA" in caplog.text
+    # A second event, a day later, uses the other files.
+    later = event.copy()
+    later.resource_id = "smi:local/later"
+    later.preferred_origin().time = origin + 86400
+    assert len(import_records(obspy.Catalog([event, later]), *arguments, overwrite=True)) == 2
+    left_out = pd.read_csv(out / "left_out.csv", keep_default_na=False)
+    assert not left_out["reason"].str.contains("has no samples").any()
+
+
+def test_stations_of_sds_archives_are_named(event, inventory, cta, tmp_path):
+    origin = event.preferred_origin().time
+    for path in sorted(cta.glob("*.mseed")):
+        for network in ("NC", "XX"):
+            (trace,) = obspy.read(path)
+            trace.stats.network = network
+            folder = tmp_path / f"sds/{origin.year}/{network}/CTA/{trace.stats.channel}.D"
+            folder.mkdir(parents=True)
+            trace.write(folder / f"{trace.id}.D.{origin.strftime('%Y.%j')}", "MSEED")
+    import_records(obspy.Catalog([event]), inventory, tmp_path / "sds", tmp_path / "set", SHORT)
+    left_out = pd.read_csv(tmp_path / "set" / "left_out.csv")
+    assert left_out["instrument_or_file"].tolist() == [str(tmp_path / "sds/2019/XX/CTA")]
+
+
+def test_events_of_a_data_set(event, inventory, cta, tmp_path):
+    """Each event once, with the type of its magnitude; depths of 8 km are marked."""
+    ml, deepless = event.copy(), event.copy()
+    ml.preferred_magnitude().magnitude_type = "ML"
+    deepless.resource_id = "smi:local/deepless"
+    deepless.preferred_origin().depth = None
+    deepless.preferred_origin().time += 0.5
+    metadata = import_records(
+        obspy.Catalog([ml, ml.copy(), deepless]), inventory, cta / "*", tmp_path / "set", SHORT
+    )
+    assert metadata["source_id"].tolist() == ["nc73291880", "deepless"]
+    assert metadata["source_magnitude_type"].tolist() == ["ML", "Mw"]
+    assert metadata["source_depth_km"].tolist() == [13.97, 8.0]
+    assert metadata["source_depth_is_estimated"].tolist() == [False, True]
 
 
 def test_stations_across_the_date_line_open_then(inventory):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from obspy.core.event import ResourceIdentifier
 from small_datasets import small_network
 
-from cgmgm_seis.datasets.designsafe import import_designsafe
+from cgmgm_seis.datasets.designsafe import OFFSET_ERROR_S, import_designsafe
 from cgmgm_seis.datasets.designsafe_csv import COLUMNS, component_of, is_designsafe, read_designsafe
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
@@ -98,6 +98,7 @@ def test_three_components_come_back(simulated, files, tmp_path):
     # The bundled stations are found by their coordinates.
     assert scenario["station_code"].tolist() == table["station_code"].tolist()
     assert scenario["source_origin_time_is_placeholder"].all()
+    assert not scenario["trace_start_time_is_estimated"].any()
     assert scenario["source_origin_time"].nunique() == scenario["source_id"].nunique()
 
 
@@ -107,7 +108,8 @@ def test_the_start_is_measured(files, tmp_path):
         metadata["source_origin_time"]
     )
     assert start.dt.total_seconds().nunique() == 1
-    assert abs(start.dt.total_seconds().iloc[0] + 15.0) < 0.3
+    assert abs(start.dt.total_seconds().iloc[0] + 15.0) < OFFSET_ERROR_S
+    assert metadata["trace_start_time_is_estimated"].all()
 
 
 def test_no_onsets_no_start(simulated, tmp_path):
@@ -231,5 +233,6 @@ def test_command_line(files, tmp_path):
     arguments = ["import-designsafe", *map(str, files), "--out", str(tmp_path / "set")]
     result = CliRunner().invoke(dataset_command, arguments)
     assert result.exit_code == 0, result.output
-    assert "Start offset measured from onsets: -1" in result.stderr
+    assert "Warning: Start offset measured from onsets: -1" in result.stderr
+    assert "uncertain by some 0.3 s; if you know it, set it with --start-offset" in result.stderr
     assert result.stdout.endswith("SeisBench format\n")

@@ -8,7 +8,7 @@ from fdsn_server import FDSNServer, recordings, two_earthquakes
 
 from cgmgm_seis.datasets.archive import import_records
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, _around, download
-from cgmgm_seis.datasets.download.raw_archive import Request
+from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
@@ -23,6 +23,18 @@ def archive(pleasant_hill):
     """Two earthquakes, of which one has no waveforms, and three stations."""
     catalog = two_earthquakes(pleasant_hill)
     return catalog, *recordings(pleasant_hill, catalog, STATIONS)
+
+
+def test_files_are_named_after_readable_ids(archive, tmp_path):
+    raw = RawArchive(tmp_path / "raw", "NCEDC", REQUEST)
+    first, second = (event.copy() for event in archive[0])
+    first.resource_id = "quakeml:usgs.gov/query?eventid=nc73291880&format=quakeml"
+    second.resource_id = "smi:nc.org/Event/1"
+    third = second.copy()
+    third.resource_id, third.preferred_origin().time = "smi:uw.org/Event/1", "2019-10-16T12:00:00"
+    raw.write_events(obspy.Catalog([first, first, second, third]))
+    expected = ["nc73291880", "nc.org_Event_1", "uw.org_Event_1"]
+    assert [path.stem for _, path in raw.sources()] == expected
 
 
 @pytest.fixture

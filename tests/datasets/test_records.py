@@ -180,7 +180,10 @@ def test_inventory_without_stations(tmp_path):
 
 def test_two_events(tmp_path, pleasant_hill):
     catalog = obspy.read_events(pleasant_hill / "event.xml")
-    (catalog + catalog).write(tmp_path / "two.xml", "QUAKEML")
+    later = catalog.copy()
+    later[0].resource_id = "smi:local/later"
+    later[0].preferred_origin().time += 86400
+    (catalog + later).write(tmp_path / "two.xml", "QUAKEML")
     with pytest.raises(ScenarioError, match="contains 2 events; it must contain exactly one"):
         read_event(tmp_path / "two.xml")
 

@@ -1,6 +1,5 @@
 """The folder of a download: the request and the files downloaded so far."""
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -10,17 +9,15 @@ from typing import Any
 from obspy import Catalog, Inventory, UTCDateTime
 
 from cgmgm_seis.datasets.records import MARGIN_S
-from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
+from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
-from cgmgm_seis.scenario.sources import event_source
+from cgmgm_seis.scenario.sources import catalog_sources
 from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import is_free
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.storage.obspy_bytes import to_bytes
-
-logger = logging.getLogger(__name__)
 
 REQUEST_FILE, EVENTS_FILE, STATIONS_FILE = "request.json", "events.xml", "stations.xml"
 WAVEFORMS_FOLDER = "waveforms"
@@ -151,14 +148,11 @@ class RawArchive:
     def sources(self) -> Iterator[tuple[dict[str, Any], Path]]:
         """Yield the ``source_*`` columns and the waveform file of each event.
 
-        Events without magnitude or epicentre are logged and skipped.
+        Events without origin time, epicentre or magnitude are logged and skipped; see
+        `catalog_sources`.
         """
-        for event in read_catalog(self.folder / EVENTS_FILE):
-            try:
-                source = event_source(event)
-            except ScenarioError as error:
-                logger.warning("%s", error)
-                continue
+        usable, _ = catalog_sources(read_catalog(self.folder / EVENTS_FILE))
+        for _, source in usable:
             name = re.sub(r"[^\w.-]", "_", source["source_id"], flags=re.ASCII)
             yield source, self.folder / WAVEFORMS_FOLDER / f"{name}.mseed"
 
