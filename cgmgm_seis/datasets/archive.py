@@ -27,6 +27,7 @@ from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import event_source
+from cgmgm_seis.scenario.streams import is_synthesized
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
@@ -324,6 +325,7 @@ def _velocity(
         "trace_gap_s": gap_s,
         "trace_peak_counts": peak,
         "trace_source_channels": " ".join(trace.id for trace in merged),
+        "trace_simulated": any(is_synthesized(inventory, trace) for trace in merged),
     }
     return velocity, facts
 
@@ -362,7 +364,6 @@ def _row(
         "trace_units": "m/s",
         "trace_units_source": "counts, StationXML response removed"
         + (", integrated" if stats.channel[1] in "NLG" else ""),
-        "trace_simulated": False,
         "trace_snr_db": snr,
         "trace_pgv_mps": max(float(np.abs(trace.data).max()) for trace in velocity),
     }
