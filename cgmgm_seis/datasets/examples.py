@@ -10,7 +10,6 @@ from cgmgm_seis.errors import OutputError
 from cgmgm_seis.storage.folders import complete_folder
 
 
-
 def write_example(name: str, out: str | Path) -> list[tuple[Path, str]]:
     """Write an example to a new folder: QuakeML, StationXML, MiniSEED and a README.
 

@@ -138,4 +138,6 @@ def _inventory(table: pd.DataFrame) -> Inventory:
                 )
             )
         networks.setdefault(row["station_network_code"], []).append(station)
-    return Inventory([Network(code, found) for code, found in networks.items()], source="cgmgm-seis")
+    return Inventory(
+        [Network(code, found) for code, found in networks.items()], source="cgmgm-seis"
+    )
