@@ -68,8 +68,30 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def pleasant_hill():
-    """Folder of the recorded Mw 4.46 Pleasant Hill earthquake: event.xml, raw/."""
+def pleasant_hill(tmp_path_factory):
+    """Folder of the shipped example, laid out as it was before it was cut: event.xml, raw/."""
+    import obspy
+
+    from cgmgm_seis.datasets.examples import write_example
+
+    folder = tmp_path_factory.mktemp("pleasant_hill") / "example"
+    write_example("pleasant-hill", folder)
+    (folder / "raw").mkdir()
+    inventory = obspy.read_inventory(folder / "stations.xml")
+    for path in (folder / "waveforms").iterdir():
+        network, station = path.stem.split(".")
+        part = inventory.select(network=network, station=station)
+        part.write(folder / "raw" / f"{path.stem}.xml", "STATIONXML")
+        for trace in obspy.read(path):
+            trace.write(folder / "raw" / f"{trace.id}.mseed", "MSEED")
+    (folder / "stations.xml").unlink()
+    shutil.rmtree(folder / "waveforms")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole_pleasant_hill():
+    """Folder of the same earthquake with seven minutes of all instruments: event.xml, raw/."""
     return _shared("data", "pleasant_hill")
 
 

@@ -1,71 +1,96 @@
-"""The tutorials run as they are written, from the first block to the last."""
+"""Pages run as they are written, in an empty folder, with nothing but the wheel."""
 
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cgmgm_seis_cli.main import main
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-COMMAND = 'cgmgm-seis() { "$PYTHON" -c "from cgmgm_seis_cli.main import main; main()" "$@"; }'
-# Lines without anything that only a shell understands.
-COMMANDS = re.compile(r"(cgmgm-seis [^$*?|<>&;#`\\\n]*\n)+")
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+SOURCES = ("cgmgm_seis", "cli", "pyproject.toml", "README.md", "LICENSE")
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+MOST_BYTES = 4.5e6
 
 
-def run(page, folder, after=""):
-    """Run the shell and Python blocks of a page in a folder, which is the current one.
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy of the sources, for setuptools writes beside them."""
+    folder = tmp_path_factory.mktemp("wheel")
+    (folder / "sources").mkdir()
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / "sources" / name)
+    command = [sys.executable, "-c", BUILD, str(folder)]
+    subprocess.run(command, cwd=folder / "sources", capture_output=True, check=True)
+    (path,) = folder.glob("*.whl")
+    return path
 
-    Commands of the package alone are run in this process: a new one imports for seconds.
-    """
-    text = (DOCS / page).read_text()
-    environment = os.environ | {"PYTHON": sys.executable, "MPLBACKEND": "agg"}
-    outputs = []
-    for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.S):
-        block = re.sub(r"\\\n *", "", block)  # one command a line
-        if language == "sh" and COMMANDS.fullmatch(block):
-            for line in block.splitlines():
-                result = CliRunner().invoke(main, shlex.split(line)[1:])
-                assert result.exit_code == 0, f"{line}\n{result.output}"
-                outputs.append(result.stdout)
-            continue
-        block = block.replace("python tutorial_archive.py", '"$PYTHON" tutorial_archive.py')
-        if language == "sh":
-            arguments = ["bash", "-c", f"set -e\n{COMMAND}\n{block}"]
-        else:
-            arguments = [sys.executable, "-c", block + after]
-        done = subprocess.run(
-            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-        outputs.append(done.stdout)
-    return "".join(outputs)
+
+@pytest.fixture(scope="module")
+def package(wheel, tmp_path_factory):
+    """The unpacked wheel."""
+    folder = tmp_path_factory.mktemp("package")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    shutil.copy(DOCS / "tutorial_archive.py", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def run(package, tmp_path):
+    """Return a function that runs a page in an empty folder and returns what it prints."""
+
+    def run_page(page, after=""):
+        environment = os.environ | {"PYTHONPATH": str(package), "MPLBACKEND": "agg"}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tests" / "run_page.py"), str(page), str(package), after],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run_page
+
+
+def test_the_wheel_is_small_and_has_the_example(wheel, package):
+    assert wheel.stat().st_size < MOST_BYTES
+    example = package / "cgmgm_seis" / "datasets" / "data" / "pleasant_hill"
+    original = ROOT / example.relative_to(package)
+    files = sorted(path.relative_to(original) for path in original.rglob("*.*"))
+    assert len(files) == 14
+    assert [(example / name).read_bytes() for name in files] == [
+        (original / name).read_bytes() for name in files
+    ]
 
 
 @pytest.mark.slow
-def test_your_own_region(folder):
-    said = run("tutorial.md", folder)
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "quickstart.md"])
+def test_first_steps(run, page, tmp_path):
+    said = run(page)
+    assert "8 records of 1 earthquakes" in said or "11 records of 1 earthquakes" in said
+    for name in ("cgmgm-output/record_section.png", "compare/generated_and_observed.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_your_own_region(run, tmp_path):
+    said = run(DOCS / "tutorial.md")
     assert "train would" in said and "station_longitude_deg" in said
+    assert "trained_on: simulated records (data set kermadec)" in said
     assert "m/s at 1" in said
-    assert (folder / "report" / "report.html").is_file()
+    assert "simulated records of" in (tmp_path / "report" / "report.html").read_text()
     for name in ("kermadec.png", "map/map_peaks.png"):
-        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
-def test_a_picker_learns(folder):
-    said = run("pickers.md", folder, after="assert np.mean(losses[-5:]) < 0.6 * losses[0]\n")
+def test_a_picker_learns(run):
+    said = run(DOCS / "pickers.md", "assert np.mean(losses[-5:]) < 0.6 * losses[0]")
     assert "loss" in said

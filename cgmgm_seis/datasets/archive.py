@@ -38,6 +38,7 @@ from cgmgm_seis.scenario.station_epochs import (
     inventory_epochs,
     report_overlaps,
 )
+from cgmgm_seis.scenario.streams import is_synthesized
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
@@ -331,6 +332,7 @@ def _velocity(
         "trace_gap_s": gap_s,
         "trace_peak_counts": peak,
         "trace_source_channels": " ".join(trace.id for trace in merged),
+        "trace_simulated": any(is_synthesized(inventory, trace) for trace in merged),
     }
     return velocity, facts
 
@@ -368,7 +370,6 @@ def _row(
         "trace_sampling_rate_hz": processing.sampling_rate,
         "trace_npts": stats.npts,
         "trace_units": "m/s",
-        "trace_simulated": False,
         "trace_snr_db": snr,
         "trace_pgv_mps": max(float(np.abs(trace.data).max()) for trace in velocity),
     }

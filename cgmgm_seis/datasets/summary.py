@@ -46,6 +46,7 @@ OPTIONAL_COLUMNS = {
     "split": "a custom split",
 }
 FLAGS = {
+    "trace_simulated": "simulated",
     "trace_clipped": "clipped",
     "trace_has_gaps": "bridged gaps",
     "trace_units_approximate": "approximate amplitudes",

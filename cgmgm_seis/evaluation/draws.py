@@ -228,8 +228,12 @@ def simulator_draw(window: Window) -> Draw | None:
 
 
 def is_simulated(scenario: pd.DataFrame) -> bool:
-    """Return whether all records were made by the simulator `cgmgm_seis.simulator.seismograms`."""
-    marks = ("trace_simulated", "source_stress_drop_pa")
-    if any(mark not in scenario for mark in marks):
+    """Return whether all records are marked as simulated, by whatever program."""
+    if "trace_simulated" not in scenario:
         return False
     return bool((scenario["trace_simulated"] == True).all())  # noqa: E712
+
+
+def can_be_simulated_again(scenario: pd.DataFrame) -> bool:
+    """Return whether all records were made by the simulator `cgmgm_seis.simulator.seismograms`."""
+    return is_simulated(scenario) and "source_stress_drop_pa" in scenario

@@ -124,9 +124,8 @@ def _head(evaluation: Evaluation, command: Sequence[str]) -> str:
     ]
     if m["dataset"]["simulated"]:
         parts.append(
-            '<p class="note">The data set is simulated: the records below come from the '
-            "package's simulator, and the results do not show how well a model predicts real "
-            "earthquakes.</p>"
+            '<p class="note">The data set is simulated: the results do not show how well a model '
+            "predicts real earthquakes.</p>"
         )
     parts.append("<h2>Generators and their training data</h2><dl>")
     for name, model in m["models"].items():

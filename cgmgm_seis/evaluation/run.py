@@ -25,7 +25,7 @@ from cgmgm_seis.evaluation.discriminator import discriminative_score
 from cgmgm_seis.evaluation.distribution_tables import distribution_tables
 from cgmgm_seis.evaluation.draws import (
     Draw,
-    is_simulated,
+    can_be_simulated_again,
     measuring_pool,
     model_draw,
     reduce_draws,
@@ -184,6 +184,6 @@ def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> di
     draws = {name: model_draw(model, window) for name, model in generators.items()}
     for name, model in generators.items():
         say_extrapolation(name, model, scenario)
-    if is_simulated(scenario) and (simulator := simulator_draw(window)) is not None:
+    if can_be_simulated_again(scenario) and (simulator := simulator_draw(window)) is not None:
         draws[SIMULATOR] = simulator
     return draws

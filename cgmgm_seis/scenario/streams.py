@@ -26,6 +26,8 @@ from cgmgm_seis.scenario.window import Window
 BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
 # StationXML's azimuth and dip of a component, degrees.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
+# StationXML's type of a channel that was computed and not recorded.
+SYNTHESIZED = "SYNTHESIZED"
 MAX_REALIZATIONS = 36**2
 
 
@@ -198,7 +200,7 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
                 depth=0.0,
                 azimuth=azimuth,
                 dip=dip,
-                types=["SYNTHESIZED"],
+                types=[SYNTHESIZED],
                 sample_rate=stats.sampling_rate,
                 start_date=start,
                 end_date=end,
@@ -210,6 +212,30 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
     return Inventory(
         [Network(code, list(stations.values())) for code, stations in networks.items()],
         source="cgmgm-seis",
+    )
+
+
+def is_synthesized(inventory: Inventory, trace: Trace) -> bool:
+    """Return whether a trace is of a channel that StationXML gives the type SYNTHESIZED.
+
+    The channels of `to_inventory` are; networks use the type for computed channels, too.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> table = from_points(4.5, (37.938, -122.057), [(37.876, -122.236)])
+    >>> zeros = np.zeros((1, 1, 3, 6000), np.float32)
+    >>> stream = to_stream(zeros, table, Window("ZNE", 100.0, -5.0, 6000))
+    >>> is_synthesized(to_inventory(stream, "CGMGM, seed 1"), stream[0])
+    True
+    """
+    stats = trace.stats
+    codes = stats.network, stats.station, stats.location, stats.channel
+    return any(
+        SYNTHESIZED in (channel.types or ())
+        for network in inventory.select(*codes, time=stats.starttime)
+        for station in network
+        for channel in station
     )
 
 

@@ -97,7 +97,7 @@ def test_passing_faults(server, client, tmp_path, service, fault, caplog):
     assert len(read_catalog(tmp_path / "raw" / "events.xml")) == 2
     assert caplog.text.count("is repeated in") == expected
     for path in (tmp_path / "raw" / "waveforms").glob("*.mseed"):
-        assert sum(trace.stats.npts for trace in obspy.read(path)) > 100_000
+        assert sum(trace.stats.npts for trace in obspy.read(path)) > 90_000
 
 
 def test_too_large_is_asked_for_in_parts(server, client, tmp_path):

@@ -72,7 +72,7 @@ def test_both_servers_give_what_they_have(servers, clients, tmp_path, capfd):
     inventory = read_inventory(tmp_path / "raw" / "stations.xml")
     for trace in waveforms(tmp_path / "raw"):
         assert inventory.get_response(trace.id, trace.stats.starttime) is not None
-        assert trace.stats.npts > 14_000
+        assert trace.stats.npts > 7_500
     # What the first has the second is not asked for.
     first, second = asked(servers[1], "dataselect")
     assert "CTA" not in first and "CTA" in second
@@ -103,7 +103,7 @@ def test_passing_faults(servers, clients, tmp_path, service, fault, caplog):
     assert servers[1].faults == []
     assert caplog.text.count("is repeated in") == 1
     assert stations(ids(tmp_path / "raw")) == {"CTA", "CRH", "1691"}
-    assert min(trace.stats.npts for trace in waveforms(tmp_path / "raw")) > 14_000
+    assert min(trace.stats.npts for trace in waveforms(tmp_path / "raw")) > 7_500
 
 
 @pytest.mark.parametrize("service", ["availability", "responses", "dataselect"])
@@ -159,7 +159,7 @@ def test_a_killed_download_goes_on(servers, clients, tmp_path, monkeypatch):
         path.write_bytes(path.read_bytes()[:1024])
     assert mass_download(clients, REQUEST, tmp_path / "raw") == []
     assert len(ids(tmp_path / "raw")) == 9
-    assert min(trace.stats.npts for trace in waveforms(tmp_path / "raw")) > 14_000
+    assert min(trace.stats.npts for trace in waveforms(tmp_path / "raw")) > 7_500
     assert not list((tmp_path / "raw").rglob(".*"))
 
 

@@ -59,3 +59,11 @@ def test_recordings_are_not_simulated_again(catalogue, records):
     found = evaluate(dataset, {"parrot": Parrot(records)}, QUICK)
     assert list(found.metrics["generators"]) == ["parrot"]
     assert "sigma_ratio" not in found.tables["measures"]
+
+
+def test_other_simulated_records_are_called_simulated_and_not_redrawn(catalogue, records):
+    dataset = WaveformDataset(catalogue)
+    del dataset.metadata["source_stress_drop_pa"]
+    found = evaluate(dataset, {"parrot": Parrot(records)}, QUICK)
+    assert list(found.metrics["generators"]) == ["parrot"]
+    assert found.metrics["dataset"]["simulated"]

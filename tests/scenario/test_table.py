@@ -47,9 +47,9 @@ def test_default_receivers_are_the_bundled_stations():
     assert table["station_code"].tolist() == stations["station_code"].tolist()
 
 
-def test_bundled_stations_agree_with_the_facts(pleasant_hill):
+def test_bundled_stations_agree_with_the_facts(whole_pleasant_hill):
     facts = pd.read_csv(
-        pleasant_hill.parent / "bay_area_stations.csv",
+        whole_pleasant_hill.parent / "bay_area_stations.csv",
         dtype={"station_code": str},
         keep_default_na=False,
     )
