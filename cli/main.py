@@ -15,7 +15,7 @@ COMMANDS = {
     "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),
     "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),
     "example": ("cgmgm_seis_cli.example:example", "Write example data to try the commands on."),
-    "weights": ("cgmgm_seis_cli.weights:weights", "List and describe trained weights."),
+    "weights": ("cgmgm_seis_cli.weights:weights", "List, describe and import trained weights."),
 }
 
 

@@ -17,6 +17,7 @@ from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
 from cgmgm_seis.models.conditions import (
     RANGE_COLUMNS,
+    RUPTURE,
     check_magnitude_types,
     check_ranges,
     training_ranges,
@@ -64,6 +65,9 @@ class GroundMotionModel(SavedModel):
     training_defaults : mapping
         Settings of `cgmgm_seis.training.config.TrainingConfig` that replace its defaults for this
         model.
+    training_with : mapping
+        Arguments that are flags, and the settings that also replace the defaults where they are
+        set.
     from_data : tuple of str
         Arguments of the constructor that are set from the training data.
     search_space : mapping
@@ -79,6 +83,7 @@ class GroundMotionModel(SavedModel):
 
     sampling_batch_size: ClassVar[int] = 64
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    training_with: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     from_data: ClassVar[tuple[str, ...]] = ("ranges", "travel_time_grid")
     search_space: ClassVar[Mapping[str, Any]] = {}
     not_searched: ClassVar[tuple[str, ...]] = (
@@ -265,6 +270,20 @@ class GroundMotionModel(SavedModel):
 
     # ---- training --------------------------------------------------------------------------
 
+    @classmethod
+    def searched(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments and settings of a trial of a search, where some limit others."""
+        return settings
+
+    @classmethod
+    def default_settings(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the default settings of the training of a model with some arguments."""
+        found = dict(cls.training_defaults)
+        for flag, settings in cls.training_with.items():
+            if arguments.get(flag):
+                found |= settings
+        return found
+
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
         """Set the ranges (and scaling in a subclass) from the records of the training split."""
         self.ranges = training_ranges(scenario)
@@ -389,7 +408,8 @@ class GroundMotionModel(SavedModel):
             raise WeightsError(
                 f"This {self.name} is untrained; train it or load weights before sampling."
             )
-        ranges = {column: self.ranges[column] for column in RANGE_COLUMNS if column in self.ranges}
+        columns = (*RANGE_COLUMNS, RUPTURE)
+        ranges = {column: self.ranges[column] for column in columns if column in self.ranges}
         trained = self.card.get("data", {}).get("magnitude_types") or ("Mw",)
         messages = check_ranges(scenario, ranges, extrapolate)
         return messages + check_magnitude_types(scenario, trained)
