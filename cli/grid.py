@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -239,11 +240,13 @@ def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: boo
     from cgmgm_seis.grid.openquake import check_sites
     from cgmgm_seis.scenario.codes import check_format_codes
 
+    if nodes.codes is None:
+        return
     for part, check in (
-        ("waveforms", lambda: check_format_codes(nodes.codes, file_format)),
-        ("openquake", lambda: check_sites(nodes)),
+        ("waveforms", partial(check_format_codes, nodes.codes, file_format)),
+        ("openquake", partial(check_sites, nodes)),
     ):
-        if part not in chosen or nodes.codes is None:
+        if part not in chosen:
             continue
         try:
             check()

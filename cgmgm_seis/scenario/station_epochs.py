@@ -148,9 +148,9 @@ def _moved(epochs: pd.DataFrame, overlapping: bool) -> list[str]:
     several = places[places.duplicated(CODES, keep=False)]
     found = {}
     for name, rows in several.groupby(station_names(several), sort=False):
-        for one, other in combinations(rows[[*PLACE, *EPOCH]].itertuples(index=False), 2):
+        for one, other in combinations(rows[[*PLACE, *EPOCH]].to_numpy(float), 2):
             apart = KM_PER_DEGREE * locations2degrees(*one[:2], *other[:2])
-            together = min(one.end_s, other.end_s) > max(one.start_s, other.start_s)
+            together = min(one[3], other[3]) > max(one[2], other[2])
             if apart > SAME_PLACE_KM and (together or not overlapping):
                 found[name] = f"{name} by {apart:.1f} km"
     return list(found.values())

@@ -102,7 +102,8 @@ def read_stations(paths: Paths, time: UTCDateTime | None = None) -> pd.DataFrame
         the line.
     """
     epochs = pd.concat([_read(path) for path in expand(paths, ScenarioError)]).drop_duplicates()
-    undated = epochs[np.isinf(epochs[EPOCH]).all(axis=1)].drop_duplicates([*CODES, *PLACE])
+    always = np.isinf(epochs[EPOCH].to_numpy(float)).all(axis=1)
+    undated = epochs.loc[always].drop_duplicates([*CODES, *PLACE])
     repeated = undated[undated.duplicated(CODES)]
     if len(repeated):
         row = repeated.iloc[0]
@@ -273,7 +274,7 @@ def _epochs(table: pd.DataFrame, places: Sequence[str]) -> dict[str, list[float]
     found = {}
     for (column, names), missing in zip(EPOCH_NAMES.items(), (-np.inf, np.inf), strict=True):
         name = next((plain[name] for name in names if name in plain), None)
-        texts = [""] * len(table) if name is None else table[name]
+        texts = [""] * len(table) if name is None else table[name].tolist()
         found[column] = [
             missing if text.lower() in EMPTY else _seconds(text, str(name), place)
             for text, place in zip(texts, places, strict=True)

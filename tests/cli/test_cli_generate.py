@@ -237,6 +237,7 @@ def test_stations_are_where_they_were_at_the_time_of_the_event(run, tmp_path):
         result = run(*places)
         assert latitudes() == {"CTA": 38.1, "NEW": 37.9}
         assert "No event time is given: the last epoch is used" in result.stderr
+        shutil.rmtree("cgmgm-output")
         refused(run(*places, "--time", "1990-01-01"), 1, "None of the 2 station(s)", "not open")
 
 
