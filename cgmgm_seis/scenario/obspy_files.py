@@ -19,7 +19,8 @@ from cgmgm_seis.storage.text import decoded
 
 logger = logging.getLogger(__name__)
 
-# Elevation and depth of ObsPy's objects where they are not known, as for RESP files, m.
+# ObsPy's readers of SEED and RESP set unknown elevations and depths to this, m, and unknown
+# coordinates to 0.
 NO_VALUE = 123456.0
 
 Paths = str | Path | Iterable[str | Path]

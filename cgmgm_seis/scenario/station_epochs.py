@@ -12,6 +12,7 @@ from obspy.geodetics import locations2degrees
 
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
+from cgmgm_seis.scenario.obspy_files import NO_VALUE
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -20,8 +21,6 @@ PLACE = ["station_latitude_deg", "station_longitude_deg"]
 STATION = [*CODES, *PLACE, "station_elevation_m"]
 # Begin and end of an epoch, seconds since 1970; infinite where they are not given.
 EPOCH = ["start_s", "end_s"]
-# ObsPy's readers of SEED and RESP set unknown coordinates to 0 and unknown elevations to this.
-UNKNOWN_ELEVATION_M = 123456.0
 # Locations of a station that are farther apart are reported, km.
 SAME_PLACE_KM = 1.0
 # Number of stations that are listed in a message.
@@ -162,7 +161,7 @@ def _place(station: Station) -> tuple[float, float, float]:
     if latitude == longitude == 0.0:
         latitude = longitude = np.nan
     elevation = float(station.elevation or 0.0)
-    return latitude, longitude, 0.0 if elevation == UNKNOWN_ELEVATION_M else elevation
+    return latitude, longitude, 0.0 if elevation == NO_VALUE else elevation
 
 
 def _epoch(station: Station) -> tuple[float, float]:
