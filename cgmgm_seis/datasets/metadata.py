@@ -1,6 +1,12 @@
 """Metadata of data sets made by others, in this package's columns, numbers and times."""
 
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
 import pandas as pd
+import seisbench.data.base
+from seisbench.data import WaveformDataset
 
 from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.geography import wrapped_longitude
@@ -26,6 +32,36 @@ SYNONYMS = {
     "trace_S_arrival_sample": "trace_s_arrival_sample",
     "back_azimuth_deg": "path_back_azimuth_deg",
 }
+
+
+def open_as_written(
+    kind: Callable[..., WaveformDataset], *args: Any, **options: Any
+) -> WaveformDataset:
+    """Open a data set with the origin times as they are written in its files.
+
+    SeisBench's constructor reads them with pandas, which raises an error for the whole data set if
+    one cannot be read, and takes seconds since 1970 for nanoseconds.
+
+    Parameters
+    ----------
+    kind : callable
+        `WaveformDataset` or another class of data sets.
+    *args, **options
+        Its arguments.
+    """
+    with patch.object(seisbench.data.base, "pd", _PandasWithoutTimes()):
+        return kind(*args, **options)
+
+
+class _PandasWithoutTimes:
+    """Pandas, but times are left as they are."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pd, name)
+
+    @staticmethod
+    def to_datetime(values: Any) -> Any:
+        return values
 
 
 def tidy_metadata(metadata: pd.DataFrame) -> None:

@@ -20,7 +20,7 @@ from cgmgm_seis.datasets.components import (
     moving,
     moving_components,
 )
-from cgmgm_seis.datasets.metadata import TIME_COLUMNS, tidy_metadata
+from cgmgm_seis.datasets.metadata import TIME_COLUMNS, open_as_written, tidy_metadata
 from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
@@ -328,7 +328,8 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
         else:
-            dataset = WaveformDataset(
+            dataset = open_as_written(
+                WaveformDataset,
                 Path(dataset),
                 component_order=window.component_order,
                 sampling_rate=window.sampling_rate,
