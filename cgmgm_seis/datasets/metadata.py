@@ -74,12 +74,12 @@ def tidy_metadata(metadata: pd.DataFrame) -> None:
     for old, new in SYNONYMS.items():
         if old in metadata and new not in metadata:
             metadata.columns = pd.Index([new if column == old else column for column in metadata])
-    for column in metadata.columns.intersection(NUMBER_COLUMNS):
+    for column in metadata.columns.intersection([*NUMBER_COLUMNS]):
         values = pd.to_numeric(metadata[column], errors="coerce")
         if column.endswith("longitude_deg"):
             # A number beyond one more turn stands for a missing value, such as 999.
             turned = values.between(180.0, 540.0, inclusive="right")
             values = values.mask(turned, values.map(wrapped_longitude))
         metadata[column] = values
-    for column in metadata.columns.intersection(TIME_COLUMNS):
+    for column in metadata.columns.intersection([*TIME_COLUMNS]):
         metadata[column] = time_texts(read_times(metadata[column]))

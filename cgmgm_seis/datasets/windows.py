@@ -216,7 +216,7 @@ def _read(
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     converted = factors[kept_rows] != 1.0
-    for column in scenario.columns.intersection(UNIT_COLUMNS):
+    for column in scenario.columns.intersection([*UNIT_COLUMNS]):
         scenario[column] = scenario[column].mask(converted, "m/s")
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
@@ -383,15 +383,17 @@ def usable_rows(
         known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
     known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
     complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
-    usable, left_out = np.ones(len(metadata), bool), {}
-    for reason, passed in {
+    usable, left_out = np.ones(len(metadata), bool), dict[str, int]()
+    conditions = {
         "without a magnitude, a readable time, a rate or possible coordinates": known,
         f"without all of the components {component_order}": complete,
         NOT_PRIMARY: primary_records(metadata),
         "not in a unit of velocity": usable if velocity is None else velocity,
-    }.items():
+    }
+    for reason, condition in conditions.items():
+        passed = np.asarray(condition, bool)
         left_out[reason] = int((usable & ~passed).sum())
-        usable = usable & np.asarray(passed, bool)
+        usable = usable & passed
     return np.flatnonzero(usable), say_left_out(left_out)
 
 
