@@ -14,13 +14,23 @@ CATALOGUE_SEED = 5
 
 
 def write_dataset(
-    folder, n_events=12, per_event=4, change=lambda i, row, motion: None, n_samples=N_SAMPLES
+    folder,
+    n_events=12,
+    per_event=4,
+    change=lambda i, row, motion: None,
+    n_samples=N_SAMPLES,
+    **data_format,
 ):
     """Write decaying noise, louder for larger magnitudes; `change` edits rows and records."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     with WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
-        writer.data_format = {"dimension_order": "CW", "component_order": "ZNE", "unit": "mps"}
+        writer.data_format = {
+            "dimension_order": "CW",
+            "component_order": "ZNE",
+            "unit": "mps",
+            **data_format,
+        }
         for i in range(n_events * per_event):
             event = i // per_event
             magnitude = 1.0 + 0.2 * event
@@ -45,6 +55,7 @@ def write_dataset(
             decay = np.exp(-np.maximum(np.arange(n_samples) - 550, 0) / 80)
             envelope = 1e-8 + 10.0 ** (magnitude - 7) * decay * (np.arange(n_samples) > 550)
             motion = (envelope * rng.standard_normal((3, n_samples))).astype(np.float32)
+            motion = motion[: len(writer.data_format["component_order"])]
             change(event, row, motion)
             writer.add_trace(row, motion)
     return folder

@@ -14,7 +14,7 @@ from seisbench.data import WaveformBenchmarkDataset, WaveformDataset
 from tqdm import tqdm
 
 from cgmgm_seis.datasets.components import common_components, moving
-from cgmgm_seis.datasets.metadata import tidy_metadata
+from cgmgm_seis.datasets.metadata import open_as_written, tidy_metadata
 from cgmgm_seis.datasets.units import NORMALISED, record_units, unit_factor
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, restore_codes
 from cgmgm_seis.errors import DatasetError, reason_of
@@ -155,7 +155,7 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
     try:
         if Path(name).is_dir():
             for chunk in WaveformDataset.available_chunks(Path(name)):
-                yield WaveformDataset(Path(name), chunks=[chunk], **options)
+                yield open_as_written(WaveformDataset, Path(name), chunks=[chunk], **options)
             return
         import seisbench.data
 
@@ -167,7 +167,7 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
             )
         kind: Any = found
         for chunk in kind.available_chunks():
-            yield kind(chunks=[chunk], **options)
+            yield open_as_written(kind, chunks=[chunk], **options)
     except KeyError as error:
         raise DatasetError(
             f"{name} is not a readable SeisBench data set: it lacks {error}."

@@ -1,6 +1,12 @@
 """Metadata of data sets made by others, in this package's columns, numbers and times."""
 
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
 import pandas as pd
+import seisbench.data.base
+from seisbench.data import WaveformDataset
 
 from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.geography import wrapped_longitude
@@ -28,6 +34,36 @@ SYNONYMS = {
 }
 
 
+def open_as_written(
+    kind: Callable[..., WaveformDataset], *args: Any, **options: Any
+) -> WaveformDataset:
+    """Open a data set with the origin times as they are written in its files.
+
+    SeisBench's constructor reads them with pandas, which raises an error for the whole data set if
+    one cannot be read, and takes seconds since 1970 for nanoseconds.
+
+    Parameters
+    ----------
+    kind : callable
+        `WaveformDataset` or another class of data sets.
+    *args, **options
+        Its arguments.
+    """
+    with patch.object(seisbench.data.base, "pd", _PandasWithoutTimes()):
+        return kind(*args, **options)
+
+
+class _PandasWithoutTimes:
+    """Pandas, but times are left as they are."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pd, name)
+
+    @staticmethod
+    def to_datetime(values: Any) -> Any:
+        return values
+
+
 def tidy_metadata(metadata: pd.DataFrame) -> None:
     """Adjust metadata in place, so that data sets of different origin look the same.
 
@@ -38,12 +74,12 @@ def tidy_metadata(metadata: pd.DataFrame) -> None:
     for old, new in SYNONYMS.items():
         if old in metadata and new not in metadata:
             metadata.columns = pd.Index([new if column == old else column for column in metadata])
-    for column in metadata.columns.intersection(NUMBER_COLUMNS):
+    for column in metadata.columns.intersection([*NUMBER_COLUMNS]):
         values = pd.to_numeric(metadata[column], errors="coerce")
         if column.endswith("longitude_deg"):
             # A number beyond one more turn stands for a missing value, such as 999.
             turned = values.between(180.0, 540.0, inclusive="right")
             values = values.mask(turned, values.map(wrapped_longitude))
         metadata[column] = values
-    for column in metadata.columns.intersection(TIME_COLUMNS):
+    for column in metadata.columns.intersection([*TIME_COLUMNS]):
         metadata[column] = time_texts(read_times(metadata[column]))

@@ -228,7 +228,7 @@ def _formats(dataset: WaveformDataset, metadata: pd.DataFrame) -> list[tuple[str
         ("components", ", ".join(f"{count} {order}" for order, count in orders.items())),
         ("units", f"{unit}, response {dataset.data_format.get('instrument_response', '?')}"),
     ]
-    for column in metadata.columns.intersection(UNIT_COLUMNS):
+    for column in metadata.columns.intersection([*UNIT_COLUMNS]):
         counts = metadata[column].fillna("not stated").value_counts()
         lines[-1] = (
             "units",

@@ -128,7 +128,9 @@ def velocity_factors(dataset: WaveformDataset, units: str = "") -> NDArray[np.fl
         if unit == NORMALISED:
             logger.warning("The records are normalised; their amplitudes have no physical meaning.")
         elif np.isfinite(factor) and factor != 1.0:
-            logger.warning("Units of %d records are converted from %s to m/s.", counts[unit], unit)
+            logger.warning(
+                "%d records are in units of %s and are converted to m/s.", counts[unit], unit
+            )
     return found.map(factors).to_numpy(float)
 
 

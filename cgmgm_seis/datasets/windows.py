@@ -20,7 +20,7 @@ from cgmgm_seis.datasets.components import (
     moving,
     moving_components,
 )
-from cgmgm_seis.datasets.metadata import TIME_COLUMNS, tidy_metadata
+from cgmgm_seis.datasets.metadata import TIME_COLUMNS, open_as_written, tidy_metadata
 from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
@@ -216,7 +216,7 @@ def _read(
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     converted = factors[kept_rows] != 1.0
-    for column in scenario.columns.intersection(UNIT_COLUMNS):
+    for column in scenario.columns.intersection([*UNIT_COLUMNS]):
         scenario[column] = scenario[column].mask(converted, "m/s")
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
@@ -328,7 +328,8 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
         if isinstance(dataset, WaveformDataset):
             dataset = dataset.copy()
         else:
-            dataset = WaveformDataset(
+            dataset = open_as_written(
+                WaveformDataset,
                 Path(dataset),
                 component_order=window.component_order,
                 sampling_rate=window.sampling_rate,
@@ -382,15 +383,17 @@ def usable_rows(
         known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
     known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
     complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
-    usable, left_out = np.ones(len(metadata), bool), {}
-    for reason, passed in {
+    usable, left_out = np.ones(len(metadata), bool), dict[str, int]()
+    conditions = {
         "without a magnitude, a readable time, a rate or possible coordinates": known,
         f"without all of the components {component_order}": complete,
         NOT_PRIMARY: primary_records(metadata),
         "not in a unit of velocity": usable if velocity is None else velocity,
-    }.items():
+    }
+    for reason, condition in conditions.items():
+        passed = np.asarray(condition, bool)
         left_out[reason] = int((usable & ~passed).sum())
-        usable = usable & np.asarray(passed, bool)
+        usable = usable & passed
     return np.flatnonzero(usable), say_left_out(left_out)
 
 

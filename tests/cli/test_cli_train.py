@@ -204,7 +204,7 @@ def test_the_default_model_trains_and_resumes(dataset, run, tmp_path):
 def test_a_recipe_is_trained_and_options_go_before_it(dataset, run, tmp_path):
     recipe = {
         "model": "CGMGM",
-        "arguments": {"n_latents": 4, "prior_size": 4, "component_order": "E", "unit": "mps"},
+        "arguments": {"n_latents": 4, "prior_size": 4, "component_order": "E"},
         "training": {"epochs": 5, "learning_rate": 2e-3, "seed": 3},
         "score": 1.0,
     }
