@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.training.optimizer import OPTIMIZERS, SCHEDULES
+
+OPTIMIZERS, SCHEDULES = ("adamw", "adam"), ("cosine", "step")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class TrainingConfig:
     @classmethod
     def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
         """Return the default settings of a model, with those given replaced."""
-        arguments = {} if isinstance(model, type) else model.get_model_args()
+        arguments = model.get_model_args() if isinstance(model, GroundMotionModel) else {}
         return cls(**{**model.default_settings(arguments), **given})
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from seisbench.data import WaveformDataWriter
 
 from cgmgm_seis import CGMGM, EvolutionaryCGM, load_model
 from cgmgm_seis.models import conditions
-from cgmgm_seis.training import optimizer
+from cgmgm_seis.training import config
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis_cli.main import main
 from cgmgm_seis_cli.train import CONDITION_SETS, OPTIMIZERS, SCHEDULES
@@ -157,7 +157,7 @@ def test_defaults_are_those_of_the_library():
         assert defaults[option] == wanted, option
     assert defaults["components"] is None
     assert set(CONDITION_SETS) == set(conditions.CONDITION_SETS)
-    assert (tuple(optimizer.OPTIMIZERS), optimizer.SCHEDULES) == (OPTIMIZERS, SCHEDULES)
+    assert (config.OPTIMIZERS, config.SCHEDULES) == (OPTIMIZERS, SCHEDULES)
 
 
 def test_the_help_says_the_defaults_of_a_model():

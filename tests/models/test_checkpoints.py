@@ -18,28 +18,30 @@ from cgmgm_seis.models.conditions import CONDITION_SETS
 from cgmgm_seis.scenario.table import from_points
 
 # Shapes of the published network, from the description of its checkpoint.
-LATENTS, PRIOR, EMBEDDING, BINS = 5, 6, 7, 81
-WIDTH = 128 + EMBEDDING
+BINS = 81
+SIZES = LATENTS, PRIOR, EMBEDDING = 5, 6, 7
 
 
-def published_state(n_conditions=6):
+def published_state(n_conditions=6, sizes=SIZES):
     """Return random tensors with the names and shapes of a published checkpoint."""
+    latents, prior, embedding = sizes
+    hidden = 128 + embedding
     layers = {
-        "label_embedding.mlp.mlp": (n_conditions, 32, 32, EMBEDDING),
-        "encoder.calc_mean.mlp": (WIDTH, 64, LATENTS),
-        "encoder.calc_logvar.mlp": (WIDTH, 64, LATENTS),
-        "decoder.fc.0.mlp": (LATENTS + EMBEDDING, 128, 128, BINS),
+        "label_embedding.mlp.mlp": (n_conditions, 32, 32, embedding),
+        "encoder.calc_mean.mlp": (hidden, 64, latents),
+        "encoder.calc_logvar.mlp": (hidden, 64, latents),
+        "decoder.fc.0.mlp": (latents + embedding, 128, 128, BINS),
     }
-    shapes = {"z_prior_mean.weight": (LATENTS, PRIOR), "z_prior_mean.bias": (LATENTS,)}
-    shapes |= {"z_prior_logvar.weight": (LATENTS, PRIOR), "z_prior_logvar.bias": (LATENTS,)}
+    shapes = {"z_prior_mean.weight": (latents, prior), "z_prior_mean.bias": (latents,)}
+    shapes |= {"z_prior_logvar.weight": (latents, prior), "z_prior_logvar.bias": (latents,)}
     for part, (n_inputs, width, end) in (
-        ("encoder.rnn.{}_l0", (BINS + EMBEDDING, WIDTH, 3 * WIDTH)),
-        ("z_prior_gru.{}", (LATENTS + EMBEDDING, PRIOR, 3 * PRIOR)),
+        ("encoder.rnn.{}_l0", (BINS + embedding, hidden, 3 * hidden)),
+        ("z_prior_gru.{}", (latents + embedding, prior, 3 * prior)),
     ):
         shapes |= {part.format("weight_ih"): (end, n_inputs), part.format("bias_ih"): (end,)}
         shapes |= {part.format("weight_hh"): (end, width), part.format("bias_hh"): (end,)}
     for kind in ("weight", "bias", "running_mean", "running_var"):
-        shapes[f"encoder.b_norm.{kind}"] = (WIDTH,)
+        shapes[f"encoder.b_norm.{kind}"] = (hidden,)
     for part, widths in layers.items():
         for number in range(len(widths) - 1):
             name = f"{part}.Linear_{number}"
@@ -65,8 +67,17 @@ def test_sizes_and_layers_are_those_of_the_tensors(tmp_path):
         name = f"label_embedding.mlp.mlp.Linear_{number}"
         values = torch.relu(values @ state[f"{name}.weight"].T + state[f"{name}.bias"])
     torch.testing.assert_close(model.embedding(conditions), values)
-    n_theirs = sum(t.numel() for name, t in state.items() if "running" not in name) - 1
-    assert sum(parameter.numel() for parameter in model.parameters()) == n_theirs
+
+
+def test_all_parameters_of_the_published_sizes_are_mapped():
+    """Latents 32, prior 32, embedding 16: 173,009, each with a value of its own."""
+    state = published_state(sizes=(32, 32, 16))
+    found = list(published_model(state).parameters())
+    assert sum(parameter.numel() for parameter in found) == 173_009
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    theirs = [tensor for name, tensor in state.items() if not name.endswith(buffers)]
+    ours = sorted(parameter.sum().item() for parameter in found)
+    assert ours == pytest.approx(sorted(tensor.sum().item() for tensor in theirs), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", IMPORTABLE)
