@@ -63,7 +63,8 @@ class Recipe:
 
     def config(self, **given: Any) -> TrainingConfig:
         """Return the settings of the training, with those given replaced."""
-        return TrainingConfig.of(model_class(self.model), **{**self.training, **given})
+        defaults = model_class(self.model).default_settings(self.arguments)
+        return TrainingConfig(**{**defaults, **self.training, **given})
 
     def as_json(self, **more: Any) -> bytes:
         """Return the content of a recipe file; `more` is information for the reader."""
