@@ -26,6 +26,8 @@ CLIPPED_COUNTS = 0.8 * 2**23
 PLATEAU, PLATEAU_COUNTS = 4, 500
 # Time kept before and after the window for the edge effects of filters, seconds.
 MARGIN_S = 60.0
+# Share of a record that is tapered before its response is removed, half of it at each end.
+TAPER_FRACTION = 0.05
 
 
 def read_observed(
@@ -206,7 +208,11 @@ def remove_instrument(
     velocity.detrend("linear")
     try:
         velocity.remove_response(
-            inventory, output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
+            inventory,
+            output="VEL",
+            pre_filt=pre_filter,
+            water_level=None,
+            taper_fraction=TAPER_FRACTION,
         )
     except Exception as error:  # ObsPy raises plain Exception if a response is missing
         raise DatasetError(f"{name} has no usable response: {reason_of(error)}.") from error

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START, Spans, partial, valid_spans
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.window import Window
 
@@ -32,6 +33,8 @@ PAIR_COLUMNS = ["source_id", "station_network_code", "station_code"]
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 # Constant samples for this time, anywhere in a record, are regarded as a filled gap, seconds.
 GAP_S = 1.0
+# Shortest part of a record within the window that is used, seconds.
+SHORTEST_S = 10.0
 
 
 class LazyWaveforms:
@@ -47,6 +50,8 @@ class LazyWaveforms:
         Row of its metadata for each record.
     starts : numpy.ndarray
         First sample of each record in its trace.
+    spans : numpy.ndarray
+        Valid span of each record, (record, 2); samples outside are zero.
     n_samples : int
         Length of the records, samples.
     """
@@ -56,9 +61,11 @@ class LazyWaveforms:
         dataset: WaveformDataset,
         rows: NDArray[np.intp],
         starts: NDArray[np.intp],
+        spans: Spans,
         n_samples: int,
     ) -> None:
-        self.dataset, self.rows, self.starts, self.n_samples = dataset, rows, starts, n_samples
+        self.dataset, self.rows, self.starts = dataset, rows, starts
+        self.spans, self.n_samples = spans, n_samples
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,11 +75,15 @@ class LazyWaveforms:
             self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
             for row, start in zip(self.rows[index], self.starts[index], strict=True)
         ]
-        return np.stack(records).astype(np.float32, copy=False)
+        found = np.stack(records).astype(np.float32, copy=False)
+        for record, (first, last) in zip(found, self.spans[index], strict=True):
+            record[:, :first] = record[:, last:] = 0.0
+        return found
 
     def part(self, index: NDArray[np.intp]) -> "LazyWaveforms":
         """Return a selection of the records without reading them."""
-        return LazyWaveforms(self.dataset, self.rows[index], self.starts[index], self.n_samples)
+        own = self.rows[index], self.starts[index], self.spans[index]
+        return LazyWaveforms(self.dataset, *own, self.n_samples)
 
 
 def read_records(
@@ -87,7 +98,9 @@ def read_records(
     cover it, lack a component or a coordinate, or belong to a second instrument according to the
     column `PRIMARY` are left out, and their number is logged.  Without that column all instruments
     of a station are used, and the number of records with the same event and station is logged.
-    Records with other sampling rates are resampled by SeisBench, which is logged as well.
+    Records with other sampling rates are resampled by SeisBench, which is logged as well.  Records
+    with a valid span (see `cgmgm_seis.scenario.spans`) are zero outside it, and are used if at
+    least `SHORTEST_S` of it are within the window.
 
     Parameters
     ----------
@@ -147,11 +160,12 @@ def _read(
     metadata = dataset.metadata
     rows, left_out = usable_rows(metadata, window.component_order)
     firsts = first_samples(metadata, window)
+    spans = trace_spans(metadata, window)
     _say_resampled(metadata.iloc[rows], window.sampling_rate)
 
     n_samples = window.n_samples
     shape = (len(rows), len(window.component_order), n_samples)
-    waveforms = np.empty(shape, dtype=np.float32) if keep else None
+    waveforms = np.zeros(shape, dtype=np.float32) if keep else None
     kept: list[dict[str, Any]] = []
     kept_rows: list[int] = []
     starts: list[int] = []
@@ -161,15 +175,17 @@ def _read(
         record, values = dataset.get_sample(int(row))
         first = int(firsts[row])
         cut = record[:, max(first, 0) : first + n_samples]
-        if first < 0 or cut.shape[-1] < n_samples:
+        inside = slice(*spans[row])
+        valid = cut[:, inside]
+        if first < 0 or cut.shape[-1] < n_samples or valid.shape[-1] < shortest(window):
             uncovered += 1
-        elif not np.isfinite(cut).all() or (np.ptp(cut, axis=-1) == 0.0).any():
+        elif not np.isfinite(valid).all() or (np.ptp(valid, axis=-1) == 0.0).any():
             bad.append(str(values["trace_name"]))
-        elif _has_gap(cut, window.sampling_rate):
+        elif _has_gap(valid, window.sampling_rate):
             uncovered += 1
         else:
             if waveforms is not None:
-                waveforms[len(kept)] = cut
+                waveforms[len(kept), :, inside] = valid
             kept.append(values)
             kept_rows.append(int(row))
             starts.append(first)
@@ -189,7 +205,11 @@ def _read(
             f"{window.end_offset_s:g} s after the origin time with "
             f"motion on the components {window.component_order}; at least one is needed."
         )
+    spans = spans[kept_rows]
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
+    if shortened := int(partial(spans, n_samples).sum()):
+        scenario = scenario.assign(**{VALID_START: spans[:, 0], VALID_END: spans[:, 1]})
+        logger.info("%d of %d records fill only a part of the window.", shortened, len(kept))
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     scenario.attrs["left_out"] = left_out
     if repeated := repeated_records(scenario):
@@ -199,7 +219,7 @@ def _read(
             repeated,
             PRIMARY,
         )
-    lazy = LazyWaveforms(dataset, np.array(kept_rows), np.array(starts), n_samples)
+    lazy = LazyWaveforms(dataset, np.array(kept_rows), np.array(starts), spans, n_samples)
     return lazy, waveforms, scenario
 
 
@@ -373,6 +393,22 @@ def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]
     ]
     before_s = (times[0] - times[1]).dt.total_seconds().to_numpy()
     return np.round((before_s + window.start_offset_s) * window.sampling_rate)
+
+
+def shortest(window: Window) -> float:
+    """Return the least number of valid samples of a record."""
+    return min(SHORTEST_S * window.sampling_rate, window.n_samples)
+
+
+def trace_spans(metadata: pd.DataFrame, window: Window) -> Spans:
+    """Return the valid span of every trace, samples after the start of the window, (record, 2)."""
+    columns = [column for column in (VALID_START, VALID_END) if column in metadata]
+    if not columns:
+        return valid_spans(metadata, window.n_samples)
+    rates = pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce")
+    samples = metadata[columns].apply(pd.to_numeric, errors="coerce")
+    scaled = samples.mul(window.sampling_rate / rates, axis=0)
+    return valid_spans(scaled.sub(first_samples(metadata, window), axis=0), window.n_samples)
 
 
 def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:

@@ -21,12 +21,14 @@ from cgmgm_seis.datasets.windows import (
     event_split,
     open_dataset,
     read_records,
+    say_left_out,
     scan_records,
     usable_rows,
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.scenario.seeding import event_numbers
+from cgmgm_seis.scenario.spans import partial, valid_spans
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable
 
@@ -87,6 +89,11 @@ class TrainingData:
         scenario = self.scenario
         given = "split" in scenario
         split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
+        shortened = partial(valid_spans(scenario, model.n_samples), model.n_samples)
+        if not model.uses_spans and shortened.any():
+            reason = f"filling only a part of the window, which {model.name} cannot use"
+            say_left_out({reason: int(shortened.sum())})
+            split = np.where(shortened, "", split)
         rows = {name: np.flatnonzero(split == name) for name in SPLITS}
         for name in ("train", "dev"):
             if not len(rows[name]):
@@ -112,6 +119,8 @@ class TrainingData:
                 "events": events,
             },
         }
+        if n_partial := int(shortened[np.isin(split, SPLITS)].sum()):
+            self.card["data"]["partial"] = n_partial
 
     def records(self, split: str) -> tuple[Waveforms, pd.DataFrame]:
         """Return waveforms (read lazily with `workers`) and scenario of a split."""
