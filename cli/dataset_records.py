@@ -36,7 +36,7 @@ PROCESSING_OPTIONS = (
         "--gaps",
         type=DEFECTS,
         default="refuse",
-        help="Leave out records with gaps, or fill and flag.",
+        help="Leave out records with gaps near the arrivals and cut others, or fill and flag.",
     ),
     click.option(
         "--clipping",
@@ -104,6 +104,7 @@ def from_records(
     """Turn raw counts into ground velocity around the origin times.
 
     One instrument per station is used: HH before BH before HN, unless it is clipped or has gaps.
+    Records that end early, or have a gap in the coda, are kept with their valid span.
     The metadata describe the processing; left_out.csv lists what was left out, and why.
     """
     from cgmgm_seis.datasets.archive import Processing, import_records

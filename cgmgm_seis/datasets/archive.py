@@ -21,7 +21,7 @@ from cgmgm_seis.datasets.records import (
     instrument_preference,
     remove_instrument,
 )
-from cgmgm_seis.datasets.spans import AFTER_S_S, usable_part
+from cgmgm_seis.datasets.spans import AFTER_S_S, say_partial, usable_part
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError, ScenarioError
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
@@ -206,6 +206,7 @@ def import_records(
             rows += _write_event(writer, event, found, processing, picker)
         left_out += [("", "", name, reason) for name, reason in index.unreadable.items()]
         _say_left_out(left_out)
+        say_partial(rows, processing.window)
         if not rows:
             reasons = Counter(fault[3] for fault in left_out).most_common(3)
             why = " ".join(f"({count} times) {reason}" for reason, count in reasons)

@@ -4,12 +4,20 @@ Triggered instruments record a minute or two, and others have gaps.  A recording
 without gaps around P, less the ends that tapers and filters change, covers what `needed_s` states.
 """
 
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from obspy import Stream, UTCDateTime
 
 from cgmgm_seis.datasets.records import TAPER_FRACTION
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.spans import partial, valid_spans
 from cgmgm_seis.scenario.window import Window
+
+logger = logging.getLogger(__name__)
 
 # Noise that is needed before P of the 1-D model, and the least time that is needed after S, s.
 NOISE_S, AFTER_S_S = 2.0, 10.0
@@ -139,3 +147,10 @@ def valid_samples(
     begin = int(np.ceil((first + edge_s - start) * sampling_rate - 0.01))
     end = int(np.floor((last - edge_s - start) * sampling_rate + 0.01)) + 1
     return min(max(begin, 0), n_samples), min(max(end, 0), n_samples)
+
+
+def say_partial(rows: Sequence[Mapping[str, Any]], window: Window) -> None:
+    """Log how many records fill only a part of the window."""
+    spans = valid_spans(pd.DataFrame(rows), window.n_samples)
+    if shortened := int(partial(spans, window.n_samples).sum()):
+        logger.info("%d of %d records fill only a part of the window.", shortened, len(rows))
