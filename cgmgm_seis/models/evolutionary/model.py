@@ -135,7 +135,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         until_p = self.conditions(scenario[::step])["times"][:, 0].numpy() - self.start_offset_s
         lengths = ((until_p - MARGIN_S) * self.sampling_rate).astype(int) - self.order
         # The whitened records lack the first samples.
-        filled = spans - [0, self.order]
+        filled = spans - np.array([0, self.order])
         first, last = filled.T
         records = aligned(whitened(some, self.whitening), filled)
         fit_shapes(self.evolution, records, lengths - first, last - first, self.whitening)
