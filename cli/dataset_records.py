@@ -36,7 +36,7 @@ PROCESSING_OPTIONS = (
         "--gaps",
         type=DEFECTS,
         default="refuse",
-        help="Leave out records with gaps, or fill and flag.",
+        help="Leave out records with gaps near the arrivals and cut others, or fill and flag.",
     ),
     click.option(
         "--clipping",
@@ -111,8 +111,8 @@ def from_records(
 ) -> None:
     """Turn raw counts into ground velocity around the origin times.
 
-    One instrument per station is used: HH before BH before HN, unless it is clipped, has gaps or
-    is in a borehole.
+    One instrument per station is used: HH before BH before HN, unless it is clipped or is in a
+    borehole.  Records that end early, or have a gap in the coda, are kept with their valid span.
     The metadata describe the processing; left_out.csv lists the events, instruments and waveform
     files that were left out, and why.
     """

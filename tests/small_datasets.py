@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from seisbench.data import WaveformDataWriter
 
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START
 from cgmgm_seis.scenario.stations import bay_area_stations
 
 N_SAMPLES = 800
@@ -75,3 +76,17 @@ def small_network():
     module = "cgmgm_seis.simulator.earthquakes"
     with patch(f"{module}.site_table", lambda: stations), patch(f"{module}.NEAR_KM", np.inf):
         yield
+
+
+def cut_half(waveforms, scenario, seed=0, rate=100.0):
+    """Return the records with every second one cut to a random span of 30 to 60 s that has P."""
+    rng, n_samples = np.random.default_rng(seed), waveforms.shape[-1]
+    cut, first, last = waveforms.copy(), np.zeros(len(scenario)), np.full(len(scenario), n_samples)
+    p = scenario["trace_p_arrival_sample"].to_numpy(float)
+    for row in range(0, len(scenario), 2):
+        length = round(rate * rng.uniform(30.0, 60.0))
+        latest = min(n_samples - length, p[row] - 2.0 * rate)
+        first[row] = round(rng.uniform(0.0, max(latest, 0.0)))
+        last[row] = first[row] + length
+        cut[row, :, : int(first[row])] = cut[row, :, int(last[row]) :] = 0.0
+    return cut, scenario.assign(**{VALID_START: first, VALID_END: last})

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from cgmgm_seis.datasets.benchmarks import import_benchmark
     from cgmgm_seis.datasets.designsafe import import_designsafe
     from cgmgm_seis.datasets.records import read_observed
-    from cgmgm_seis.datasets.splitting import region_split, split_dataset, station_split
+    from cgmgm_seis.datasets.splitting import (
+        event_split,
+        region_split,
+        split_dataset,
+        station_split,
+    )
     from cgmgm_seis.datasets.summary import Summary, summarise
     from cgmgm_seis.datasets.summary_plots import plot_summary
-    from cgmgm_seis.datasets.windows import event_split, read_records
+    from cgmgm_seis.datasets.windows import read_records
 
 __all__ = [
     "Processing",
@@ -38,7 +43,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Processing": "archive",
         "Summary": "summary",
-        "event_split": "windows",
+        "event_split": "splitting",
         "import_benchmark": "benchmarks",
         "import_designsafe": "designsafe",
         "import_records": "archive",

@@ -24,6 +24,7 @@ from cgmgm_seis.datasets.records import (
     clipped_peak,
     remove_instrument,
 )
+from cgmgm_seis.datasets.spans import AFTER_S_S, say_partial, usable_part
 from cgmgm_seis.datasets.traces import merge
 from cgmgm_seis.datasets.waveform_index import WaveformIndex
 from cgmgm_seis.errors import DatasetError
@@ -31,6 +32,7 @@ from cgmgm_seis.output.seisbench_writer import DatasetWriter, new_dataset
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.obspy_files import NO_VALUE, read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import DEPTH_IS_ESTIMATED, catalog_sources
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START
 from cgmgm_seis.scenario.station_epochs import (
     PLACE,
     STATION,
@@ -41,13 +43,12 @@ from cgmgm_seis.scenario.station_epochs import (
 from cgmgm_seis.scenario.streams import is_synthesized
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
+from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
 
 # The noise window ends this time before the P arrival of the 1-D model, because P may be early, s.
 NOISE_GUARD_S = 1.0
-# The signal window ends this time after S, s.
-AFTER_S_S = 10.0
 DEFECT_POLICIES = ("refuse", "flag")
 
 Paths = str | Path | Iterable[str | Path]
@@ -74,8 +75,9 @@ class Processing:
     min_snr_db : float
         Smallest signal-to-noise ratio; records below are left out.
     gaps, clipping : str
-        "refuse" leaves out records with gaps or clipping; "flag" marks them, and interpolates
-        gaps linearly.
+        "refuse" leaves out records with clipping, or with gaps between P and the coda (see
+        `cgmgm_seis.datasets.spans.needed_s`); other gaps end the valid span.  "flag" marks them,
+        and interpolates gaps linearly.
 
     Raises
     ------
@@ -111,6 +113,12 @@ class Processing:
                 "before the origin time, for the noise, and end after it."
             )
 
+    @property
+    def window(self) -> Window:
+        """Window of the result."""
+        n_samples = round(self.duration_s * self.sampling_rate)
+        return Window("ZNE", self.sampling_rate, self.start_offset_s, n_samples)
+
     def pre_filter(self, sampling_rate: float) -> tuple[float, float, float, float]:
         """Return the corner frequencies of the pre-filter for the sampling rate of a record, Hz.
 
@@ -139,8 +147,10 @@ def import_records(
     """Convert raw counts to a SeisBench data set of ground velocity around the origin times.
 
     For each station, the first usable instrument is selected, in the order HH, BH, HN, others;
-    sensors in boreholes come last.
-    The metadata contain the selected instrument, the reasons why others were not used, and the
+    sensors in boreholes come last.  Records that fill only a part of the window, such as triggered
+    ones, are used if they cover the arrivals (`cgmgm_seis.datasets.spans.needed_s`); they are zero
+    outside their valid span, which the metadata contain, see `cgmgm_seis.scenario.spans`.
+    The metadata also contain the selected instrument, the reasons why others were not used, and the
     processing; ``left_out.csv`` in the same folder lists all events, instruments and waveform
     files that were not used, with the reason.
 
@@ -210,6 +220,7 @@ def import_records(
             rows += _write_event(writer, event, found, processing, picks, picker)
         picks.say()
         _say_left_out(left_out)
+        say_partial(rows, processing.window)
         if usable:
             left_out += unused_waveforms(
                 index, codes, windows, rows, left_out, processing.max_distance_km
@@ -263,6 +274,7 @@ def _station_record(
     instruments = index.read(name, start - MARGIN_S, end + MARGIN_S)
     # Clipped instruments are tried last, and are used and flagged only if no others are available.
     later: list[str] = []
+    onsets_s = _onsets_s(source, station, processing, table)
     queue = by_preference(instruments, inventory, start)
     while queue:
         instrument = queue.pop(0)
@@ -274,8 +286,8 @@ def _station_record(
                     queue.append(instrument)
                     continue
                 raise DatasetError(f"{instrument} is clipped at {peak:.0f} counts.")
-            velocity, facts = _velocity(traces, inventory, start, processing)
-            row = _row(source, station, velocity, facts, processing, table)
+            velocity, facts = _velocity(traces, inventory, start, onsets_s, processing)
+            row = _row(source, station, velocity, facts, onsets_s, processing)
         except DatasetError as error:
             passed_over.append(str(error))
             left_out.append((source["source_id"], name, instrument, str(error)))
@@ -286,44 +298,59 @@ def _station_record(
         return
 
 
+def _onsets_s(
+    source: dict[str, Any],
+    station: dict[str, Any],
+    processing: Processing,
+    table: TravelTimeTable,
+) -> tuple[float, float]:
+    """Return the P and S times of the 1-D model, seconds after the start of the window."""
+    (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
+    p, s = table.at(pair["source_depth_km"], pair["path_ep_distance_km"])
+    return float(p) - processing.start_offset_s, float(s) - processing.start_offset_s
+
+
 def _velocity(
-    traces: Stream, inventory: Inventory, start: UTCDateTime, processing: Processing
+    traces: Stream,
+    inventory: Inventory,
+    start: UTCDateTime,
+    onsets_s: tuple[float, float],
+    processing: Processing,
 ) -> tuple[Stream, dict[str, Any]]:
     """Return the velocity of an instrument in the window, and metadata of its processing."""
     name = traces[0].id[:-1]
     merged = merge(traces, "interpolate")
     rate = merged[0].stats.sampling_rate
-    end = start + processing.duration_s - 1.0 / processing.sampling_rate
-    gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < end]
-    gap_s = float(sum(gap for gap in gaps_s if gap > 0.0))
-    if gap_s and processing.gaps == "refuse":
-        raise DatasetError(f"{name} has {len(gaps_s)} gap(s) of {gap_s:.3g} s in the window.")
     pre_filter = processing.pre_filter(rate)
-    first = max(trace.stats.starttime for trace in merged)
-    last = min(trace.stats.endtime for trace in merged)
-    if first > start + 0.01 / rate or last < end - 1.0 / rate:
-        raise DatasetError(
-            f"{name} does not cover the window of {processing.duration_s:g} s: it covers only "
-            f"{first - start:.2f} s to {last - start:.2f} s after the start of the window."
-        )
+    window, bridged = processing.window, processing.gaps == "flag"
+    part, (begin, finish) = usable_part(
+        traces, start, onsets_s, window, pre_filter[1], bridge_gaps=bridged
+    )
+    merged.trim(*part)
     if any(np.ptp(trace.data) == 0 for trace in merged):
         raise DatasetError(f"{name} has a component with constant samples.")
     peak = max(float(np.abs(trace.data).max()) for trace in merged)
     velocity = remove_instrument(merged, inventory, start, processing.sampling_rate, pre_filter)
-    n_samples = round(processing.duration_s * processing.sampling_rate)
-    velocity.trim(start, start + (n_samples - 1) / processing.sampling_rate)
+    last = start + (window.n_samples - 1) / window.sampling_rate
+    velocity.trim(start, last, pad=True, fill_value=0.0)
     if "".join(trace.stats.component for trace in velocity) != "ZNE" or any(
-        trace.stats.npts != n_samples for trace in velocity
+        trace.stats.npts != window.n_samples for trace in velocity
     ):
         raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
     if not all(np.isfinite(trace.data).all() for trace in velocity):
         raise DatasetError(f"{name} has samples that are not finite after the response removal.")
+    for trace in velocity:
+        trace.data[:begin] = trace.data[finish:] = 0.0
+    gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < last]
+    gap_s = float(sum(gap for gap in gaps_s if gap > 0.0)) if bridged else 0.0
     channel = channel_of(merged[0], inventory, start)
     facts = {
         "station_sensor_depth_m": float("nan")
         if channel.depth == NO_VALUE
         else float(channel.depth),
         "trace_units_source": units_source(channel),
+        VALID_START: begin,
+        VALID_END: finish,
         "trace_sampling_rate_original_hz": rate,
         "trace_prefilter_hz": ",".join(f"{corner:g}" for corner in pre_filter),
         "trace_f_min_hz": pre_filter[1],
@@ -342,8 +369,8 @@ def _row(
     station: dict[str, Any],
     velocity: Stream,
     facts: dict[str, Any],
+    onsets_s: tuple[float, float],
     processing: Processing,
-    table: TravelTimeTable,
 ) -> dict[str, Any]:
     """Return the metadata of a record, or raise an error if its signal is too weak."""
     stats = velocity[0].stats
@@ -351,10 +378,10 @@ def _row(
     source = {DEPTH_IS_ESTIMATED: False} | source
     (pair,) = add_paths(pd.DataFrame([source | station])).to_dict("records")
     row = {str(column): value for column, value in pair.items()}
-    p, s = table.at(row["source_depth_km"], row["path_ep_distance_km"])
     snr = _snr_db(
         np.stack([trace.data for trace in velocity]),
-        (p - processing.start_offset_s, s - processing.start_offset_s),
+        (facts[VALID_START], facts[VALID_END]),
+        onsets_s,
         processing.sampling_rate,
     )
     name = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:2]}"
@@ -376,21 +403,30 @@ def _row(
     return row | facts
 
 
-def _snr_db(record: NDArray[Any], onsets_s: tuple[float, float], sampling_rate: float) -> float:
+def _snr_db(
+    record: NDArray[Any],
+    span: tuple[int, int],
+    onsets_s: tuple[float, float],
+    sampling_rate: float,
+) -> float:
     """Return the ratio in dB of the mean power from P to 10 s after S to that of the noise.
 
     Parameters
     ----------
     record : numpy.ndarray
         Shape (component, sample).
+    span : tuple of int
+        First valid sample, and the one after the last.
     onsets_s : tuple of float
         Predicted P and S times, seconds after the first sample.
     sampling_rate : float
         Hz.
     """
     p, s = onsets_s
-    noise = record[:, : max(int((p - NOISE_GUARD_S) * sampling_rate), 2)]
-    signal = record[:, int(p * sampling_rate) : int((s + AFTER_S_S) * sampling_rate)]
+    first, last = span
+    noise = record[:, first : max(int((p - NOISE_GUARD_S) * sampling_rate), first + 2)]
+    end = min(int((s + AFTER_S_S) * sampling_rate), last)
+    signal = record[:, int(p * sampling_rate) : end]
     powers = [np.mean(part**2) if part.size else 0.0 for part in (signal, noise)]
     with np.errstate(divide="ignore"):
         return float(10.0 * np.log10(powers[0] / powers[1])) if powers[1] else float("nan")
@@ -413,7 +449,8 @@ def _write_event(
         from cgmgm_seis.measures.picks import pick
 
         records = np.stack([record for _, record in found])
-        automatic = pick(picker, records, processing.sampling_rate)
+        spans = np.array([[row[VALID_START], row[VALID_END]] for row, _ in found])
+        automatic = pick(picker, records, processing.sampling_rate, spans=spans)
     for number, (row, record) in enumerate(found):
         start, sources = UTCDateTime(row["trace_start_time"]), set()
         for phase in "ps":

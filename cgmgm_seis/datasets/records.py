@@ -35,6 +35,8 @@ CLIPPED_SHARE = 0.8
 PLATEAU, PLATEAU_COUNTS = 4, 500
 # Time kept before and after the window for the edge effects of filters, seconds.
 MARGIN_S = 60.0
+# Share of a record that is tapered before its response is removed, half of it at each end.
+TAPER_FRACTION = 0.05
 
 
 def read_observed(
@@ -223,7 +225,10 @@ def remove_instrument(
         for trace, channel in zip(velocity, channels, strict=True):
             trace.stats.response, factor = si_response(channel)
             trace.remove_response(
-                output="VEL", pre_filt=pre_filter, water_level=None, taper_fraction=0.05
+                output="VEL",
+                pre_filt=pre_filter,
+                water_level=None,
+                taper_fraction=TAPER_FRACTION,
             )
             trace.data *= factor
             del trace.stats.response

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.datasets.windows import SPLITS, check_fractions, event_split
+from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
 from cgmgm_seis.scenario.seeding import random_generator
@@ -91,6 +91,49 @@ def split_dataset(
         start += len(part)
         write_file(path, part.to_csv(index=False).encode())
     return table
+
+
+def event_split(
+    scenario: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> NDArray[np.str_]:
+    """Assign records to the train, dev or test split by event.
+
+    The split of an event depends only on the seed and its ``source_id``, so it does not change
+    if other events are added.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table.
+    seed : int
+        Random seed.
+    fractions : sequence of float
+        Expected fractions of events in train, dev and test; they must sum to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        "train", "dev" or "test" for each row.
+
+    Raises
+    ------
+    DatasetError
+        If the fractions are not three positive numbers or zeros that sum to 1.
+    """
+    check_fractions(fractions)
+    limits = np.cumsum(fractions)[:-1]
+    events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
+    draws = [random_generator(seed, "split", event).random() for event in events.tolist()]
+    return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raise `DatasetError` unless the fractions of train, dev and test are valid."""
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise DatasetError(
+            f"Split fractions {tuple(fractions)} are not valid; they must be three numbers of at "
+            "least 0 that sum to 1."
+        )
 
 
 def station_split(

@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.datasets.components import component_hint
+from cgmgm_seis.datasets.splitting import event_split
 from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.datasets.windows import (
     NEEDED_COLUMNS,
     SPLITS,
     choose_components,
-    event_split,
     first_samples,
     open_dataset,
     read_records,
+    shortest,
+    trace_spans,
     usable_rows,
 )
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import Spans, cut_to_spans, partial, valid_spans
 from cgmgm_seis.scenario.window import Window
 
 DEFAULT_WINDOW = Window()
@@ -120,7 +123,9 @@ def summarise(
         metadata = dataset.metadata
         velocity, refusal = _in_velocity(dataset, units)
         rows, _ = usable_rows(metadata, window.component_order, velocity)
-        covered = rows[_covers(metadata, window)[rows]]
+        spans = trace_spans(metadata, window)
+        covers = _covers(metadata, window) & (np.diff(spans)[:, 0] >= shortest(window))
+        covered = rows[covers[rows]]
     table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
     lines = [
         ("data set", str(Path(folder).resolve())),
@@ -140,6 +145,7 @@ def summarise(
         if not given:
             table["split"] = event_split(table, seed)
         lines += _ranges(table)
+        lines += _said_of_spans(spans[covered], window)
     lines += _formats(dataset, metadata)
     missing = [f"{name} ({use})" for name, use in OPTIONAL_COLUMNS.items() if name not in metadata]
     lines.append(("missing columns", ", ".join(missing) or "none"))
@@ -151,7 +157,9 @@ def summarise(
         try:
             with _Messages() as bad:
                 waveforms, scenario = read_records(some, window, units=units)
-            smooth = smoothed_fas(waveforms, window.sampling_rate, FREQUENCIES_HZ)
+            own = valid_spans(scenario, window.n_samples)
+            cut = cut_to_spans(waveforms, own, window.sampling_rate)
+            smooth = smoothed_fas(cut, window.sampling_rate, FREQUENCIES_HZ)
             with np.errstate(divide="ignore"):
                 spectra = np.exp(np.log(smooth).mean(axis=1))
             magnitudes = scenario["source_magnitude"].to_numpy(float)
@@ -176,6 +184,19 @@ def _covers(metadata: pd.DataFrame, window: Window) -> NDArray[np.bool_]:
     duration_s = npts / metadata["trace_sampling_rate_hz"].to_numpy(float)
     last = first + window.n_samples
     return np.asarray((first >= 0) & (last <= duration_s * window.sampling_rate + 1.5))
+
+
+def _said_of_spans(spans: Spans, window: Window) -> list[tuple[str, str]]:
+    """Return a line about records that fill only a part of the window, if there are any."""
+    shortened = partial(spans, window.n_samples)
+    if not shortened.any():
+        return []
+    seconds = np.diff(spans[shortened]) / window.sampling_rate
+    text = (
+        f"{shortened.sum()} of {len(spans)} records fill {seconds.min():.3g} to "
+        f"{seconds.max():.3g} s of the window of {window.duration_s:g} s"
+    )
+    return [("valid spans", text)]
 
 
 def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:

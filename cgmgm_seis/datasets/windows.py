@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from cgmgm_seis.datasets.components import (
     moving,
     moving_components,
 )
+from cgmgm_seis.datasets.lazy_waveforms import LazyWaveforms
 from cgmgm_seis.datasets.metadata import TIME_COLUMNS, open_as_written, tidy_metadata
 from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
-from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START, Spans, partial, valid_spans
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.times import read_times, time_texts
 from cgmgm_seis.scenario.window import Window
@@ -44,54 +45,8 @@ _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0
 UNCOVERED = "not covering the window, or with a gap"
 # Constant samples for this time, anywhere in a record, are regarded as a filled gap, seconds.
 GAP_S = 1.0
-
-
-class LazyWaveforms:
-    """Records that are read from the data set when they are indexed and not kept in memory.
-
-    Can be used instead of an array (record, component, sample); indexing returns such an array.
-
-    Parameters
-    ----------
-    dataset : seisbench.data.WaveformDataset
-        Data set with all its chunks, as returned by `open_dataset`.
-    rows : numpy.ndarray
-        Row of its metadata for each record.
-    starts : numpy.ndarray
-        First sample of each record in its trace.
-    n_samples : int
-        Length of the records, samples.
-    factors : numpy.ndarray
-        Factor to m/s of each record.
-    """
-
-    def __init__(
-        self,
-        dataset: WaveformDataset,
-        rows: NDArray[np.intp],
-        starts: NDArray[np.intp],
-        n_samples: int,
-        factors: NDArray[np.float64],
-    ) -> None:
-        self.dataset, self.rows, self.starts, self.n_samples = dataset, rows, starts, n_samples
-        self.factors = factors
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: slice | NDArray[np.intp]) -> NDArray[np.float32]:
-        records = [
-            factor * self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
-            for row, start, factor in zip(
-                self.rows[index], self.starts[index], self.factors[index], strict=True
-            )
-        ]
-        return np.stack(records).astype(np.float32, copy=False)
-
-    def part(self, index: NDArray[np.intp]) -> "LazyWaveforms":
-        """Return a selection of the records without reading them."""
-        own = self.rows[index], self.starts[index], self.n_samples, self.factors[index]
-        return LazyWaveforms(self.dataset, *own)
+# Shortest part of a record within the window that is used, seconds.
+SHORTEST_S = 10.0
 
 
 def read_records(
@@ -110,6 +65,9 @@ def read_records(
     station are used, and the number of records with the same event and station is logged.  Records
     with other sampling rates are resampled by SeisBench, and units such as cm/s are converted to
     m/s, which is logged as well.
+    Records with a valid span (see
+    `cgmgm_seis.scenario.spans`) are zero outside it, and are used if at least `SHORTEST_S` of it
+    are within the window.
 
     Parameters
     ----------
@@ -174,11 +132,12 @@ def _read(
     factors = velocity_factors(dataset, units)
     rows, left_out = usable_rows(metadata, window.component_order, np.isfinite(factors))
     firsts = first_samples(metadata, window)
+    spans = trace_spans(metadata, window)
     _say_resampled(metadata.iloc[rows], window.sampling_rate)
 
     n_samples = window.n_samples
     shape = (len(rows), len(window.component_order), n_samples)
-    waveforms = np.empty(shape, dtype=np.float32) if keep else None
+    waveforms = np.zeros(shape, dtype=np.float32) if keep else None
     kept: list[dict[str, Any]] = []
     kept_rows: list[int] = []
     starts: list[int] = []
@@ -192,12 +151,13 @@ def _read(
             unused["without readable samples"] += 1
             continue
         cut = record[:, max(first, 0) : first + n_samples]
-        if fault := _fault(cut, first, window):
+        inside = slice(*spans[row])
+        if fault := _fault(cut, inside, first, window):
             unused[fault] += 1
             bad.append(str(values["trace_name"]))
             continue
         if waveforms is not None:
-            waveforms[len(kept)] = factors[row] * cut
+            waveforms[len(kept), :, inside] = factors[row] * cut[:, inside]
         kept.append(values)
         kept_rows.append(int(row))
         starts.append(first)
@@ -213,7 +173,11 @@ def _read(
         )
     if strict:
         _refuse(left_out, bad, len(metadata))
+    spans = spans[kept_rows]
     scenario = _scenario(kept, np.array(starts), window.sampling_rate)
+    if shortened := int(partial(spans, n_samples).sum()):
+        scenario = scenario.assign(**{VALID_START: spans[:, 0], VALID_END: spans[:, 1]})
+        logger.info("%d of %d records fill only a part of the window.", shortened, len(kept))
     scenario = scenario.assign(trace_component_order=window.component_order, trace_npts=n_samples)
     converted = factors[kept_rows] != 1.0
     for column in scenario.columns.intersection([*UNIT_COLUMNS]):
@@ -226,7 +190,7 @@ def _read(
             repeated,
             PRIMARY,
         )
-    own = np.array(kept_rows), np.array(starts), n_samples, factors[kept_rows]
+    own = np.array(kept_rows), np.array(starts), spans, n_samples, factors[kept_rows]
     return LazyWaveforms(dataset, *own), waveforms, scenario
 
 
@@ -239,49 +203,6 @@ def _refuse(left_out: dict[str, int], names: list[str], n_records: int) -> None:
         raise DatasetError(
             f"{sum(counts.values())} of {n_records} records cannot be used ({reasons}{examples}); "
             "without --strict (strict=True) they are left out."
-        )
-
-
-def event_split(
-    scenario: pd.DataFrame, seed: int = 0, fractions: Sequence[float] = (0.8, 0.1, 0.1)
-) -> NDArray[np.str_]:
-    """Assign records to the train, dev or test split by event.
-
-    The split of an event depends only on the seed and its ``source_id``, so it does not change
-    if other events are added.
-
-    Parameters
-    ----------
-    scenario : pandas.DataFrame
-        Scenario table.
-    seed : int
-        Random seed.
-    fractions : sequence of float
-        Expected fractions of events in train, dev and test; they must sum to 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        "train", "dev" or "test" for each row.
-
-    Raises
-    ------
-    DatasetError
-        If the fractions are not three positive numbers or zeros that sum to 1.
-    """
-    check_fractions(fractions)
-    limits = np.cumsum(fractions)[:-1]
-    events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
-    draws = [random_generator(seed, "split", event).random() for event in events.tolist()]
-    return np.array(SPLITS)[np.searchsorted(limits, draws, side="right")][record_event]
-
-
-def check_fractions(fractions: Sequence[float]) -> None:
-    """Raise `DatasetError` unless the fractions of train, dev and test are valid."""
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise DatasetError(
-            f"Split fractions {tuple(fractions)} are not valid; they must be three numbers of at "
-            "least 0 that sum to 1."
         )
 
 
@@ -429,13 +350,30 @@ def first_samples(metadata: pd.DataFrame, window: Window) -> NDArray[np.float64]
     return np.round((before_s + window.start_offset_s) * window.sampling_rate)
 
 
-def _fault(cut: NDArray[Any], first: int, window: Window) -> str:
+def _fault(cut: NDArray[Any], inside: slice, first: int, window: Window) -> str:
     """Return why a record, cut at its sample `first`, cannot be used; empty if it can."""
-    if first < 0 or cut.shape[-1] < window.n_samples:
+    valid = cut[:, inside]
+    if first < 0 or cut.shape[-1] < window.n_samples or valid.shape[-1] < shortest(window):
         return UNCOVERED
-    if not (in_motion := moving(cut)).all():
+    if not (in_motion := moving(valid)).all():
         return STILL + letters(window.component_order, ~in_motion)
-    return UNCOVERED if _has_gap(cut, window.sampling_rate) else ""
+    return UNCOVERED if _has_gap(valid, window.sampling_rate) else ""
+
+
+def shortest(window: Window) -> float:
+    """Return the least number of valid samples of a record."""
+    return min(SHORTEST_S * window.sampling_rate, window.n_samples)
+
+
+def trace_spans(metadata: pd.DataFrame, window: Window) -> Spans:
+    """Return the valid span of every trace, samples after the start of the window, (record, 2)."""
+    columns = [column for column in (VALID_START, VALID_END) if column in metadata]
+    if not columns:
+        return valid_spans(metadata, window.n_samples)
+    rates = pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce")
+    samples = metadata[columns].apply(pd.to_numeric, errors="coerce")
+    scaled = samples.mul(window.sampling_rate / rates, axis=0)
+    return valid_spans(scaled.sub(first_samples(metadata, window), axis=0), window.n_samples)
 
 
 def _has_gap(record: NDArray[Any], sampling_rate: float) -> bool:

@@ -135,5 +135,5 @@ def _highlights(waveforms: NDArray[np.float32], records: Records, shown: set[int
     thirds, _ = distance_thirds(records.scenario)
     return Highlights(
         {row: waveforms[row].copy() for row in shown},
-        envelopes(waveforms, records.window.sampling_rate, thirds),
+        envelopes(waveforms, records.spans, records.window.sampling_rate, thirds),
     )

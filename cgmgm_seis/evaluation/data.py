@@ -22,6 +22,7 @@ from cgmgm_seis.datasets.windows import (
 from cgmgm_seis.errors import CgmgmError, DatasetError
 from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class EvaluationData:
         Returns
         -------
         waveforms : numpy.ndarray
-            Velocity in m/s, float32, shape (record, component, sample).
+            Velocity in m/s, float32, shape (record, component, sample), cut to valid spans, see
+            `cgmgm_seis.scenario.spans.cut_to_spans`.
         scenario : pandas.DataFrame
             Scenario table, see `cgmgm_seis.datasets.windows.read_records`.
 
@@ -106,7 +108,8 @@ class EvaluationData:
             events, counted = metadata["source_id"].astype(str), wanted & primary_records(metadata)
             wanted &= some_events(events, counted, config.max_records, config.seed)
         part = self.view.filter(wanted, inplace=False)
-        return read_records(part, self.window, config.strict, config.progress, config.units)
+        records = read_records(part, self.window, config.strict, config.progress, config.units)
+        return self._cut(*records)
 
     def read_training(self) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
         """Read the usable records of the training split in blocks.
@@ -114,7 +117,7 @@ class EvaluationData:
         Yields
         ------
         waveforms : numpy.ndarray
-            Velocity in m/s, float32, shape (record, component, sample).
+            Velocity in m/s, float32, shape (record, component, sample), cut to valid spans.
         scenario : pandas.DataFrame
             Their scenario table.
         """
@@ -129,7 +132,13 @@ class EvaluationData:
                 found = read_records(part, self.window, units=self.config.units)
             except CgmgmError:  # no record of this block covers the window
                 continue
-            yield found
+            yield self._cut(*found)
+
+    def _cut(
+        self, waveforms: NDArray[np.float32], scenario: pd.DataFrame
+    ) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        spans = valid_spans(scenario, self.window.n_samples)
+        return cut_to_spans(waveforms, spans, self.window.sampling_rate), scenario
 
     def read_picked(self) -> tuple[NDArray[np.float32], pd.DataFrame]:
         """Read records without scenario, for picking only; all are cut to the shortest.

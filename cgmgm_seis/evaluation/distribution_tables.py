@@ -8,10 +8,12 @@ import pandas as pd
 
 from cgmgm_seis.evaluation.comparisons import Compared
 from cgmgm_seis.evaluation.distributions import (
+    filled,
     frechet_distance,
     frechet_test,
     principal_components,
     t_sne,
+    valid_cells,
 )
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
@@ -67,6 +69,11 @@ def distribution_tables(
     if len(recorded) < 3:
         reason = f"{len(recorded)} record(s) are too few; at least 3 are needed"
         return Distributions(missing={"distributions": reason})
+    _, n_components, n_samples = records.waveforms.shape
+    spans = records.spans[records.calibrated]
+    valid = valid_cells(spans, n_samples, n_components, recorded.shape[1])
+    generated = {name: filled(cells, valid, recorded) for name, cells in generated.items()}
+    recorded = filled(recorded, valid, recorded)
     missing = {}
     if events.nunique() < FEWEST_EXCHANGED:
         reason = f"{events.nunique()} event(s) are too few; at least {FEWEST_EXCHANGED} are needed"

@@ -9,6 +9,7 @@ from scipy.fft import rfft, rfftfreq
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import Spans
 
 BAND_EDGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # Hz
 N_WINDOWS = 8
@@ -89,6 +90,44 @@ def log_spectrogram(waveforms: NDArray[np.float32], sampling_rate: float) -> Flo
         floor = QUIETEST * means.max(axis=1, keepdims=True)
         cells[block] = 0.5 * np.log(np.maximum(means, floor))
     return cells
+
+
+def valid_cells(spans: Spans, n_samples: int, n_components: int, n_cells: int) -> NDArray[np.bool_]:
+    """Return which cells of a log spectrogram are within the spans of the records.
+
+    Parameters
+    ----------
+    spans : numpy.ndarray
+        Valid spans, (record, 2).
+    n_samples, n_components, n_cells : int
+        Length of the records, and numbers of their components and of the cells.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (record, cell), see `log_spectrogram`.
+    """
+    length = n_samples // N_WINDOWS
+    begins = length * np.arange(N_WINDOWS)
+    windows = (begins >= spans[:, :1]) & (begins + length <= spans[:, 1:])
+    n_octaves = n_cells // (n_components * N_WINDOWS)
+    return np.tile(np.repeat(windows, n_octaves, axis=1), n_components)
+
+
+def filled(cells: Floats, valid: NDArray[np.bool_], recorded: Floats) -> Floats:
+    """Return cells (record, cell) with the mean of valid recorded ones where they are not valid.
+
+    With the same value in recorded and generated motion they neither add to a distance nor separate
+    short records from whole ones.
+
+    Examples
+    --------
+    >>> recorded = np.array([[1.0, 2.0], [3.0, -9.0]])
+    >>> filled(recorded, np.array([[True, True], [True, False]]), recorded).tolist()
+    [[1.0, 2.0], [3.0, 2.0]]
+    """
+    counts = np.maximum(valid.sum(axis=0), 1)
+    return np.where(valid, cells, (recorded * valid).sum(axis=0) / counts)
 
 
 def frechet_distance(first: Floats, second: Floats) -> float:

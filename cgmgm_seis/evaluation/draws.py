@@ -17,6 +17,7 @@ from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
@@ -107,7 +108,8 @@ def reduce_draws(
 ) -> Draws:
     """Draw all realizations, a few records at a time, and keep their measures.
 
-    While a chunk is measured, the next one is drawn.
+    While a chunk is measured, the next one is drawn.  Realizations of records that fill only a part
+    of the window are cut to the same span.
 
     Parameters
     ----------
@@ -166,6 +168,8 @@ def reduce_draws(
             part = scenario.iloc[start:stop].reset_index(drop=True)
             waveforms = draw(part, n_realizations, seed)
             _check(waveforms, label)
+            spans = valid_spans(part, window.n_samples)
+            waveforms = cut_to_spans(waveforms, spans, window.sampling_rate)
             rows = first[start:stop]
             rows[:] = waveforms[: len(rows), 0]
             finish()

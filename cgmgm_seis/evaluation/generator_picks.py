@@ -12,6 +12,7 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.identity import parameters_sha256
 from cgmgm_seis.evaluation.pick_tables import pick_records, picks_by_bin, picks_table
 from cgmgm_seis.measures.picks import load_picker, pick
+from cgmgm_seis.scenario.spans import Spans
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
 
@@ -33,14 +34,20 @@ class GeneratorPicks:
         except CgmgmError as error:
             self._give_up(error)
 
-    def add(self, name: str, waveforms: NDArray[np.float32], chunks: Chunks) -> None:
+    def add(self, name: str, waveforms: NDArray[np.float32], spans: Spans, chunks: Chunks) -> None:
         """Pick one realization of every record; finished chunks are saved and looked up."""
         if self.picker is None:
             return
         rate, order = self.window.sampling_rate, self.window.component_order
         try:
             self.found[name] = pick(
-                self.picker, waveforms, rate, order, progress=self.progress, chunks=chunks
+                self.picker,
+                waveforms,
+                rate,
+                order,
+                progress=self.progress,
+                chunks=chunks,
+                spans=spans,
             )
         except CgmgmError as error:
             self._give_up(error)

@@ -9,6 +9,7 @@ from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal.windows import tukey
 
 from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.spans import Spans
 
 ENVELOPE_BANDS = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0))  # Hz
 ENVELOPE_STEP_S = 0.5
@@ -80,7 +81,7 @@ def distance_thirds(scenario: pd.DataFrame) -> tuple[NDArray[np.intp], Floats]:
 
 
 def envelopes(
-    waveforms: NDArray[np.float32], sampling_rate: float, groups: NDArray[np.intp]
+    waveforms: NDArray[np.float32], spans: Spans, sampling_rate: float, groups: NDArray[np.intp]
 ) -> Floats:
     """Return the mean log envelope of groups of records in frequency bands.
 
@@ -88,6 +89,8 @@ def envelopes(
     ----------
     waveforms : numpy.ndarray
         Velocity, m/s, shape (record, component, sample).
+    spans : numpy.ndarray
+        Valid spans, (record, 2); a record counts at times at least `TAPER_S` inside its span.
     sampling_rate : float
         Sampling rate, Hz.
     groups : numpy.ndarray
@@ -97,7 +100,7 @@ def envelopes(
     -------
     numpy.ndarray
         Mean over records of ln of the rms over all components, in `ENVELOPE_BANDS` and in steps
-        of `ENVELOPE_STEP_S`, shape (group, band, time); NaN for an empty group.
+        of `ENVELOPE_STEP_S`, shape (group, band, time); NaN where a group has no records.
     """
     n_samples = waveforms.shape[-1]
     width = round(ENVELOPE_STEP_S * sampling_rate)
@@ -106,6 +109,10 @@ def envelopes(
     # Taper the ends, where a step would appear in every band; figures leave them out.
     taper = tukey(n_samples, 2.0 * TAPER_S * sampling_rate / n_samples)
     sums = np.zeros((N_DISTANCES, len(ENVELOPE_BANDS), n_times))
+    begins, margin = np.arange(n_times) * width, TAPER_S * sampling_rate
+    first_valid = np.where(spans[:, 0] > 0, spans[:, 0] + margin, 0)
+    last_valid = np.where(spans[:, 1] < n_samples, spans[:, 1] - margin, n_samples)
+    valid = (begins >= first_valid[:, None]) & (begins + width <= last_valid[:, None])
     for first in range(0, len(waveforms), BLOCK_RECORDS):
         block = slice(first, first + BLOCK_RECORDS)
         spectra = rfft(waveforms[block] * taper)
@@ -114,8 +121,9 @@ def envelopes(
             filtered = irfft(spectra * inside, n_samples)[..., : n_times * width]
             power = (filtered**2).mean(axis=1).reshape(-1, n_times, width).mean(axis=-1)
             logarithms = 0.5 * np.log(np.maximum(power, np.finfo(float).tiny))
-            np.add.at(sums[:, number], groups[block], logarithms)
-    counts = np.bincount(groups, minlength=N_DISTANCES)
+            np.add.at(sums[:, number], groups[block], np.where(valid[block], logarithms, 0.0))
+    counts = np.zeros((N_DISTANCES, n_times))
+    np.add.at(counts, groups, valid)
     with np.errstate(invalid="ignore"):
-        means: Floats = sums / counts[:, None, None]
+        means: Floats = sums / counts[:, None]
     return means

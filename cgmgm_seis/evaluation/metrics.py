@@ -14,6 +14,7 @@ from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.provenance import trained_on
+from cgmgm_seis.scenario.spans import partial, valid_spans
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def evaluation_of(
             "events": int(scenario["source_id"].nunique()) if "source_id" in scenario else None,
             "left_out": scenario.attrs.get("left_out", {}),
             "sharing_event_and_station": repeated_records(scenario),
+            "partial": _partial(scenario, settings["window"]["n_samples"]),
             "simulated": is_simulated(scenario),
         },
         **settings,
@@ -104,6 +106,11 @@ def evaluation_of(
             name: nested(table, name, by) for name in table["generator"].unique()
         }
     return Evaluation(plain(metrics), tables, scenario, findings.highlights)
+
+
+def _partial(scenario: pd.DataFrame, n_samples: int) -> int:
+    """Return the number of records that fill only a part of the window."""
+    return int(partial(valid_spans(scenario, n_samples), n_samples).sum())
 
 
 def _identity(model: GroundMotionModel | None) -> dict[str, Any] | None:

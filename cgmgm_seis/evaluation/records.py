@@ -14,6 +14,7 @@ from cgmgm_seis.evaluation.distributions import log_spectrogram
 from cgmgm_seis.evaluation.draws import gathered, measure
 from cgmgm_seis.evaluation.measures import FREQUENCIES, series
 from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.spans import Spans, valid_spans
 from cgmgm_seis.scenario.window import Window
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,11 @@ class Records:
     def calibrated_scenario(self) -> pd.DataFrame:
         """Scenario table of the calibrated records."""
         return self.scenario[self.calibrated].reset_index(drop=True)
+
+    @cached_property
+    def spans(self) -> Spans:
+        """Valid spans of the records, shape (record, 2)."""
+        return valid_spans(self.scenario, self.window.n_samples)
 
     @cached_property
     def events(self) -> pd.Series:

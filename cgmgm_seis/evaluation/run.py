@@ -40,6 +40,7 @@ from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.evaluation.tables import SIMULATOR, Evaluation, discriminator_table
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.scenario.spans import valid_spans
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
 
@@ -93,7 +94,8 @@ def evaluate(
 def _only_picks(data: EvaluationData, picks: GeneratorPicks) -> tuple[pd.DataFrame, Findings]:
     """Pick records whose metadata is not sufficient to generate them."""
     waveforms, metadata = data.read_picked()
-    picks.add(RECORDED, waveforms, Chunks(None, {}))
+    spans = valid_spans(metadata, waveforms.shape[-1])
+    picks.add(RECORDED, waveforms, spans, Chunks(None, {}))
     lacking = ", ".join(data.missing_columns)
     logger.warning("Only the records are picked: the data set lacks %s.", lacking)
     missing = {
@@ -146,7 +148,8 @@ def _compare(
     chunks = ChunkFolder(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
     )
-    picks.add(RECORDED, waveforms, chunks.of("picks", RECORDED, picker=picks.sha256))
+    spans = valid_spans(scenario, window.n_samples)
+    picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, picker=picks.sha256))
     compared: dict[str, Compared] = {}
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
         records = Records.measured(waveforms, scenario, window, pool)
@@ -163,7 +166,7 @@ def _compare(
                 pool,
                 chunks.of("realizations", name),
             )
-            picks.add(name, drawn.first, chunks.of("picks", name, picker=picks.sha256))
+            picks.add(name, drawn.first, spans, chunks.of("picks", name, picker=picks.sha256))
             score = None
             if n_classifiers:
                 score = discriminative_score(

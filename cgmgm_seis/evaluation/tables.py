@@ -79,13 +79,18 @@ PRINTED = {
 
 
 def said_of_records(dataset: Mapping[str, Any]) -> list[str]:
-    """Return notes on records left out, with same event and station, or outside trained ranges."""
+    """Return notes on records left out, partial, repeated, or outside trained ranges."""
     sentences = []
     if dataset["left_out"]:
         reasons = "; ".join(f"{count} {reason}" for reason, count in dataset["left_out"].items())
         sentences.append(f"Records left out: {reasons}.")
     if repeated := dataset["sharing_event_and_station"]:
         sentences.append(f"{repeated} records share event and station; all of them are used.")
+    if partial := dataset["partial"]:
+        sentences.append(
+            f"{partial} of {dataset['records']} records fill only a part of the window; recorded "
+            "and generated motion are compared within that part."
+        )
     for name, outside in dataset.get("outside_trained_ranges", {}).items():
         sentences += [f"{name}: {sentence}" for sentence in outside]
     return sentences

@@ -17,6 +17,7 @@ from seisbench.models import PhaseNet
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
+from cgmgm_seis.scenario.spans import TAPER_S, Spans
 from cgmgm_seis.storage.chunks import Chunks
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
@@ -108,6 +109,7 @@ def pick(
     batch_size: int = 64,
     progress: bool = False,
     chunks: Chunks | None = None,
+    spans: Spans | None = None,
 ) -> pd.DataFrame:
     """Pick P and S on records, at the times of the largest probabilities.
 
@@ -133,6 +135,9 @@ def pick(
         Show a progress bar if stderr is a terminal.
     chunks : Chunks, optional
         Storage of finished chunks of records, for resuming; none by default.
+    spans : numpy.ndarray, optional
+        Valid spans (record, 2), see `cgmgm_seis.scenario.spans`: there are no picks outside them,
+        nor within 1 s of their ends; by default records are valid as a whole.
 
     Returns
     -------
@@ -155,6 +160,12 @@ def pick(
     records = np.asarray(waveforms)
     _check(picker, records, sampling_rate, component_order)
     chunks = chunks or Chunks(None, {})
+    limits = np.full((len(records), 2), [-np.inf, np.inf])
+    if spans is not None:
+        begins, ends = np.asarray(spans).T
+        inner, cut = begins > 0, ends < records.shape[-1]
+        limits[inner, 0] = begins[inner] / sampling_rate + TAPER_S
+        limits[cut, 1] = ends[cut] / sampling_rate - TAPER_S
     found = np.empty((len(records), len(COLUMNS)))
     bar = tqdm(total=len(records), desc="Picking", unit="rec", disable=None if progress else True)
     with bar:
@@ -163,23 +174,31 @@ def pick(
             if (kept := chunks.load(first, last)) is None:
                 stream = _stream(records[first:last], sampling_rate, component_order)
                 annotations = picker.annotate(stream, copy=False, batch_size=batch_size)
-                kept = {"picks": _picks(annotations, last - first, threshold)}
+                kept = {"picks": _picks(annotations, limits[first:last], threshold)}
                 chunks.save(first, last, **kept)
             found[first:last] = kept["picks"]
             bar.update(last - first)
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _picks(annotations: Stream, n_records: int, threshold: float) -> NDArray[np.float64]:
-    """Return the `COLUMNS` of all records (record, column); station codes are record numbers."""
-    found = pd.DataFrame(np.nan, index=range(n_records), columns=list(COLUMNS))
+def _picks(
+    annotations: Stream, limits_s: NDArray[np.float64], threshold: float
+) -> NDArray[np.float64]:
+    """Return the `COLUMNS` of all records (record, column); station codes are record numbers.
+
+    Picks are within `limits_s` (record, 2), s after the start of the records.
+    """
+    found = pd.DataFrame(np.nan, index=range(len(limits_s)), columns=list(COLUMNS))
     for trace in annotations:
         phase = trace.stats.channel[-1].lower()
         if phase in "ps":
-            best, row = int(trace.data.argmax()), int(trace.stats.station)
-            found.loc[row, f"{phase}_probability"] = trace.data[best]
-            if trace.data[best] > threshold:
-                found.loc[row, f"{phase}_s"] = trace.times(reftime=START)[best]
+            row, times = int(trace.stats.station), trace.times(reftime=START)
+            first, last = limits_s[row]
+            probability = np.where((times >= first) & (times <= last), trace.data, 0.0)
+            best = int(probability.argmax())
+            found.loc[row, f"{phase}_probability"] = probability[best]
+            if probability[best] > threshold:
+                found.loc[row, f"{phase}_s"] = times[best]
     return found.to_numpy()
 
 

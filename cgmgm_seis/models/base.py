@@ -79,6 +79,9 @@ class GroundMotionModel(SavedModel):
         Options of ``cgmgm-seis train`` that belong to the model, and the arguments they set.
     adjustable : tuple of str
         Arguments that may change when trained weights are trained further.
+    uses_spans : bool
+        Whether training uses valid samples only (`cgmgm_seis.scenario.spans`); otherwise records
+        that fill only a part of the window are left out.
     """
 
     sampling_batch_size: ClassVar[int] = 64
@@ -94,6 +97,7 @@ class GroundMotionModel(SavedModel):
     )
     train_options: ClassVar[Mapping[str, str]] = {}
     adjustable: ClassVar[tuple[str, ...]] = ()
+    uses_spans: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -151,7 +155,10 @@ class GroundMotionModel(SavedModel):
 
     @abstractmethod
     def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
-        """Turn records (record, component, sample) in m/s into the tensors used in training."""
+        """Turn records (record, component, sample) in m/s into the tensors used in training.
+
+        Records are zero outside their valid spans, see `cgmgm_seis.scenario.spans.valid_spans`.
+        """
 
     @abstractmethod
     def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:

@@ -15,12 +15,13 @@ from seisbench.data import WaveformDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cgmgm_seis.datasets.lazy_waveforms import LazyWaveforms
+from cgmgm_seis.datasets.splitting import event_split
 from cgmgm_seis.datasets.windows import (
     SPLITS,
-    LazyWaveforms,
-    event_split,
     open_dataset,
     read_records,
+    say_left_out,
     scan_records,
     usable_rows,
 )
@@ -28,6 +29,7 @@ from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import magnitude_types
 from cgmgm_seis.scenario.seeding import event_numbers
+from cgmgm_seis.scenario.spans import partial, valid_spans
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable
 
@@ -91,6 +93,11 @@ class TrainingData:
         scenario = self.scenario
         given = "split" in scenario
         split = scenario["split"].to_numpy(str) if given else event_split(scenario, seed)
+        shortened = partial(valid_spans(scenario, model.n_samples), model.n_samples)
+        if not model.uses_spans and shortened.any():
+            reason = f"filling only a part of the window, which {model.name} cannot use"
+            say_left_out({reason: int(shortened.sum())})
+            split = np.where(shortened, "", split)
         rows = {name: np.flatnonzero(split == name) for name in SPLITS}
         for name in ("train", "dev"):
             if not len(rows[name]):
@@ -123,6 +130,8 @@ class TrainingData:
                 "magnitude_types": types,
             },
         }
+        if n_partial := int(shortened[np.isin(split, SPLITS)].sum()):
+            self.card["data"]["partial"] = n_partial
 
     def records(self, split: str) -> tuple[Waveforms, pd.DataFrame]:
         """Return waveforms (read lazily with `workers`) and scenario of a split."""

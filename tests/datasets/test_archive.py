@@ -15,10 +15,11 @@ from cgmgm_seis.datasets.archive import Processing, import_records, near_station
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError, OutputError, ScenarioError
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_event, read_inventory
+from cgmgm_seis.scenario.spans import VALID_END
 from cgmgm_seis.scenario.window import Window
 
 ALL_FILES = "**/*.mseed"
-# Three stations (CE) stopped 40 to 45 s after the origin.
+# Three stations (CE) stop 40 to 45 s after the origin.
 SHORT = Processing(duration_s=44.0, min_snr_db=0.0)
 
 
@@ -122,18 +123,22 @@ def test_the_result_is_read_for_training(made):
     )
 
 
-def test_records_that_do_not_last_are_left_out(pleasant_hill, inventory, tmp_path):
-    metadata = import_records(
-        pleasant_hill / "event.xml",
-        inventory,
-        pleasant_hill / "raw" / "[CN]*.HN*",
-        tmp_path / "set",
-    )
-    assert len(metadata) == 7
+def test_triggered_records_are_kept_with_their_valid_span(pleasant_hill, inventory, tmp_path):
+    """All 11 stations; 58360, 58369 and 58442 stop 45 to 50 s after the start of the window."""
+    raw = pleasant_hill / "raw"
+    out = tmp_path / "set"
+    metadata = import_records(pleasant_hill / "event.xml", inventory, raw / "*.HN*", out)
+    assert len(metadata) == 11
     assert metadata["trace_npts"].unique().tolist() == [6000]
-    left_out = pd.read_csv(tmp_path / "set" / "left_out.csv")
-    assert left_out["station"].tolist() == ["CE.58360", "CE.58369", "CE.58442"]
-    assert left_out["reason"].str.contains("does not cover the window").all()
+    spans = metadata.set_index("station_code")[["trace_valid_start_sample", VALID_END]]
+    assert (spans["trace_valid_start_sample"] == 0).all()
+    ends = spans[VALID_END].drop(["58360", "58369", "58442"])
+    assert (ends == 6000).all()
+    # It ends at 45.19 s; half of the 5 % taper of 61.995 s, and a period of 0.5 Hz, are not valid.
+    assert spans.loc["58360", VALID_END] == pytest.approx(4519 - 155 - 200, abs=2)
+    waveforms, scenario = read_records(out, Window("ZNE", 100.0, -5.0, 6000))
+    for record, end in zip(waveforms, scenario[VALID_END], strict=True):
+        assert not record[:, end:].any() and record[:, end - 100 : end].std(axis=1).all()
 
 
 @pytest.fixture
@@ -175,18 +180,43 @@ def test_a_truncated_file_does_not_stop_the_others(pleasant_hill, inventory, cta
 
 @pytest.mark.parametrize("gap_s", [0.2, 3.0])
 def test_gaps(pleasant_hill, event, inventory, cta, tmp_path, gap_s):
-    time = event.preferred_origin().time + 20
+    time = event.preferred_origin().time + 10
     path = next(cta.glob("*HNN*"))
     whole = obspy.read(path)
     (whole.slice(endtime=time) + whole.slice(time + gap_s)).write(path, "MSEED")
     arguments = (pleasant_hill / "event.xml", inventory, cta / "*", tmp_path / "set")
-    with pytest.raises(DatasetError, match=r"NC\.CTA\.\.HN has 1 gap\(s\) of"):
+    with pytest.raises(DatasetError, match=r"NC\.CTA\.\.HN has 1 gap\(s\) of .* does not cover"):
         import_records(*arguments, SHORT)
     assert not (tmp_path / "set").exists()
     flagged = Processing(duration_s=44.0, gaps="flag")
     metadata = import_records(*arguments, flagged)
     assert metadata["trace_has_gaps"].tolist() == [True]
     assert abs(metadata["trace_gap_s"].iloc[0] - gap_s) < 0.011
+
+
+@pytest.mark.parametrize("after_s", [30.0, -15.0])
+def test_a_gap_in_the_coda_or_long_before_p_shortens_the_record(
+    pleasant_hill, event, inventory, cta, tmp_path, after_s
+):
+    """Inside the span it is the record without a gap, to 1 % of its rms."""
+    arguments = (pleasant_hill / "event.xml", inventory, cta / "*")
+    import_records(*arguments, tmp_path / "whole", SHORT)
+    time = event.preferred_origin().time + after_s
+    path = next(cta.glob("*HNN*"))
+    raw = obspy.read(path)
+    (raw.slice(endtime=time) + raw.slice(time + 2.0)).write(path, "MSEED")
+    found = import_records(*arguments, tmp_path / "set", SHORT)
+    assert not found["trace_has_gaps"].any()
+    ((first, last),) = found[["trace_valid_start_sample", VALID_END]].to_numpy()
+    # The gap starts 35 s after the start of the window; tapers and filters need 3 to 4 s before it,
+    # and as long after the other gap, which ends 8 s before the window starts.
+    assert first == 0 and (3050 < last < 3250 if after_s > 0 else last == 4400)
+    gapless, shortened = (
+        WaveformDataset(tmp_path / name, component_order="ZNE").get_waveforms(0)
+        for name in ("whole", "set")
+    )
+    assert (shortened - gapless)[:, :last].std() < 0.01 * gapless.std()
+    assert not shortened[:, last:].any()
 
 
 def test_other_reasons(pleasant_hill, event, inventory, cta, tmp_path):

@@ -189,3 +189,14 @@ def test_command_line(catalogue, tmp_path, monkeypatch):
         dataset_command, ["split", str(catalogue), "--by", "region", "--seed", "1", "--overwrite"]
     )
     assert result.exit_code == 0 and "12 earthquakes" in result.output
+
+
+def test_records_that_fill_a_part_of_the_window_are_counted(catalogue):
+    table = pd.read_csv(catalogue / "metadata.csv")
+    ends = np.full(len(table), np.nan)
+    ends[:3] = 4000, 4500, 300
+    change(catalogue, trace_valid_end_sample=ends)
+    said = dict(summarise(catalogue).lines)
+    n_usable = len(table) - 1
+    assert said["valid spans"] == f"2 of {n_usable} records fill 40 to 45 s of the window of 60 s"
+    assert said["records"].endswith(f"{n_usable} usable")

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from seisbench.data import WaveformDataset, WaveformDataWriter
 
-from cgmgm_seis.datasets.windows import event_split, read_records
+from cgmgm_seis.datasets.splitting import event_split
+from cgmgm_seis.datasets.windows import read_records, scan_records
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START, valid_spans
 from cgmgm_seis.scenario.window import Window
 
 RATE, N = 100.0, 800
@@ -287,3 +289,34 @@ def test_more_events_move_none_and_another_seed_does():
 def test_fractions_must_be_three_shares(fractions):
     with pytest.raises(DatasetError, match="three numbers of at least 0 that sum to 1"):
         event_split(events(2), fractions=fractions)
+
+
+def test_records_are_zero_outside_their_valid_span(dataset, caplog):
+    """Trace samples to samples of a window that starts 2 s later; what is outside may be NaN."""
+    caplog.set_level(logging.INFO)
+    wide = Window("ZNE", RATE, start_offset_s=-2.0, n_samples=2000)
+    broken = noise(2300, seed=1)
+    broken[:, :300], broken[:, 1800:] = np.nan, 0.0
+    folder = dataset(
+        (a_row(0, start_s=-4.0), noise(2300)),
+        (a_row(1, start_s=-4.0, **{VALID_START: 300, VALID_END: 1800}), broken),
+        (a_row(2, start_s=-4.0, **{VALID_END: 1100}), noise(2300)),
+    )
+    waveforms, scenario = read_records(folder, wide)
+    assert scenario["station_code"].tolist() == ["S0", "S1"]
+    assert scenario.attrs["left_out"] == {"not covering the window, or with a gap": 1}
+    assert valid_spans(scenario, 2000).tolist() == [[0, 2000], [100, 1600]]
+    np.testing.assert_array_equal(waveforms[1, :, 100:1600], broken[:, 300:1800])
+    assert not waveforms[1, :, :100].any() and not waveforms[1, :, 1600:].any()
+    assert "1 of 2 records fill only a part of the window." in caplog.text
+    lazy, _ = scan_records(folder, wide)
+    np.testing.assert_array_equal(lazy[np.arange(2)], waveforms)
+
+
+def test_valid_spans_of_resampled_records(dataset):
+    half = Window("ZNE", 50.0, start_offset_s=-2.0, n_samples=1000)
+    span = {VALID_START: 300, VALID_END: 1800}
+    resampled, scenario = read_records(dataset((a_row(start_s=-4.0, **span), noise(2300))), half)
+    assert valid_spans(scenario, 1000).tolist() == [[50, 800]]
+    assert not resampled[0, :, :50].any() and not resampled[0, :, 800:].any()
+    assert resampled[0, :, 50:800].std() > 0.5

@@ -52,7 +52,8 @@ def test_envelopes_are_the_rms_of_their_band_and_time():
     time = np.arange(6000) / 100.0
     tone = np.sin(2.0 * np.pi * 3.0 * time) * ((time >= 20.0) & (time < 40.0))
     records = np.stack([tone, 0.0 * tone, 0.0 * tone])[None].repeat(70, axis=0)
-    found = envelopes(records.astype(np.float32), 100.0, np.zeros(70, int))
+    spans = np.tile([0, 6000], (70, 1))
+    found = envelopes(records.astype(np.float32), spans, 100.0, np.zeros(70, int))
     assert found.shape == (N_DISTANCES, len(ENVELOPE_BANDS), 120)
     # rms of a sine on one of three components
     expected = np.sqrt(0.5 / 3.0)
@@ -65,7 +66,11 @@ def test_envelopes_are_the_rms_of_their_band_and_time():
 def test_a_mean_envelope_is_geometric():
     noise = np.random.default_rng(0).standard_normal((1, 2, 3000)).astype(np.float32)
     both = np.concatenate([noise, 9.0 * noise])
-    apart = envelopes(both, 100.0, np.array([0, 1]))
-    together = envelopes(both, 100.0, np.array([0, 0]))
-    np.testing.assert_allclose(apart[1] - apart[0], np.log(9.0), atol=1e-5)
-    np.testing.assert_allclose(together[0] - apart[0], np.log(3.0), atol=1e-5)
+    spans = np.array([[0, 3000], [0, 2000]])
+    apart = envelopes(both, spans, 100.0, np.array([0, 1]))
+    together = envelopes(both, spans, 100.0, np.array([0, 0]))
+    # The second record ends after 20 s, and its last 1.5 s are not used.
+    np.testing.assert_allclose((apart[1] - apart[0])[:, :37], np.log(9.0), atol=1e-5)
+    np.testing.assert_allclose((together[0] - apart[0])[:, :37], np.log(3.0), atol=1e-5)
+    assert np.isnan(apart[1][:, 37:]).all()
+    np.testing.assert_array_equal(together[0][:, 37:], apart[0][:, 37:])

@@ -179,7 +179,8 @@ def test_loss_parts(scenario, published):
 
     generator = torch.Generator().manual_seed(1)
     condition = model.embedding(batch["conditions"])
-    mean, log_variance = model.encoder(batch["amplitudes"], condition)
+    inside = model.spectrogram.inside(batch["span"])
+    mean, log_variance = model.encoder(batch["amplitudes"], condition, inside)
     noise = torch.empty_like(mean).normal_(generator=generator)
     if published:
         start = torch.empty_like(mean[:, 0]).normal_(generator=generator)

@@ -16,7 +16,8 @@ from seisbench.data import WaveformDataset
 from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis import CGMGM, from_points, load_model
-from cgmgm_seis.datasets.windows import event_split, read_records
+from cgmgm_seis.datasets.splitting import event_split
+from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.training import data as training_data
@@ -206,7 +207,7 @@ def test_features_in_chunks_are_those_at_once(dataset, monkeypatch):
     for key, values in at_once["train"].items():
         torch.testing.assert_close(in_chunks["train"][key], values)
         assert values.is_contiguous()
-        assert values.dtype == torch.float32
+        assert values.dtype == (torch.int64 if key == "span" else torch.float32)
 
 
 def test_a_single_component_and_an_open_data_set(dataset, tmp_path):

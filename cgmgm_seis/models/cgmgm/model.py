@@ -17,6 +17,7 @@ from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
 from cgmgm_seis.models.conditions import condition_columns, rupture_ranges, scaled_conditions
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.seeding import Realization
+from cgmgm_seis.scenario.spans import valid_spans
 
 CITATION = (
     "Ren et al., Learning Physics for Unveiling Hidden Earthquake Ground Motions via Conditional "
@@ -78,6 +79,7 @@ class CGMGM(GroundMotionModel):
     training_with: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {"optimizer": "adam", "schedule": "step", "gradient_clip": 0.0}
     }
+    uses_spans: ClassVar[bool] = True
     from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
     # The paper's search space, see also `searched`.  Its alpha weights an error in m/s
     # and has no effect; here, unless `published`, the error is relative.
@@ -162,9 +164,12 @@ class CGMGM(GroundMotionModel):
         super().fit_normalisation(waveforms, scenario)
         self.ranges |= rupture_ranges(scenario, self.condition_set)
         low, high = np.inf, -np.inf
+        spans = torch.as_tensor(valid_spans(scenario, self.n_samples))
         for start in range(0, len(waveforms), NORMALISATION_BATCH):
-            records = torch.as_tensor(waveforms[start : start + NORMALISATION_BATCH])
-            amplitudes = self.spectrogram.transform(records).abs()
+            part = slice(start, start + NORMALISATION_BATCH)
+            records = torch.as_tensor(waveforms[part])
+            frames = self._to_frames(self.spectrogram.transform(records).abs())
+            amplitudes = frames[self.spectrogram.inside(spans[part])]
             low = min(low, float(amplitudes.min()))
             high = max(high, float(amplitudes.max()))
         self.log_amplitude_range = np.log10(np.array([low, high]) + AMPLITUDE_FLOOR).tolist()
@@ -176,15 +181,23 @@ class CGMGM(GroundMotionModel):
         -------
         dict of torch.Tensor
             "conditions" (record, condition); "amplitudes" (record, frame, component * bin),
-            scaled to 0..1; "variance" (record,), (m/s)^2, summed over components; with
-            `published` also "waveforms" (record, component, sample), m/s.
+            scaled to 0..1; "variance" (record,), (m/s)^2, of the valid samples, summed over
+            components; "span" (record, 2), see `cgmgm_seis.scenario.spans`; with `published` also
+            "waveforms" (record, component, sample), m/s.
         """
         records = torch.as_tensor(np.ascontiguousarray(waveforms, dtype=np.float32))
+        spans = valid_spans(scenario, self.n_samples)
         amplitudes = self.spectrogram.transform(records).abs()
         batch = {
             "conditions": self._scaled_conditions(scenario),
             "amplitudes": self._to_frames(self._scale(amplitudes)),
-            "variance": records.var(dim=-1).sum(dim=-1),
+            "variance": torch.stack(
+                [
+                    record[:, first:last].var(dim=-1).sum()
+                    for record, (first, last) in zip(records, spans, strict=True)
+                ]
+            ),
+            "span": torch.as_tensor(spans),
         }
         if self.published:
             batch["waveforms"] = records
@@ -194,19 +207,26 @@ class CGMGM(GroundMotionModel):
         """Return the loss of Ren et al. and its terms, summed over a record, mean over records.
 
         loss = (scaled log amplitude error)^2 + alpha (waveform error)^2 + beta KL.
+
+        Only frames within a record's span count, and their sum is scaled to the number of all
+        frames, so that losses of records with other spans can be compared.
         """
         target = batch["amplitudes"]
+        inside = self.spectrogram.inside(batch["span"])
+        weights = self._frame_weights(batch)
         condition = self.embedding(batch["conditions"])
         # Encoder and decoder get nearly all they need from the latents.  If their gradients trained
         # the embedding too, it would not learn what the prior needs, such as arrival times.
         given = condition if self.published else condition.detach()
-        mean, log_variance = self.encoder(target, given)
+        mean, log_variance = self.encoder(target, given, inside)
         latents = mean + deviation(log_variance, self.published) * step.normal(mean)
         if self.published:
             start, noise = step.normal(mean[:, 0]), step.normal(mean)
             _, prior_mean, prior_log_variance = self.prior.roll(condition, noise, start)
         else:
-            heard = self._heard_past(latents, step) if self.past_dropout else None
+            heard = inside.to(latents.dtype)
+            if self.past_dropout:
+                heard = heard * self._heard_past(latents, step)
             prior_mean, prior_log_variance = self.prior(latents, condition, heard)
         output = decode(self.decoder, latents, given)
 
@@ -218,8 +238,8 @@ class CGMGM(GroundMotionModel):
             - 1.0
         )
         parts = {
-            "amplitude": ((output - target) ** 2).sum(dim=(1, 2)).mean(),
-            "divergence": divergence.sum(dim=(1, 2)).mean(),
+            "amplitude": ((output - target) ** 2 * weights).sum(dim=(1, 2)).mean(),
+            "divergence": (divergence * weights).sum(dim=(1, 2)).mean(),
             "waveform": self._waveform_error(output, batch).mean(),
         }
         loss = parts["amplitude"] + self.alpha * parts["waveform"] + self.beta * parts["divergence"]
@@ -251,6 +271,11 @@ class CGMGM(GroundMotionModel):
         draws = step.uniform(latents[:, :, 0])
         return (draws < share).to(latents.dtype)
 
+    def _frame_weights(self, batch: Batch) -> Tensor:
+        """Return weights (record, frame, 1): 0 outside the span, and `n_frames` in total."""
+        inside = self.spectrogram.inside(batch["span"])[:, :, None]
+        return inside * (self.spectrogram.n_frames / inside.sum(dim=1, keepdim=True))
+
     def _waveform_error(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the squared error (record,) of the waveforms rebuilt with the true phase."""
         if self.published:
@@ -258,12 +283,16 @@ class CGMGM(GroundMotionModel):
             rebuilt = self.spectrogram.inverse(
                 torch.polar(self._unscale(self._from_frames(output)), spectra.angle())
             )
-            return ((rebuilt - batch["waveforms"]) ** 2).sum(dim=(1, 2))
+            first, last = batch["span"][:, :, None].unbind(dim=1)
+            samples = torch.arange(self.n_samples, device=output.device)
+            valid = ((samples >= first) & (samples < last)) * (self.n_samples / (last - first))
+            return ((rebuilt - batch["waveforms"]) ** 2 * valid[:, None]).sum(dim=(1, 2))
         if self.alpha == 0.0:
             return output.new_zeros(len(output))
         difference = self._unscale(output) - self._unscale(batch["amplitudes"])
         weights = self.spectrogram.energy_weights().flatten().repeat(len(self.component_order))
-        energy = difference.square().sum(dim=1) @ weights.to(output.device)
+        squared = difference.square() * self._frame_weights(batch)
+        energy = squared.sum(dim=1) @ weights.to(output.device)
         return energy / (batch["variance"] + AMPLITUDE_FLOOR**2)
 
     # ---- generation ------------------------------------------------------------------------

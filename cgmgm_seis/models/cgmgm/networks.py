@@ -19,12 +19,25 @@ class SequenceEncoder(nn.Module):
         self.mean = mlp(width, 64, n_latents)
         self.log_variance = mlp(width, 64, n_latents)
 
-    def forward(self, frames: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance (record, frame, latent)."""
+    def forward(self, frames: Tensor, condition: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance (record, frame, latent).
+
+        Parameters
+        ----------
+        frames : torch.Tensor
+            Scaled log amplitudes, (record, frame, component * bin).
+        condition : torch.Tensor
+            Shape (record, embedding).
+        inside : torch.Tensor
+            True for frames within the records' spans, (record, frame); the others are not used.
+        """
         repeated = condition[:, None].expand(-1, frames.shape[1], -1)
-        hidden, _ = self.gru(torch.cat([frames, repeated], dim=-1))
-        hidden = self.norm(hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
-        return self.mean(hidden), self.log_variance(hidden)
+        used = frames * inside[:, :, None]
+        hidden, _ = self.gru(torch.cat([used, repeated], dim=-1))
+        rows = self.norm(hidden[inside])
+        normed = rows.new_zeros(hidden.shape)
+        normed[inside] = rows
+        return self.mean(normed), self.log_variance(normed)
 
 
 class LatentPrior(nn.Module):

@@ -59,6 +59,15 @@ class Spectrogram:
         window = self.window(device)
         return torch.ones_like(window) if self.rectangular else window
 
+    def inside(self, spans: Tensor) -> Tensor:
+        """Return which frames (record, frame) use samples within spans (record, 2) only."""
+        centres = torch.arange(self.n_frames, device=spans.device) * self.hop
+        first, last = spans[:, :, None].unbind(dim=1)
+        # A record is reflected at the ends of the window.
+        begins = (centres - self.n_fft // 2).clamp_min(0)
+        ends = (centres + self.n_fft // 2).clamp_max(self.n_samples)
+        return (begins >= first) & (ends <= last)
+
     def energy_weights(self) -> Tensor:
         """Return weights (bin,) with sum(w abs(S)^2) = sum(x^2), Parseval's theorem for the STFT.
 

@@ -32,8 +32,14 @@ def design(plain: Tensor) -> Tensor:
     return torch.stack([torch.ones_like(magnitude), magnitude, magnitude**2, distance], dim=1)
 
 
-def above_noise(evolution: Evolution, spectra: Spectra) -> NDArray[np.bool_]:
-    """Return where the waves exceed the noise, (record, component, node)."""
+def above_noise(evolution: Evolution, spectra: Spectra, seconds: Tensor) -> NDArray[np.bool_]:
+    """Return where the waves exceed the noise of records of this duration (record,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (record, component, node).
+    """
     noise, waves = spectra
     bins = np.arange(evolution.n_bins) * evolution.sampling_rate / evolution.n_fft
     nodes = torch.as_tensor(np.searchsorted(bins, evolution.nodes_hz), device=noise.device)
@@ -44,8 +50,7 @@ def above_noise(evolution: Evolution, spectra: Spectra) -> NDArray[np.bool_]:
     energy = energy * torch.exp(2.0 * evolution.wave_shape)
     lines = evolution.noise_density(noise, evolution.finest)
     places = evolution.nodes_hz * evolution.finest / evolution.sampling_rate
-    seconds = evolution.n_samples / evolution.sampling_rate
-    least = ABOVE_NOISE**2 * seconds * lines[..., np.rint(places).astype(int)]
+    least = ABOVE_NOISE**2 * seconds[:, None, None] * lines[..., np.rint(places).astype(int)]
     return (energy > least).cpu().numpy()
 
 

@@ -47,7 +47,12 @@ class Encoder(nn.Sequential):
         self.register_buffer("bands", bands, persistent=False)
 
     def posterior(
-        self, powers: Tensor, plain: Tensor, delays: Tensor, means: MeanSpectrogram
+        self,
+        powers: Tensor,
+        inside: Tensor,
+        plain: Tensor,
+        delays: Tensor,
+        means: MeanSpectrogram,
     ) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of the latents, each (record, latent).
 
@@ -55,6 +60,8 @@ class Encoder(nn.Sequential):
         ----------
         powers : torch.Tensor
             Power of the whitened records, (record, frame, component * bin).
+        inside : torch.Tensor
+            True for frames within the records' spans, (record, frame); only these are used.
         plain : torch.Tensor
             Plain conditions, (record, condition).
         delays : torch.Tensor
@@ -62,11 +69,16 @@ class Encoder(nn.Sequential):
         means : MeanSpectrogram
             The expected spectrogram for the scenario.
         """
-        mean, log_variance = self(self._input(powers, plain, delays, means)).chunk(2, dim=1)
+        mean, log_variance = self(self._input(powers, inside, plain, delays, means)).chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCES)
 
     def _input(
-        self, powers: Tensor, plain: Tensor, delays: Tensor, means: MeanSpectrogram
+        self,
+        powers: Tensor,
+        inside: Tensor,
+        plain: Tensor,
+        delays: Tensor,
+        means: MeanSpectrogram,
     ) -> Tensor:
         """Return ln of recorded over expected power by time window and band, and the conditions.
 
@@ -75,11 +87,11 @@ class Encoder(nn.Sequential):
         expectation needs smaller latents and hence less divergence.
         """
         p, s = delays.unbind(dim=1)
-        inside = [
+        windows = [
             (p >= low) & (p < high) & (s < -BEFORE_S) if wave == "P" else (s >= low) & (s < high)
             for wave, low, high in TIME_WINDOWS
         ]
-        mask = torch.stack(inside, dim=1).to(delays.dtype)
+        mask = (torch.stack(windows, dim=1) & inside[:, None]).to(delays.dtype)
         frames = mask.sum(dim=2, keepdim=True)
         mask = mask / frames.clamp_min(1.0)
         ratio = (mask @ powers / means.averaged(mask)).unflatten(2, (self.n_components, -1))

@@ -18,6 +18,7 @@ from cgmgm_seis.models.evolutionary.correlation import fit_correlation
 from cgmgm_seis.models.evolutionary.decoder import Spectra
 from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 from cgmgm_seis.models.evolutionary.normalisation import (
+    aligned,
     fit_shapes,
     noise_and_wave_levels,
     whitened,
@@ -30,6 +31,7 @@ from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.geography import middle_longitude
 from cgmgm_seis.scenario.seeding import event_numbers, random_generator
+from cgmgm_seis.scenario.spans import Spans, cut_to_spans, valid_spans
 
 # Rounds of the calibration, and maximum number of records used in it.
 CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 4000
@@ -96,6 +98,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         "weight_decay": 0.05,
         "gradient_clip": 1e4,
     }
+    uses_spans: ClassVar[bool] = True
     from_data: ClassVar[tuple[str, ...]] = (
         *GroundMotionModel.from_data,
         *("n_stations", "centre", "n_training_records"),
@@ -126,14 +129,21 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         self.waves = torch.as_tensor(random_waves(self.n_waves, length)).to(self.waves)
         self.means.stations.set_places(torch.as_tensor(receivers_km(places, self.centre)))
         step = -(-len(waveforms) // NORMALISATION_RECORDS)
-        some = waveforms[::step]
-        filtered = whitening_filter(some, self.order, self.sampling_rate)
+        some, spans = waveforms[::step], valid_spans(scenario[::step], self.n_samples)
+        filtered = whitening_filter(some, spans, self.order, self.sampling_rate)
         self.whitening = filtered.to(self.whitening)
         until_p = self.conditions(scenario[::step])["times"][:, 0].numpy() - self.start_offset_s
         lengths = ((until_p - MARGIN_S) * self.sampling_rate).astype(int) - self.order
-        fit_shapes(self.evolution, whitened(some, self.whitening), lengths, self.whitening)
+        # The whitened records lack the first samples.
+        filled = spans - np.array([0, self.order])
+        first, last = filled.T
+        records = aligned(whitened(some, self.whitening), filled)
+        fit_shapes(self.evolution, records, lengths - first, last - first, self.whitening)
         self.decoder.noise_level, self.decoder.wave_level = noise_and_wave_levels(
-            self.evolution, self.powers(some), self.hop / self.sampling_rate
+            self.evolution,
+            self.powers(some),
+            self._inside(torch.as_tensor(spans)),
+            self.hop / self.sampling_rate,
         )
 
     def features(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> dict[str, Tensor]:
@@ -143,14 +153,17 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         -------
         dict of torch.Tensor
             Those of `conditions`; "powers" (record, frame, component * bin), squared m/s; "event"
-            (record,), a number common to the records of an event; "ln_fas" (record, component,
-            node), of the unfiltered records.
+            (record,), a number common to the records of an event; "span" (record, 2), see
+            `cgmgm_seis.scenario.spans`; "ln_fas" (record, component, node), of the unfiltered
+            records.
         """
+        spans = valid_spans(scenario, self.n_samples)
         return {
             **self.conditions(scenario),
             "powers": self.powers(waveforms),
             "event": torch.as_tensor(event_numbers(scenario)),
-            "ln_fas": torch.as_tensor(self._ln_fas(waveforms), dtype=torch.float32),
+            "span": torch.as_tensor(spans),
+            "ln_fas": torch.as_tensor(self._ln_fas(waveforms, spans), dtype=torch.float32),
         }
 
     def powers(self, waveforms: NDArray[np.float32]) -> Tensor:
@@ -164,9 +177,10 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         spectra = torch.fft.rfft(frames * self.evolution.window)
         return torch.view_as_real(spectra).square().sum(dim=-1).transpose(1, 2).flatten(2)
 
-    def _ln_fas(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return ln of the smoothed FAS (record, component, node), m/s x s."""
-        spectra = smoothed_fas(waveforms, self.sampling_rate, self.evolution.nodes_hz)
+    def _ln_fas(self, waveforms: NDArray[np.float32], spans: Spans) -> NDArray[np.float64]:
+        """Return ln of the smoothed FAS (record, component, node) of the spans, m/s x s."""
+        cut = cut_to_spans(waveforms, spans, self.sampling_rate)
+        spectra = smoothed_fas(cut, self.sampling_rate, self.evolution.nodes_hz)
         return np.log(np.maximum(spectra, np.finfo(np.float32).tiny))
 
     # ---- training --------------------------------------------------------------------------
@@ -174,7 +188,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
     def loss(self, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return the negative evidence lower bound and its terms, nats per record.
 
-        The likelihood is that of `MeanSpectrogram`, times hop / window, since frames overlap.
+        The likelihood is that of `MeanSpectrogram`, times hop / window, since frames overlap, and
+        of the frames within the records' spans.
         The first epochs use neither latents nor delays relative to the 1-D times.
         """
         output, magnitude = self.decoder(batch), batch["plain"][:, 0]
@@ -197,7 +212,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             spectra = self.decoder.spectra(output)
         level = self.decoder.noise_level + math.log(self.evolution.noise_response)
         likelihood = self._means(spectra, onsets).minus_ln_likelihood(
-            batch["powers"], level, self.hop / self.n_fft
+            batch["powers"], self._inside(batch["span"]), level, self.hop / self.n_fft
         )
         # With standard normal weights, delays are a Gaussian process with the decoder's scales.
         prior = 0.5 * self.decoder.delay.weight.square().sum() + self.means.penalty()
@@ -256,7 +271,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         step = -(-len(records["event"]) // CALIBRATION_RECORDS)
         batch = {name: values[::step] for name, values in records.items()}
         recorded = batch["ln_fas"].double().cpu().numpy()
-        heard = above_noise(self.evolution, self._median(batch))
+        seconds = (batch["span"][:, 1] - batch["span"][:, 0]) / self.sampling_rate
+        heard = above_noise(self.evolution, self._median(batch), seconds)
         terms = design(batch["plain"]).double().cpu().numpy()
         self.calibration = torch.zeros_like(self.calibration)
         errors = []
@@ -277,7 +293,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             latents = self.effects.mean + self.means(conditions)
             numbers = self.evolution.numbers(generators, len(self.component_order))
             records = self._draw(conditions, latents, numbers)
-            found.append(self._ln_fas(records.cpu().numpy()))
+            spans = conditions["span"].cpu().numpy()
+            found.append(self._ln_fas(records.cpu().numpy(), spans))
         return np.concatenate(found)
 
     def _encoded(self, batch: Batch, output: Tensor, onsets: Tensor) -> tuple[Tensor, Tensor]:
@@ -296,7 +313,8 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         output = self.decoder.with_latents(output, middle, batch["plain"][:, 0])
         means = self._means(self.decoder.spectra(output), onsets)
         delays = self._centres() - onsets.detach()[:, :, None]
-        return self.encoder.posterior(batch["powers"], batch["plain"], delays, means)
+        inside = self._inside(batch["span"])
+        return self.encoder.posterior(batch["powers"], inside, batch["plain"], delays, means)
 
     def _means(self, spectra: Spectra, onsets: Tensor) -> MeanSpectrogram:
         """Return the mean spectrogram for onsets (record, wave), s after the record's start."""
@@ -307,8 +325,19 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             noise.flatten(1)[:, None], weights.flatten(2), leaked.flatten(3).flatten(1, 2)
         )
 
+    def _starts(self) -> Tensor:
+        """Return the first samples of the frames."""
+        end = self.n_samples - self.n_fft + 1
+        return torch.arange(self.order, end, self.hop, device=self.device)
+
     def _centres(self) -> Tensor:
         """Return the centres of the frames, s after the record's start."""
-        n_fft = self.evolution.n_fft
-        starts = torch.arange(self.order, self.n_samples - n_fft + 1, self.hop, device=self.device)
-        return (starts + n_fft // 2) / self.sampling_rate
+        return (self._starts() + self.n_fft // 2) / self.sampling_rate
+
+    def _inside(self, spans: Tensor) -> Tensor:
+        """Return which frames (record, frame) depend on samples within the spans only.
+
+        The whitening filter extends a frame by its length to earlier samples.
+        """
+        starts, (first, last) = self._starts().to(spans.device), spans[:, :, None].unbind(dim=1)
+        return (starts - self.order >= first) & (starts + self.n_fft <= last)

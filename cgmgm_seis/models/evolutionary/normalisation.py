@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.models.evolutionary.evolution import Evolution
+from cgmgm_seis.scenario.spans import Spans, partial
 
 # Frequencies of the mean spectrum to which the filter is fitted: number, and lowest in Hz.
 N_SMOOTHED, LOWEST_HZ = 100, 0.1
@@ -19,7 +20,9 @@ FINE_BELOW_HZ, FLAT_RECORDS = 3.0, 20.0
 ABOVE_NOISE = 3.0
 
 
-def whitening_filter(waveforms: NDArray[np.float32], order: int, sampling_rate: float) -> Tensor:
+def whitening_filter(
+    waveforms: NDArray[np.float32], spans: Spans, order: int, sampling_rate: float
+) -> Tensor:
     """Return the prediction-error filter (order + 1,) of the geometric mean of records' spectra.
 
     It solves the Yule-Walker equations for the autocorrelation of the mean spectrum, and is
@@ -29,14 +32,20 @@ def whitening_filter(waveforms: NDArray[np.float32], order: int, sampling_rate: 
     ----------
     waveforms : numpy.ndarray
         Records (record, component, sample).
+    spans : numpy.ndarray
+        Their valid spans, (record, 2).
     order : int
         Length of the filter minus one, samples.
     sampling_rate : float
         Sampling rate, Hz.
     """
-    n = 4 * waveforms.shape[-1]
+    n_samples = waveforms.shape[-1]
+    n = 4 * n_samples
     smoothed = np.geomspace(LOWEST_HZ, 0.5 * sampling_rate, N_SMOOTHED)
-    tapered = waveforms * tukey(waveforms.shape[-1], 0.1).astype(np.float32)
+    tapers = np.zeros((len(waveforms), 1, n_samples), np.float32)
+    for taper, (first, last) in zip(tapers, spans, strict=True):
+        taper[:, first:last] = tukey(last - first, 0.1)
+    tapered = waveforms * tapers
     spectra = smoothed_fas(tapered, sampling_rate, smoothed)
     # The logarithm needs a positive value where a frequency has no power.
     logarithm = 2.0 * np.log(np.maximum(spectra, 1e-15)).mean(axis=(0, 1))
@@ -59,8 +68,22 @@ def whitened(waveforms: NDArray[np.float32], whitening: Tensor) -> Tensor:
     return torch.fft.irfft(spectra, n)[..., order:n_samples].float()
 
 
+def aligned(records: Tensor, spans: Spans) -> Tensor:
+    """Return records (record, component, sample) that start with their spans, zero after them."""
+    if not partial(spans, records.shape[-1]).any():
+        return records
+    found = torch.zeros_like(records)
+    for own, record, (first, last) in zip(found, records, spans, strict=True):
+        own[:, : last - first] = record[:, first:last]
+    return found
+
+
 def fit_shapes(
-    evolution: Evolution, records: Tensor, lengths: NDArray[np.int_], whitening: Tensor
+    evolution: Evolution,
+    records: Tensor,
+    lengths: NDArray[np.int_],
+    n_valid: NDArray[np.int_],
+    whitening: Tensor,
 ) -> None:
     """Set the fine shapes of the spectra: the noise's before P, and the waves'.
 
@@ -69,9 +92,9 @@ def fit_shapes(
     evolution : Evolution
         Changed in place.
     records : torch.Tensor
-        Whitened records (record, component, sample).
-    lengths : numpy.ndarray
-        Number of noise samples at the start of each record, (record,).
+        Whitened records (record, component, sample), `aligned`.
+    lengths, n_valid : numpy.ndarray
+        Numbers of noise samples at the start of each record, and of all its samples, (record,).
     whitening : torch.Tensor
         The whitening filter.
     """
@@ -81,7 +104,8 @@ def fit_shapes(
         noise = records[lengths >= length][:, :, :length]
         evolution.fit_noise_shape(noise.double().cpu().numpy())
     quiet = lengths > evolution.n_fft
-    steps = _slopes(evolution, records[quiet].cpu().numpy(), lengths[quiet], whitening)
+    own = records[quiet].cpu().numpy(), lengths[quiet], n_valid[quiet]
+    steps = _slopes(evolution, *own, whitening)
     steps[evolution.nodes_hz[1:] > FINE_BELOW_HZ] = 0.0
     shape = np.append(-np.cumsum(steps[::-1])[::-1], 0.0)
     evolution.set_wave_shape(torch.as_tensor(shape))
@@ -91,6 +115,7 @@ def _slopes(
     evolution: Evolution,
     records: NDArray[np.float32],
     lengths: NDArray[np.int_],
+    n_valid: NDArray[np.int_],
     whitening: Tensor,
 ) -> NDArray[np.float64]:
     """Return the mean steps (node - 1,) of the waves' ln amplitude from node to node.
@@ -102,7 +127,7 @@ def _slopes(
     samples, nodes, rate = np.arange(records.shape[-1]), evolution.nodes_hz, evolution.sampling_rate
     shares = np.minimum(samples / lengths[:, None], 1.0)
     windows = np.sin(np.pi * shares) ** 2
-    windows *= np.sqrt(len(samples) / (windows**2).sum(axis=1, keepdims=True))
+    windows *= np.sqrt(n_valid[:, None] / (windows**2).sum(axis=1, keepdims=True))
     noise, record = (
         smoothed_fas(x, rate, nodes)
         for x in (records * windows[:, None].astype(np.float32), records)
@@ -117,7 +142,7 @@ def _slopes(
 
 
 def noise_and_wave_levels(
-    evolution: Evolution, powers: Tensor, seconds: float
+    evolution: Evolution, powers: Tensor, inside: Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
     """Return the initial ln spectra of noise and waves in the decoder, each (component, bin).
 
@@ -127,12 +152,14 @@ def noise_and_wave_levels(
         With the fine shapes set.
     powers : torch.Tensor
         Power of the whitened records, (record, frame, component * bin).
+    inside : torch.Tensor
+        True for frames within the records' spans, (record, frame).
     seconds : float
         Time between frames, s.
     """
     split = powers.unflatten(2, (-1, evolution.n_bins)) / evolution.noise_response
-    noise = split.flatten(0, 1).median(dim=0).values.log()
-    level = (split.sum(dim=1) * seconds).log().mean(dim=0)
+    noise = split[inside].median(dim=0).values.log()
+    level = ((split * inside[:, :, None, None]).sum(dim=1) * seconds).log().mean(dim=0)
     flat = torch.ones(evolution.n_envelopes, *noise.shape)
     leaked = evolution.leaked(flat.to(level)).mean(dim=0)
     return noise, level - leaked.log()

@@ -32,7 +32,9 @@ class MeanSpectrogram(NamedTuple):
         """Return the expected power averaged with weights `mask` (record, time window, frame)."""
         return torch.baddbmm(self.noise, mask @ self.weights, self.leaked)
 
-    def minus_ln_likelihood(self, powers: Tensor, level: Tensor, share: float) -> Tensor:
+    def minus_ln_likelihood(
+        self, powers: Tensor, inside: Tensor, level: Tensor, share: float
+    ) -> Tensor:
         """Return the negative ln likelihood of spectrograms, nats, the mean over records.
 
         For independent complex Gaussian coefficients X of variance s2 it is
@@ -45,6 +47,8 @@ class MeanSpectrogram(NamedTuple):
         ----------
         powers : torch.Tensor
             abs(X)^2, (record, frame, component * bin).
+        inside : torch.Tensor
+            True for frames that count, (record, frame).
         level : torch.Tensor
             A level of ln s2, (component, bin), which is subtracted to keep the sum small enough
             for single precision.
@@ -52,10 +56,10 @@ class MeanSpectrogram(NamedTuple):
             Weight of a coefficient, less than 1 if frames overlap.
         """
         expected = self.expected()
-        terms = torch.log(expected) + powers / expected
+        terms = (torch.log(expected) + powers / expected) * inside[:, :, None]
         weights = terms.new_ones(level.shape)
         weights[:, 0] = weights[:, -1] = 0.5
         weights *= share
         weights = weights.flatten()
-        constant = (level.flatten() @ weights) * terms.shape[1]
+        constant = (level.flatten() @ weights) * inside.sum(dim=1).to(terms.dtype).mean()
         return (terms.sum(dim=1) @ weights).mean() - constant
