@@ -29,6 +29,7 @@ from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 from cgmgm_seis.scenario.window import Window
+from cgmgm_seis.storage.json_files import plain
 
 Batch = Mapping[str, Tensor]
 
@@ -495,13 +496,4 @@ class GroundMotionModel(SavedModel):
 
     def get_model_args(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain Python, as SeisBench saves them."""
-        return {name: _plain(getattr(self, name)) for name in self.arguments()}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with other collections converted to dictionaries and lists."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+        return {name: plain(getattr(self, name)) for name in self.arguments()}

@@ -1,6 +1,7 @@
 """Reading JSON files with clear errors, and writing them in one style."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,12 @@ def json_bytes(content: Any, allow_nan: bool = False) -> bytes:
     b'{\n "seed": 1\n}\n'
     """
     return (json.dumps(content, indent=1, allow_nan=allow_nan) + "\n").encode()
+
+
+def plain(value: Any) -> Any:
+    """Return a value with its mappings and sequences converted to dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value

@@ -86,7 +86,7 @@ class TrainingConfig:
     @classmethod
     def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
         """Return the default settings of a model, with those given replaced."""
-        arguments = model.get_model_args() if isinstance(model, GroundMotionModel) else {}
+        arguments = {} if isinstance(model, type) else model.get_model_args()
         return cls(**{**model.default_settings(arguments), **given})
 
     def __post_init__(self) -> None:

@@ -69,12 +69,12 @@ def test_condition_sets_are_compared_as_published(dataset, run, tmp_path):
     assert card["card"]["training"]["optimizer"] == "adam"
 
 
-def test_bad_input_is_one_line(run, tmp_path):
+def test_bad_input_is_one_line(dataset, run, tmp_path):
     (tmp_path / "file").write_text("")
     for args, status, text in (
         (("nowhere", "--out", "s"), 1, "nowhere is not a readable SeisBench data set"),
-        (("nowhere", "--out", "s", "--trials", "0"), 1, "trials = 0 must be at least 1"),
-        (("nowhere", "--out", "file"), 1, "file"),
+        ((dataset, "--out", "s", "--trials", "0"), 1, "trials = 0 must be at least 1"),
+        ((dataset, "--out", "file"), 1, "file"),
         (("nowhere", "--out", "s", "--objective", "beauty"), 2, "--objective"),
         (("nowhere", "--out", "s", "--space", "file"), 1, "file is not a readable JSON file"),
         (("nowhere", "--out", "s", "--published"), 2, "--published is not an option of --model"),
