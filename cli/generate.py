@@ -248,8 +248,9 @@ def _recorded(
     from obspy import UTCDateTime
 
     from cgmgm_seis.datasets.records import read_observed
+    from cgmgm_seis.scenario.streams import is_synthesized
 
-    return read_observed(
+    recorded = read_observed(
         paths,
         inventory,
         UTCDateTime(scenario["source_origin_time"].iloc[0]),
@@ -257,6 +258,12 @@ def _recorded(
         duration_s=model.n_samples / model.sampling_rate,
         sampling_rate=model.sampling_rate,
     )
+    if any(is_synthesized(inventory, trace) for trace in recorded):
+        logger.warning(
+            "The waveforms of --observed are simulated, not recorded: their channels are of "
+            "StationXML's type SYNTHESIZED."
+        )
+    return recorded
 
 
 def _figures(

@@ -84,10 +84,9 @@ class TrainingConfig:
     docstring: str = ""
 
     @classmethod
-    def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
+    def of(cls, model: GroundMotionModel, **given: Any) -> Self:
         """Return the default settings of a model, with those given replaced."""
-        arguments = {} if isinstance(model, type) else model.get_model_args()
-        return cls(**{**model.default_settings(arguments), **given})
+        return cls(**{**model.default_settings(model.get_model_args()), **given})
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "patience", "devices"):

@@ -107,7 +107,7 @@ def arguments_of(model: str) -> dict[str, Any]:
 
 def settings_of(model: str) -> dict[str, Any]:
     """Return the training settings that a recipe may contain, and their defaults."""
-    config = TrainingConfig.of(model_class(model))
+    config = TrainingConfig(**model_class(model).default_settings({}))
     names = [field.name for field in fields(config) if field.name not in NOT_OF_A_RECIPE]
     return {name: getattr(config, name) for name in names}
 

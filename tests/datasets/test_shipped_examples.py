@@ -84,3 +84,7 @@ def test_an_archive_of_generate_is_simulated(tmp_path, monkeypatch):
         result = CliRunner().invoke(main, line.split())
         assert result.exit_code == 0, result.output
     assert "1 simulated" in result.stdout
+    line = "generate --event gen/events.xml --inventory gen/stations.xml --out beside -q"
+    result = CliRunner().invoke(main, [*line.split(), "--observed", "gen/waveforms.mseed"])
+    assert result.exit_code == 0, result.output
+    assert "are simulated, not recorded" in result.stderr
