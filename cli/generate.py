@@ -145,12 +145,12 @@ def generate(
         scenario = _within_reach(scenario, model)
     messages = _check_ranges(model, scenario, extrapolate)
     if len(scenario) < n_stations:
+        reach = model.ranges.get("path_ep_distance_km")
         logger.info(
-            "Using %d of the %d bundled stations: those within the trained ranges (distance %.0f "
-            "to %.0f km).",
+            "Using %d of the %d bundled stations: those within the trained ranges%s.",
             len(scenario),
             n_stations,
-            *model.ranges["path_ep_distance_km"],
+            " (distance {:.0f} to {:.0f} km)".format(*reach) if reach else "",
         )
     recorded = _recorded(observed, inventory, scenario, model) if observed else None
 

@@ -92,6 +92,15 @@ def nga_west2():
 
 
 @pytest.fixture(scope="session")
+def published_numbers():
+    """Arrays that the published code of CGM-GM computed, see the README beside them."""
+    import numpy as np
+
+    with np.load(_shared("published", "golden.npz")) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="session")
 def phasenet():
     """PhaseNet with its published weights."""
     _shared("phasenet", "seisbench_cache")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
-from cgmgm_seis.models.conditions import RANGE_COLUMNS, check_ranges, training_ranges
+from cgmgm_seis.models.conditions import RANGE_COLUMNS, RUPTURE, check_ranges, training_ranges
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.models.weights_files import SavedModel
 from cgmgm_seis.scenario.seeding import Realization, record_keys
@@ -59,6 +59,9 @@ class GroundMotionModel(SavedModel):
     training_defaults : mapping
         Settings of `cgmgm_seis.training.config.TrainingConfig` that replace its defaults for this
         model.
+    training_with : mapping
+        Arguments that are flags, and the settings that also replace the defaults where they are
+        set.
     from_data : tuple of str
         Arguments of the constructor that are set from the training data.
     search_space : mapping
@@ -74,6 +77,7 @@ class GroundMotionModel(SavedModel):
 
     sampling_batch_size: ClassVar[int] = 64
     training_defaults: ClassVar[Mapping[str, Any]] = {}
+    training_with: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     from_data: ClassVar[tuple[str, ...]] = ("ranges", "travel_time_grid")
     search_space: ClassVar[Mapping[str, Any]] = {}
     not_searched: ClassVar[tuple[str, ...]] = (
@@ -260,6 +264,20 @@ class GroundMotionModel(SavedModel):
 
     # ---- training --------------------------------------------------------------------------
 
+    @classmethod
+    def searched(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments and settings of a trial of a search, where some limit others."""
+        return settings
+
+    @classmethod
+    def default_settings(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the default settings of the training of a model with some arguments."""
+        found = dict(cls.training_defaults)
+        for flag, settings in cls.training_with.items():
+            if arguments.get(flag):
+                found |= settings
+        return found
+
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
         """Set the ranges (and scaling in a subclass) from the records of the training split."""
         self.ranges = training_ranges(scenario)
@@ -381,7 +399,8 @@ class GroundMotionModel(SavedModel):
             raise WeightsError(
                 f"This {self.name} is untrained; train it or load weights before sampling."
             )
-        ranges = {column: self.ranges[column] for column in RANGE_COLUMNS if column in self.ranges}
+        columns = (*RANGE_COLUMNS, RUPTURE)
+        ranges = {column: self.ranges[column] for column in columns if column in self.ranges}
         return check_ranges(scenario, ranges, extrapolate)
 
     @property

@@ -1,5 +1,6 @@
 """Condition sets: the scenario columns that are a model's input, their ranges and scaling."""
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,12 @@ from numpy.typing import NDArray
 from cgmgm_seis.errors import RangeError, ScenarioError
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
 
-# The five sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline.
+logger = logging.getLogger(__name__)
+
+RUPTURE, HYPOCENTRAL = "path_rup_distance_km", "path_hyp_distance_km"
+# The sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline, and
+# `epicentral_distance` the one of a later notebook.  Hypocentral distances are used for models and
+# records without rupture distances.
 CONDITION_SETS: dict[str, tuple[str, ...]] = {
     "coordinates": (
         "source_magnitude",
@@ -20,11 +26,12 @@ CONDITION_SETS: dict[str, tuple[str, ...]] = {
         "station_longitude_deg",
         "source_depth_km",
     ),
-    "distance": ("source_magnitude", "path_hyp_distance_km", "source_depth_km"),
-    "distance_azimuth": ("source_magnitude", "path_hyp_distance_km", "path_azimuth_deg"),
+    "distance": ("source_magnitude", RUPTURE, "source_depth_km"),
+    "epicentral_distance": ("source_magnitude", "path_ep_distance_km", "source_depth_km"),
+    "distance_azimuth": ("source_magnitude", RUPTURE, "path_azimuth_deg"),
     "distance_azimuth_depth": (
         "source_magnitude",
-        "path_hyp_distance_km",
+        RUPTURE,
         "path_azimuth_deg",
         "source_depth_km",
     ),
@@ -32,11 +39,11 @@ CONDITION_SETS: dict[str, tuple[str, ...]] = {
 }
 
 # Columns whose training range is saved with the weights, whether they are conditions or not.
-RANGE_COLUMNS = (*CONDITION_SETS["coordinates"], "path_ep_distance_km", "path_hyp_distance_km")
+RANGE_COLUMNS = (*CONDITION_SETS["coordinates"], "path_ep_distance_km", HYPOCENTRAL)
 
 
 class ExtrapolationWarning(UserWarning):
-    """A scenario value is outside the range the model was trained on."""
+    """A scenario value is outside the range the model was trained on, or not of the same kind."""
 
 
 def condition_columns(condition_set: str) -> tuple[str, ...]:
@@ -54,7 +61,9 @@ def condition_columns(condition_set: str) -> tuple[str, ...]:
     return CONDITION_SETS[condition_set]
 
 
-def training_ranges(table: pd.DataFrame) -> dict[str, list[float]]:
+def training_ranges(
+    table: pd.DataFrame, columns: Sequence[str] = RANGE_COLUMNS
+) -> dict[str, list[float]]:
     """Return the [lowest, highest] value of every range column of a training table.
 
     Longitudes of a region across the date line continue beyond 180 degrees.
@@ -68,8 +77,50 @@ def training_ranges(table: pd.DataFrame) -> dict[str, list[float]]:
     """
     return {
         column: [float(values.min()), float(values.max())]
-        for column, values in ((column, _continuous(table, column)) for column in RANGE_COLUMNS)
+        for column, values in ((column, _continuous(table, column)) for column in columns)
     }
+
+
+def rupture_ranges(table: pd.DataFrame, condition_set: str) -> dict[str, list[float]]:
+    """Return the range of rupture distances if they are a condition and the table has them.
+
+    The log says which distance is used.
+
+    Returns
+    -------
+    dict
+        `RUPTURE` and its range in `training_ranges`, or empty.
+    """
+    if RUPTURE not in condition_columns(condition_set):
+        return {}
+    n_known = int(_known_ruptures(table).sum())
+    logger.info(
+        "Condition set '%s': rupture distances (%s) of %d records, hypocentral distances of the "
+        "other %d.",
+        condition_set,
+        RUPTURE,
+        n_known,
+        len(table) - n_known,
+    )
+    return training_ranges(table, (RUPTURE,)) if n_known else {}
+
+
+def _known_ruptures(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows have a rupture distance."""
+    if RUPTURE not in table:
+        return np.zeros(len(table), bool)
+    return np.asarray(pd.to_numeric(table[RUPTURE], errors="coerce") >= 0.0, bool)
+
+
+def _values(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """Return a column; unknown rupture distances are hypocentral distances."""
+    if column != RUPTURE:
+        return table[column].to_numpy(float)
+    known = _known_ruptures(table)
+    values = table[HYPOCENTRAL].to_numpy(float, copy=True)
+    if known.any():
+        values[known] = table.loc[known, RUPTURE].to_numpy(float)
+    return values
 
 
 def _continuous(
@@ -79,7 +130,7 @@ def _continuous(
 
     Longitudes may then exceed 180 degrees, also in the ranges saved with the weights.
     """
-    values = table[column].to_numpy(float)
+    values = _values(table, column)
     if not column.endswith("_longitude_deg"):
         return values
     return unwrapped_longitude(values, middle_longitude(values) if middle is None else middle)
@@ -109,6 +160,8 @@ def check_ranges(
 ) -> list[str]:
     """Compare a scenario with the ranges a model was trained on.
 
+    Scenarios without the rupture distances that a model was trained on are not an error.
+
     Parameters
     ----------
     table : pandas.DataFrame
@@ -121,7 +174,8 @@ def check_ranges(
     Returns
     -------
     list of str
-        One sentence per column that is outside its range; empty if none is.
+        One sentence per column that is outside its range, and one on rupture distances that are
+        not known; empty if there are none.
 
     Raises
     ------
@@ -134,21 +188,26 @@ def check_ranges(
         if not outside.any():
             continue
         first = int(np.argmax(outside))
-        row = table.iloc[first]
+        row, value = table.iloc[first], _values(table, column)[first]
         # For longitudes across the date line, give the range on the same side as the value.
-        turn = row[column] - _continuous(table, column, 0.5 * (low + high))[first]
+        turn = value - _continuous(table, column, 0.5 * (low + high))[first]
         where = ""
         if not column.startswith("source_"):
             where = f" (station {row.station_network_code}.{row.station_code})"
         message = (
-            f"{column} = {row[column]:.6g}{where} is outside the trained range "
+            f"{column} = {value:.6g}{where} is outside the trained range "
             f"{low + turn:.6g} to {high + turn:.6g}"
         )
         if not extrapolate:
             raise RangeError(f"{message}; --extrapolate (extrapolate=True) allows it.")
-        message += f" ({outside.sum()} of {len(table)} rows)."
+        messages.append(f"{message} ({outside.sum()} of {len(table)} rows).")
+    if RUPTURE in ranges and (unknown := int((~_known_ruptures(table)).sum())):
+        messages.append(
+            f"{RUPTURE}, which the model was trained on, is not known in {unknown} of {len(table)} "
+            f"rows; the hypocentral distance is used in its place."
+        )
+    for message in messages:
         warnings.warn(message, ExtrapolationWarning, stacklevel=2)
-        messages.append(message)
     return messages
 
 
@@ -157,14 +216,18 @@ def scaled_conditions(
 ) -> NDArray[np.float32]:
     """Return the conditions, min-max scaled to 0..1 by the training ranges.
 
-    Azimuth is scaled by the full circle, so that its scaling does not depend on the data.
+    Azimuth is scaled by the full circle, so that its scaling does not depend on the data.  The
+    distance is that of the ranges, see `rupture_ranges`.
 
     Returns
     -------
     numpy.ndarray
         Shape (record, condition), float32.
     """
-    columns = condition_columns(condition_set)
+    columns = [
+        HYPOCENTRAL if column == RUPTURE and RUPTURE not in ranges else column
+        for column in condition_columns(condition_set)
+    ]
     limits = [
         (0.0, 360.0) if column == "path_azimuth_deg" else ranges[column] for column in columns
     ]

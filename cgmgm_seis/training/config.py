@@ -8,6 +8,8 @@ from typing import Any, Self
 from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
 
+OPTIMIZERS, SCHEDULES = ("adamw", "adam"), ("cosine", "step")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -21,11 +23,16 @@ class TrainingConfig:
         Approximate number of records per step: an epoch is divided into even batches, and for a
         model with event terms all records of an event are in one batch.
     learning_rate, final_learning_rate : float
-        Learning rate of AdamW at the start and at the end; it follows half a cosine in between.
+        Learning rate at the start and, with the schedule "cosine", at the end.
     weight_decay : float
-        Decoupled weight decay.
+        Weight decay; decoupled from the gradient with AdamW, part of it with Adam.
+    optimizer : str
+        "adamw" or "adam".
+    schedule : str
+        Learning rate over the epochs: "cosine", half a cosine, or "step", which lowers it by 1 %
+        after every 100 epochs and has no end.
     gradient_clip : float
-        Maximum norm of the gradient.
+        Maximum norm of the gradient; 0 for no maximum.
     patience : int
         Number of epochs without improvement of the dev loss after which training stops.
     max_minutes : float, optional
@@ -57,6 +64,8 @@ class TrainingConfig:
     learning_rate: float = 8e-4
     final_learning_rate: float = 1e-5
     weight_decay: float = 1e-5
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
     gradient_clip: float = 1000.0
     patience: int = 50
     max_minutes: float | None = None
@@ -72,21 +81,24 @@ class TrainingConfig:
     docstring: str = ""
 
     @classmethod
-    def of(cls, model: GroundMotionModel | type[GroundMotionModel], **given: Any) -> Self:
+    def of(cls, model: GroundMotionModel, **given: Any) -> Self:
         """Return the default settings of a model, with those given replaced."""
-        return cls(**{**model.training_defaults, **given})
+        return cls(**{**model.default_settings(model.get_model_args()), **given})
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "patience", "devices"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} = {getattr(self, key)} must be at least 1.")
-        for key in ("learning_rate", "gradient_clip"):
-            if not 0.0 < getattr(self, key) < math.inf:
-                raise TrainingError(f"{key} = {getattr(self, key)} must be finite and above 0.")
-        for key in ("final_learning_rate", "weight_decay", "max_minutes", "workers"):
+        if not 0.0 < self.learning_rate < math.inf:
+            raise TrainingError(f"learning_rate = {self.learning_rate} must be finite and above 0.")
+        not_negative = ("final_learning_rate", "weight_decay", "gradient_clip", "max_minutes")
+        for key in (*not_negative, "workers"):
             value = getattr(self, key)
             if value is not None and not 0.0 <= value < math.inf:
                 raise TrainingError(f"{key} = {value} must be finite and at least 0.")
+        for key, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, key) not in known:
+                raise TrainingError(f"{key} = '{getattr(self, key)}' must be {' or '.join(known)}.")
         if Path(self.name).name != self.name or self.name in ("checkpoint", "config"):
             raise TrainingError(
                 f"name = '{self.name}' must be a file name without folders, other than checkpoint "

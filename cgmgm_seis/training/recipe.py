@@ -63,7 +63,8 @@ class Recipe:
 
     def config(self, **given: Any) -> TrainingConfig:
         """Return the settings of the training, with those given replaced."""
-        return TrainingConfig.of(model_class(self.model), **{**self.training, **given})
+        defaults = model_class(self.model).default_settings(self.arguments)
+        return TrainingConfig(**{**defaults, **self.training, **given})
 
     def as_json(self, **more: Any) -> bytes:
         """Return the content of a recipe file; `more` is information for the reader."""
@@ -106,7 +107,7 @@ def arguments_of(model: str) -> dict[str, Any]:
 
 def settings_of(model: str) -> dict[str, Any]:
     """Return the training settings that a recipe may contain, and their defaults."""
-    config = TrainingConfig.of(model_class(model))
+    config = TrainingConfig(**model_class(model).default_settings({}))
     names = [field.name for field in fields(config) if field.name not in NOT_OF_A_RECIPE]
     return {name: getattr(config, name) for name in names}
 

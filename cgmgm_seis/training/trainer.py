@@ -20,6 +20,7 @@ from cgmgm_seis.models.step import Step
 from cgmgm_seis.output.provenance import versions
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.training.data import Features, LoadedFeatures, StreamedFeatures
+from cgmgm_seis.training.optimizer import learning_rate, new_optimizer
 
 if TYPE_CHECKING:
     from cgmgm_seis.training.config import TrainingConfig
@@ -65,12 +66,7 @@ class Trainer:
                 self.step_loss = DistributedDataParallel(
                     self.step_loss, find_unused_parameters=True, broadcast_buffers=False
                 )
-        self.optimizer = torch.optim.AdamW(
-            self.trained,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=model.device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = new_optimizer(self.trained, config, model.device)
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights = _copy(model.state_dict())
@@ -95,14 +91,15 @@ class Trainer:
         names: list[str] = []
         self._set_training()
         progress = self._progress(epoch)
+        clip = self.config.gradient_clip or math.inf
         for number, (weight, batch, share) in enumerate(self._batches("train", rows)):
-            rate = self._learning_rate((epoch - 1 + number / len(rows)) / self.config.epochs)
+            rate = learning_rate(self.config, epoch - 1 + number / len(rows))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             losses = self.step_loss(batch, Step(noise, progress, share))
             self.optimizer.zero_grad(set_to_none=True)
             (_balance(share) * losses["loss"]).backward()
-            norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.gradient_clip)
+            norm = torch.nn.utils.clip_grad_norm_(self.trained, clip)
             self.optimizer.step()
             names = [*losses, "gradient_norm"]
             # Sum on the device: reading a number would wait for the device in every step.
@@ -229,10 +226,6 @@ class Trainer:
     def _noise(self, *key: int | str) -> torch.Generator:
         seed = int(random_generator(self.config.seed, "noise", *key).integers(2**62))
         return torch.Generator(self.model.device).manual_seed(seed)
-
-    def _learning_rate(self, progress: float) -> float:
-        first, last = self.config.learning_rate, self.config.final_learning_rate
-        return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * progress))
 
 
 class _Loss(nn.Module):

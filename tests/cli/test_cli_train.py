@@ -11,9 +11,10 @@ from seisbench.data import WaveformDataWriter
 
 from cgmgm_seis import CGMGM, EvolutionaryCGM, load_model
 from cgmgm_seis.models import conditions
+from cgmgm_seis.training import config
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis_cli.main import main
-from cgmgm_seis_cli.train import CONDITION_SETS
+from cgmgm_seis_cli.train import CONDITION_SETS, OPTIMIZERS, SCHEDULES
 from cgmgm_seis_cli.train import train as command
 
 SMALL = ("--model", "cgmgm", "--epochs", "2", "--latent", "4", "--prior", "4", "--device", "cpu")
@@ -103,6 +104,17 @@ def test_going_on_from_weights(dataset, run, tmp_path):
     refused(run(dataset, "--out", "x", "--only", "nowhere"), 1, "'nowhere'")
 
 
+def test_published_is_trained_as_published(dataset, run, tmp_path):
+    args = (dataset, "--out", "mine", *SMALL, "--components", "E", "--published", "-q")
+    refused(run(*args, "--final-lr", "1e-6"), 2, "--final-lr belongs to the schedule cosine")
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    training = load_model(tmp_path / "mine" / "cgmgm").card["training"]
+    settings = (training["optimizer"], training["schedule"], training["gradient_clip"])
+    assert settings == ("adam", "step", 0.0)
+    assert (pd.read_csv(tmp_path / "mine" / "metrics.csv").learning_rate == 8e-4).all()
+
+
 def test_the_seed_makes_the_run(dataset, run, tmp_path):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run(dataset, "--out", out, *SMALL, "--seed", seed, "-q").exit_code == 0
@@ -138,13 +150,14 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
 
 def test_defaults_are_those_of_the_library():
     defaults = command.make_context("train", ["dataset", "--out", "mine"]).params
-    of_the_model = EvolutionaryCGM.training_defaults
+    of_the_model = {**EvolutionaryCGM.training_defaults, **CGMGM.training_with["published"]}
     for field in fields(TrainingConfig):
         option = SETTINGS.get(field.name, field.name)
         wanted = None if field.name in of_the_model else field.default
         assert defaults[option] == wanted, option
     assert defaults["components"] == CGMGM.arguments()["component_order"]
     assert set(CONDITION_SETS) == set(conditions.CONDITION_SETS)
+    assert (config.OPTIMIZERS, config.SCHEDULES) == (OPTIMIZERS, SCHEDULES)
 
 
 def test_the_help_says_the_defaults_of_a_model():

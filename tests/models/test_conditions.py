@@ -7,6 +7,7 @@ from cgmgm_seis.models.conditions import (
     ExtrapolationWarning,
     check_ranges,
     condition_columns,
+    rupture_ranges,
     scaled_conditions,
     training_ranges,
 )
@@ -34,6 +35,32 @@ def test_scaling_maps_the_training_range_to_0_and_1(table, name):
     assert scaled.dtype == np.float32
     assert scaled[:, 0].tolist() == [0.0, 0.5, 1.0]
     assert ((scaled >= 0) & (scaled <= 1)).all()
+
+
+def test_the_distance_is_that_of_the_rupture_where_it_is_known(table, caplog):
+    caplog.set_level("INFO", "cgmgm_seis")
+    assert rupture_ranges(table, "coordinates") == {} and not caplog.text
+    assert rupture_ranges(table, "distance") == {}
+    assert "of 0 records, hypocentral distances of the other 3" in caplog.text
+    known = table.assign(path_rup_distance_km=[10.0, np.nan, 30.0])
+    hypocentral = table["path_hyp_distance_km"].tolist()
+    ranges = training_ranges(known) | rupture_ranges(known, "distance")
+    assert "of 2 records, hypocentral distances of the other 1" in caplog.text
+    low, high = ranges["path_rup_distance_km"]
+    assert (low, high) == (10.0, 30.0) and hypocentral[1] < 30.0
+    for name in ("distance", "distance_azimuth", "distance_azimuth_depth"):
+        scaled = scaled_conditions(known, name, ranges)[:, 1]
+        np.testing.assert_allclose(scaled, [0.0, (hypocentral[1] - 10.0) / 20.0, 1.0], atol=1e-6)
+    # Weights trained on hypocentral distances go on with them.
+    np.testing.assert_array_equal(
+        scaled_conditions(known, "distance", training_ranges(table)),
+        scaled_conditions(table, "distance", training_ranges(table)),
+    )
+    # A scenario of points has no rupture distance, which is said and no error.
+    with pytest.warns(ExtrapolationWarning, match="in 1 of 3 rows; the hypocentral distance"):
+        assert len(check_ranges(known, ranges)) == 1
+    with pytest.raises(RangeError, match=r"path_rup_distance_km = 40 .* 10 to 30"):
+        check_ranges(known.assign(path_rup_distance_km=40.0), ranges)
 
 
 def test_a_constant_column_scales_to_zero(table):

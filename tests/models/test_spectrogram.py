@@ -56,7 +56,7 @@ def test_a_sine_has_the_amplitude_of_theory():
 
 def test_published_window_mismatch_multiplies_amplitudes(noise):
     """A rectangular analysis window read with a Hann window: rms up by sqrt(160/60) = 1.63."""
-    published = Spectrogram(rectangular_analysis=True).transform(noise).abs()
+    published = Spectrogram(rectangular=True).transform(noise).abs()
     ratio = published.square().mean() / Spectrogram().transform(noise).abs().square().mean()
     assert float(ratio.sqrt()) == pytest.approx(np.sqrt(160 / 60), rel=0.02)
 

@@ -373,6 +373,8 @@ def test_unusable_data_leave_no_folder(tmp_path):
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
         {"gradient_clip": -1.0},
+        {"optimizer": "sgd"},
+        {"schedule": "none"},
         {"weight_decay": -1e-5},
         {"max_minutes": -1.0},
         {"name": "a/b"},

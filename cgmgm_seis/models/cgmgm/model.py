@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from cgmgm_seis.models.base import Batch, GroundMotionModel
-from cgmgm_seis.models.cgmgm.networks import LatentPrior, SequenceEncoder, decode, mlp
+from cgmgm_seis.models.cgmgm.networks import LatentPrior, SequenceEncoder, decode, deviation, mlp
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
-from cgmgm_seis.models.conditions import condition_columns, scaled_conditions
+from cgmgm_seis.models.conditions import condition_columns, rupture_ranges, scaled_conditions
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.seeding import Realization
 
@@ -61,9 +61,9 @@ class CGMGM(GroundMotionModel):
     past_dropout : bool
         In training, hide a random part of the previous latents from the prior.
     published : bool
-        Repeat the choices of the published code, to compare with it: amplitudes from a rectangular
-        window, prior latents with standard deviation 0.5 exp(log variance), prior fed with its own
-        samples in training, waveform error in m/s, 500 Griffin-Lim iterations, no onsets.
+        The published model, to reproduce it and to compare with it: its embedding (which ends with
+        a ReLU), windows, latents, prior, loss, phase retrieval and optimizer.  The differences are
+        listed in the documentation, "Theory of CGM-GM".
     **kwargs
         Sampling rate, start offset, length, ranges and travel times: see `GroundMotionModel`.
 
@@ -74,14 +74,18 @@ class CGMGM(GroundMotionModel):
     173009
     """
 
+    # Adam with torch's StepLR(100, 0.99), and gradients as they are.
+    training_with: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "published": {"optimizer": "adam", "schedule": "step", "gradient_clip": 0.0}
+    }
     from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
-    # The paper's search space.  Its alpha weights an error in m/s and has no effect; here the error
-    # is relative.
+    # The paper's search space, see also `searched`.  Its alpha weights an error in m/s
+    # and has no effect; here, unless `published`, the error is relative.
     search_space: ClassVar[Mapping[str, Any]] = {
         "learning_rate": [6e-4, 7e-4, 8e-4],
         "prior_size": [16, 32],
         "n_latents": [8, 16, 32],
-        "beta": [0.01, 0.02, 0.05, 0.1, 0.2],
+        "beta": [0.01, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.2],
         "weight_decay": [1e-6, 5e-6, 1e-5],
         "alpha": [0.01, 0.05, 0.1],
         "embedding_size": [16, 32],
@@ -134,20 +138,29 @@ class CGMGM(GroundMotionModel):
         self.log_amplitude_range = list(log_amplitude_range)
         self.past_dropout = past_dropout
         self.published = published
-        self.spectrogram = Spectrogram(self.n_samples, n_fft, hop, rectangular_analysis=published)
+        self.spectrogram = Spectrogram(self.n_samples, n_fft, hop, rectangular=published)
 
         n_conditions = len(condition_columns(condition_set))
         n_outputs = len(component_order) * self.spectrogram.n_bins
         self.embedding = mlp(n_conditions, 32, 32, embedding_size)
+        if published:
+            self.embedding.append(nn.ReLU())
         self.encoder = SequenceEncoder(n_outputs, embedding_size, n_latents)
         self.prior = LatentPrior(n_latents, embedding_size, prior_size, published)
         self.decoder = mlp(n_latents + embedding_size, 128, 128, n_outputs)
 
     # ---- training --------------------------------------------------------------------------
 
+    @classmethod
+    def searched(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the settings of a trial: as published, the prior is as wide as the latents."""
+        sizes = [settings.get(name, 0) for name in ("prior_size", "n_latents")]
+        return {**settings, "prior_size": max(sizes)} if all(sizes) else settings
+
     def fit_normalisation(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> None:
         """Set the ranges and the range of the log amplitudes from the training split."""
         super().fit_normalisation(waveforms, scenario)
+        self.ranges |= rupture_ranges(scenario, self.condition_set)
         low, high = np.inf, -np.inf
         for start in range(0, len(waveforms), NORMALISATION_BATCH):
             records = torch.as_tensor(waveforms[start : start + NORMALISATION_BATCH])
@@ -188,11 +201,10 @@ class CGMGM(GroundMotionModel):
         # the embedding too, it would not learn what the prior needs, such as arrival times.
         given = condition if self.published else condition.detach()
         mean, log_variance = self.encoder(target, given)
-        noise = step.normal(mean)
-        latents = mean + torch.exp(0.5 * log_variance) * noise
+        latents = mean + deviation(log_variance, self.published) * step.normal(mean)
         if self.published:
-            noise = step.normal(mean)
-            _, prior_mean, prior_log_variance = self.prior.roll(condition, noise)
+            start, noise = step.normal(mean[:, 0]), step.normal(mean)
+            _, prior_mean, prior_log_variance = self.prior.roll(condition, noise, start)
         else:
             heard = self._heard_past(latents, step) if self.past_dropout else None
             prior_mean, prior_log_variance = self.prior(latents, condition, heard)
@@ -280,7 +292,8 @@ class CGMGM(GroundMotionModel):
         -------
         dict of torch.Tensor
             "noise" (realization, frame, latent), standard normal; "turns" (realization, component,
-            bin, frame), uniform between 0 and 1.
+            bin, frame), uniform between 0 and 1; "start" (realization, latent), the latent before
+            the first frame: zeros, or standard normal with `published`.
         """
         generators = [realization.record() for realization in realizations]
         n_frames, n_bins = self.spectrogram.n_frames, self.spectrogram.n_bins
@@ -288,7 +301,14 @@ class CGMGM(GroundMotionModel):
         phase_shape = (len(self.component_order), n_bins, n_frames)
         noise = np.stack([g.standard_normal(noise_shape, dtype=np.float32) for g in generators])
         turns = np.stack([g.random(phase_shape, dtype=np.float32) for g in generators])
-        return {"noise": torch.as_tensor(noise), "turns": torch.as_tensor(turns)}
+        start = np.zeros((len(generators), self.n_latents), dtype=np.float32)
+        if self.published:
+            start = np.stack([g.standard_normal(self.n_latents, np.float32) for g in generators])
+        return {
+            "noise": torch.as_tensor(noise),
+            "turns": torch.as_tensor(turns),
+            "start": torch.as_tensor(start),
+        }
 
     def sampler(self) -> Self:
         """Return a copy whose networks are in double precision.
@@ -310,7 +330,8 @@ class CGMGM(GroundMotionModel):
         precision = next(self.embedding.parameters()).dtype
         turns, onsets = batch["turns"].float(), batch["onsets"].float()
         condition = self.embedding(batch["conditions"].to(precision))
-        latents, _, _ = self.prior.roll(condition, batch["noise"].to(precision))
+        noise, start = batch["noise"].to(precision), batch["start"].to(precision)
+        latents, _, _ = self.prior.roll(condition, noise, start)
         scaled = decode(self.decoder, latents, condition).float()
         amplitudes = self._unscale(self._from_frames(scaled))
         before = self._before(onsets)

@@ -63,11 +63,22 @@ class LatentPrior(nn.Module):
         hidden, _ = self.gru(torch.cat([past, repeated], dim=-1))
         return self.mean(hidden), self.log_variance(hidden)
 
-    def roll(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw latents one after the other; noise and results are (record, frame, latent).
+    def roll(
+        self, condition: Tensor, noise: Tensor, start: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw latents one after the other; return them with the means and log variances.
 
         For speed, the condition's contribution to the gates is computed once, and both moments in
         one matrix product.
+
+        Parameters
+        ----------
+        condition : torch.Tensor
+            Shape (record, embedding).
+        noise : torch.Tensor
+            Standard normal, shape (record, frame, latent), which is the shape of the results.
+        start : torch.Tensor, optional
+            Shape (record, latent), the latent before the first frame; by default zeros.
         """
         n_latents = noise.shape[-1]
         weight, hidden_weight, bias, hidden_bias = self.gru.all_weights[0]
@@ -76,7 +87,7 @@ class LatentPrior(nn.Module):
         moment_weight = torch.cat([self.mean.weight, self.log_variance.weight])
         moment_bias = torch.cat([self.mean.bias, self.log_variance.bias])
         hidden = condition.new_zeros(len(condition), self.gru.hidden_size)
-        latent = noise.new_zeros(len(noise), n_latents)
+        latent = noise.new_zeros(len(noise), n_latents) if start is None else start
         draws = []
         for draw in noise.unbind(dim=1):
             gates = torch.addmm(condition_gates, latent, input_weight.T)
@@ -87,14 +98,15 @@ class LatentPrior(nn.Module):
             candidate = torch.tanh(candidate + torch.sigmoid(reset + reset_state) * candidate_state)
             hidden = torch.lerp(candidate, hidden, update)
             mean, log_variance = torch.addmm(moment_bias, hidden, moment_weight.T).chunk(2, dim=1)
-            if self.published:
-                deviation = 0.5 * torch.exp(log_variance)
-            else:
-                deviation = torch.exp(0.5 * log_variance)
-            latent = mean + deviation * draw
+            latent = mean + deviation(log_variance, self.published) * draw
             draws.append(torch.stack([latent, mean, log_variance]))
         latents, means, log_variances = torch.stack(draws, dim=2)
         return latents, means, log_variances
+
+
+def deviation(log_variance: Tensor, published: bool = False) -> Tensor:
+    """Return the standard deviation of latents, or what the published code uses in its place."""
+    return 0.5 * torch.exp(log_variance) if published else torch.exp(0.5 * log_variance)
 
 
 def mlp(*widths: int) -> nn.Sequential:

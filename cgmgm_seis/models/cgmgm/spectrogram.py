@@ -1,4 +1,4 @@
-"""Short-time Fourier transform, its inverse and phase retrieval, all with the same window."""
+"""Short-time Fourier transform, its inverse and phase retrieval."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CPU_CHUNK = 16
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """A Hann-window STFT of fixed-length records.
+    """An STFT of fixed-length records, with a Hann window.
 
     Parameters
     ----------
@@ -22,15 +22,16 @@ class Spectrogram:
         Window length = transform length, samples.
     hop : int
         Samples between frames; frame m is centred on sample m * hop.
-    rectangular_analysis : bool
-        Transform with a rectangular window but invert with the Hann window, as in the published
-        code of Ren et al.  This multiplies amplitudes by 1.6; for comparison with that code only.
+    rectangular : bool
+        Transform and invert with a rectangular window, but retrieve phases with the Hann window, as
+        in the published code of Ren et al.  This multiplies amplitudes of waveforms by 1.6; for
+        comparison with that code only.
     """
 
     n_samples: int = 6000
     n_fft: int = 160
     hop: int = 46
-    rectangular_analysis: bool = False
+    rectangular: bool = False
 
     @property
     def n_bins(self) -> int:
@@ -48,14 +49,15 @@ class Spectrogram:
 
     def transform(self, waveforms: Tensor) -> Tensor:
         """Return the complex STFT, shape (..., bin, frame), of waveforms (..., sample)."""
-        window = self.window(waveforms.device)
-        if self.rectangular_analysis:
-            window = torch.ones_like(window)
-        return self._stft(waveforms, window)
+        return self._stft(waveforms, self._transform_window(waveforms.device))
 
     def inverse(self, spectra: Tensor) -> Tensor:
         """Return the least-squares waveforms (..., sample) of spectra (..., bin, frame)."""
-        return self._istft(spectra, self.window(spectra.device))
+        return self._istft(spectra, self._transform_window(spectra.device))
+
+    def _transform_window(self, device: torch.device) -> Tensor:
+        window = self.window(device)
+        return torch.ones_like(window) if self.rectangular else window
 
     def energy_weights(self) -> Tensor:
         """Return weights (bin,) with sum(w abs(S)^2) = sum(x^2), Parseval's theorem for the STFT.
