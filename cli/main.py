@@ -14,7 +14,7 @@ COMMANDS = {
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
     "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),
     "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),
-    "weights": ("cgmgm_seis_cli.weights:weights", "List and describe trained weights."),
+    "weights": ("cgmgm_seis_cli.weights:weights", "List, describe and import trained weights."),
 }
 
 

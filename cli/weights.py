@@ -5,10 +5,15 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.weights_import import import_command
+
 
 @click.group()
 def weights() -> None:
-    """List and describe trained weights."""
+    """List, describe and import trained weights."""
+
+
+weights.add_command(import_command)
 
 
 @weights.command("list")
