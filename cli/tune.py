@@ -15,7 +15,7 @@ from cgmgm_seis_cli.parameters import (
     skip_bad_option,
     verbosity_options,
 )
-from cgmgm_seis_cli.train import ModelChoice
+from cgmgm_seis_cli.train import CONDITION_SETS, ModelChoice, model_arguments
 
 
 @click.command(context_settings={"show_default": True})
@@ -52,8 +52,18 @@ from cgmgm_seis_cli.train import ModelChoice
     "--space",
     "space_file",
     type=click.Path(path_type=Path),
-    help="JSON file of the search space.  [default: the model's]",
+    help="JSON file of settings to search in another way than in the model's space, or too.",
 )
+@click.option(
+    "--condition-set",
+    "condition_sets",
+    type=click.Choice(CONDITION_SETS),
+    multiple=True,
+    show_default=False,
+    help="Cgmgm: what the networks receive of a scenario; repeatable, several are compared.  "
+    "[default: coordinates]",
+)
+@click.option("--published", is_flag=True, help="Cgmgm: train the published model as published.")
 @click.option("--components", type=Components(), default="ZNE", help="Components and their order.")
 @seed_option
 @device_option("auto")
@@ -72,6 +82,8 @@ def tune(
     random_trials: int,
     early_stopping: bool,
     space_file: Path | None,
+    condition_sets: tuple[str, ...],
+    published: bool,
     components: str,
     seed: int,
     device: str,
@@ -93,12 +105,17 @@ def tune(
     from cgmgm_seis.tuning.on_ray import run_on_ray
     from cgmgm_seis.tuning.search import BEST_FILE, Search, run_here
     from cgmgm_seis.tuning.search import tune as search_settings
-    from cgmgm_seis.tuning.space import default_space, read_space
+    from cgmgm_seis.tuning.space import SearchSpace, default_space, read_space
 
     show_messages(verbosity or 0)
     name = model_choices()[model_name]
     space = read_space(name, space_file) if space_file else default_space(name)
     fixed = {"component_order": components} | ({} if epochs is None else {"epochs": epochs})
+    if published:
+        fixed |= model_arguments(name, {"published": True})
+    if condition_sets:
+        sets = model_arguments(name, {"condition_set": list(dict.fromkeys(condition_sets))})
+        space = SearchSpace(name, {**space.ranges, **sets})
     study = Study(dataset, objective, seed, device, skip_bad)
     weights = search_settings(
         Search(study, space, fixed, random_trials, early_stopping),

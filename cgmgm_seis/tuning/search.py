@@ -15,6 +15,7 @@ from hyperopt import Domain
 from tqdm import tqdm
 
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_resumable
@@ -207,7 +208,9 @@ def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
     """
     domain = Domain(lambda point: point, search.space.expression())
     before = trials.to_hyperopt(search.space)
-    tried = [trial.settings for trial in trials.trials]
+    # Different settings may give the same trial.
+    searched = model_class(search.space.model).searched
+    tried = [searched({**search.fixed, **trial.settings}) for trial in trials.trials]
     random = random_generator(search.study.seed, "suggest", number)
     settings: dict[str, Any] = {}
     for algorithm in SUGGESTIONS:
@@ -216,7 +219,7 @@ def suggest(search: Search, trials: TrialsFile, number: int) -> dict[str, Any]:
         (document,) = algorithm([number], domain, before, seed, **options)
         point = {name: values[0] for name, values in document["misc"]["vals"].items()}
         settings = search.space.settings(point)
-        if settings not in tried:
+        if searched({**search.fixed, **settings}) not in tried:
             break
     return settings
 

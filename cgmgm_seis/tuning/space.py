@@ -106,7 +106,7 @@ class SearchSpace:
 
     def recipe(self, settings: Mapping[str, Any], **fixed: Any) -> Recipe:
         """Return the recipe for some values, with other arguments and settings fixed."""
-        both = {**fixed, **settings}
+        both = model_class(self.model).searched({**fixed, **settings})
         arguments = arguments_of(self.model)
         recipe = Recipe(
             self.model,
@@ -117,14 +117,17 @@ class SearchSpace:
         return recipe
 
 
-def default_space(model: str) -> SearchSpace:
-    """Return the default search space of a model."""
+def default_space(model: str, changes: Mapping[str, Any] | None = None) -> SearchSpace:
+    """Return the default search space of a model, with some ranges changed or added."""
     arguments_of(model)  # raises TrainingError if the model is unknown
-    return SearchSpace(model, model_class(model).search_space)
+    return SearchSpace(model, {**model_class(model).search_space, **(changes or {})})
 
 
 def read_space(model: str, path: str | Path) -> SearchSpace:
     """Read a space from a JSON file, an object of names and their lists or ranges.
+
+    Names that the file does not have are searched as in the default space of the model; a list of
+    one value is a setting that is not varied.
 
     Raises
     ------
@@ -136,4 +139,4 @@ def read_space(model: str, path: str | Path) -> SearchSpace:
         raise TrainingError(
             f"{path} is not a search space; it must be a JSON object of names and their values."
         )
-    return SearchSpace(model, content)
+    return default_space(model, content)

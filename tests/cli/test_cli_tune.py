@@ -53,6 +53,22 @@ def test_what_is_found_is_trained(dataset, run, tmp_path):
     assert again["best_dev_loss"] == best["best_dev_loss"]
 
 
+def test_condition_sets_are_compared_as_published(dataset, run, tmp_path):
+    small = {"n_latents": [2], "prior_size": [4], "embedding_size": [4], "batch_size": [32]}
+    (tmp_path / "space.json").write_text(json.dumps(small))
+    sets = ("--condition-set", "distance", "--condition-set", "epicentral_distance")
+    arguments = ("--trials", "4", "--components", "E", *sets, "--published", *ARGS)
+    result = run("tune", dataset, "--out", "s", *arguments)
+    assert result.exit_code == 0, result.output
+    trials = json.loads((tmp_path / "s" / "trials.json").read_text())["trials"]
+    tried = {trial["settings"]["condition_set"] for trial in trials}
+    assert tried == {"distance", "epicentral_distance"}
+    assert all(trial["settings"]["n_latents"] == 2 for trial in trials)
+    card = json.loads((tmp_path / "s" / "best" / "cgmgm.json").read_text())
+    assert card["model_args"]["published"] and card["model_args"]["condition_set"] in tried
+    assert card["card"]["training"]["optimizer"] == "adam"
+
+
 def test_bad_input_is_one_line(run, tmp_path):
     (tmp_path / "file").write_text("")
     for args, status, text in (
@@ -61,6 +77,8 @@ def test_bad_input_is_one_line(run, tmp_path):
         (("nowhere", "--out", "file"), 1, "file"),
         (("nowhere", "--out", "s", "--objective", "beauty"), 2, "--objective"),
         (("nowhere", "--out", "s", "--space", "file"), 1, "file is not a readable JSON file"),
+        (("nowhere", "--out", "s", "--published"), 2, "--published is not an option of --model"),
+        (("nowhere", "--out", "s", "--condition-set", "all"), 2, "--condition-set"),
         (("nowhere",), 2, "--out"),
     ):
         result = run("tune", *args)

@@ -61,12 +61,44 @@ def test_the_papers_space():
     space = default_space("CGMGM")
     assert space.ranges["learning_rate"] == [6e-4, 7e-4, 8e-4]
     assert space.ranges["n_latents"] == [8, 16, 32]
+    assert space.ranges["beta"] == [0.01, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1, 0.2]
     assert set(space.ranges) == {
         *("learning_rate", "prior_size", "n_latents", "beta", "weight_decay", "alpha"),
         *("embedding_size", "batch_size"),
     }
     for name in BUNDLED:
         default_space(name).recipe({})
+
+
+def test_the_prior_is_as_wide_as_the_latents(tmp_path):
+    space = SearchSpace("CGMGM", {"prior_size": [16, 32], "n_latents": [8, 32]})
+    for n_latents, sizes in ((8, (16, 32)), (32, (32, 32))):
+        for prior_size, expected in zip((16, 32), sizes, strict=True):
+            recipe = space.recipe({"prior_size": prior_size, "n_latents": n_latents})
+            assert recipe.arguments["prior_size"] == expected
+    # Two of the four settings are one recipe, which is tried once.
+    trials, chosen = TrialsFile(tmp_path, {}), Search(Study("none"), space, {})
+    for number in range(3):
+        settings = suggest(chosen, trials, number)
+        trials.trials.append(Trial(number, settings, COMPLETE, float(number), [1.0]))
+    recipes = {tuple(chosen.recipe(trial.settings).arguments.items()) for trial in trials.trials}
+    assert len(recipes) == 3
+
+
+def test_a_file_changes_entries_of_the_space(tmp_path):
+    (tmp_path / "space.json").write_text('{"beta": [0.5], "condition_set": ["depth"]}')
+    changed = {"beta": [0.5], "condition_set": ["depth"]}
+    found = read_space("CGMGM", tmp_path / "space.json").ranges
+    assert found == {**default_space("CGMGM").ranges, **changed}
+
+
+def test_a_published_search_trains_as_published():
+    study = Study("none")
+    fixed = {"published": True, "component_order": "E"}
+    recipe = Search(study, default_space("CGMGM"), fixed).recipe({"learning_rate": 7e-4})
+    config = recipe.config()
+    assert recipe.arguments["published"] and config.learning_rate == 7e-4
+    assert (config.optimizer, config.schedule, config.gradient_clip) == ("adam", "step", 0.0)
 
 
 def test_settings_are_values_and_not_indices():
@@ -91,7 +123,6 @@ def test_settings_are_values_and_not_indices():
     [
         ("[", "not a readable JSON"),
         ("[1]", "is not a search space"),
-        ("{}", "space is empty"),
         ('{"speed": [1]}', "'speed' cannot be searched for CGMGM; the names .* condition_set, "),
         ('{"epochs": [1, 2]}', "'epochs' cannot be searched"),
         ('{"beta": []}', "beta = .* must be a list"),
@@ -104,6 +135,8 @@ def test_bad_spaces_are_named(content, text, tmp_path):
     (tmp_path / "space.json").write_text(content)
     with pytest.raises(TrainingError, match=text):
         read_space("CGMGM", tmp_path / "space.json")
+    with pytest.raises(TrainingError, match="space is empty"):
+        SearchSpace("CGMGM", {})
 
 
 @pytest.mark.parametrize(
