@@ -37,7 +37,7 @@ from cgmgm_seis.simulator.spectra import ln_spectrum
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.run import train
 
-EVENTS, STATIONS_PER_EVENT, SEED, VERSION = 4000, 10, 1, "3"
+EVENTS, STATIONS_PER_EVENT, SEED, VERSION = 4000, 10, 1, "4"
 NAME = "bay_area_evolutionary"
 DOCSTRING = (
     "EvolutionaryCGM for the San Francisco Bay Area, three components, 0.2 to 25 Hz, trained on "
@@ -65,7 +65,7 @@ def main(work: Path, shared: Path) -> None:
     if not catalogue.exists():
         simulate(EVENTS, SEED, catalogue, stations_per_event=STATIONS_PER_EVENT)
     torch.manual_seed(SEED)
-    model = EvolutionaryCGM()
+    model = EvolutionaryCGM(n_waves=128)
     config = TrainingConfig.of(
         model,
         epochs=32,

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pygmm
-from calibrate_simulator import (
+from numpy.typing import NDArray
+from recorded_amplitudes import (
     around,
     large_scenarios,
     ln_ergodic,
@@ -28,7 +29,6 @@ from calibrate_simulator import (
     scenario_of,
     small_scenarios,
 )
-from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from cgmgm_seis.datasets.windows import read_records

@@ -11,6 +11,7 @@ from cgmgm_seis.scenario.geography import KM_PER_DEGREE
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.simulator.sites import site_table
+from cgmgm_seis.simulator.sources import source_table
 
 # Approximate surface traces, accurate to several km: fraction of the earthquakes, then longitude
 # and latitude of points from north to south.  This is not a fault model.
@@ -26,6 +27,9 @@ FAULTS = {
     "Geysers": (0.09, [(-122.86, 38.84), (-122.78, 38.80), (-122.70, 38.75)]),
 }
 FAULT_SCATTER_KM = 2.5
+# Fraction of the earthquakes near those of the calibration, many of which are not on these faults,
+# and their scatter: within half a correlation length of the source terms.
+RECORDED_SHARE, RECORDED_SCATTER_KM = 0.25, 5.0
 DEPTHS_KM = (0.5, 18.0)
 MAGNITUDES = (1.0, 5.5)
 # Almost uniform (b = 0), instead of the regional Gutenberg-Richter b value of about 1, so that a
@@ -51,10 +55,10 @@ def draw_catalogue(
     """Draw random earthquakes and the stations that record them.
 
     Magnitudes follow a truncated exponential distribution with `B_VALUE`, epicentres scatter
-    around the fault traces, and depths follow a beta distribution with a maximum near 7 km.  From
-    the several hundred stations of the region (`cgmgm_seis.simulator.sites.site_table`), stations
-    within a distance that increases with magnitude are drawn, with higher probability for near
-    ones.
+    around the fault traces and around recorded earthquakes, and depths follow a beta distribution
+    with a maximum near 7 km.  From the several hundred stations of the region
+    (`cgmgm_seis.simulator.sites.site_table`), stations within a distance that increases with
+    magnitude are drawn, with higher probability for near ones.
 
     Parameters
     ----------
@@ -106,14 +110,26 @@ def _magnitude(rng: np.random.Generator) -> float:
 
 
 def _epicentre(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw longitude and latitude near a fault, uniformly along its trace."""
-    shares = np.array([share for share, _ in FAULTS.values()])
-    trace = np.array(list(FAULTS.values())[rng.choice(len(FAULTS), p=shares / shares.sum())][1])
-    km = KM_PER_DEGREE * np.array([np.cos(np.radians(trace[:, 1].mean())), 1.0])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*(np.diff(trace, axis=0) * km).T))])
-    place = rng.uniform(0.0, along[-1])
-    point = np.array([np.interp(place, along, trace[:, k]) for k in (0, 1)])
-    return point + FAULT_SCATTER_KM * rng.standard_normal(2) / km
+    """Draw longitude and latitude near a recorded earthquake, or uniformly along a fault."""
+    if rng.random() < RECORDED_SHARE:
+        recorded = source_table()[["source_longitude_deg", "source_latitude_deg"]].to_numpy()
+        point, scatter_km = recorded[rng.choice(len(recorded))], RECORDED_SCATTER_KM
+    else:
+        shares = np.array([share for share, _ in FAULTS.values()])
+        fault = rng.choice(len(FAULTS), p=shares / shares.sum())
+        trace = np.array(list(FAULTS.values())[fault][1])
+        lengths = np.hypot(*(np.diff(trace, axis=0) * _km_per_degree(trace)).T)
+        along = np.concatenate([[0.0], np.cumsum(lengths)])
+        place = rng.uniform(0.0, along[-1])
+        point = np.array([np.interp(place, along, trace[:, k]) for k in (0, 1)])
+        scatter_km = FAULT_SCATTER_KM
+    return np.asarray(point + scatter_km * rng.standard_normal(2) / _km_per_degree(point))
+
+
+def _km_per_degree(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return km per degree of longitude and latitude at points (.., 2)."""
+    latitude = np.radians(points[..., 1].mean())
+    return KM_PER_DEGREE * np.array([np.cos(latitude), 1.0])
 
 
 def _reach_km(magnitude: float) -> float:

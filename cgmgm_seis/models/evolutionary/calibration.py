@@ -1,8 +1,9 @@
 """Calibration: the mean residual of generated spectra, as gains that are smooth in frequency.
 
-A linear model of the residuals ln recorded - ln generated, with magnitude and distance terms as in
-a ground-motion model.  A priori, its coefficients are small and a random walk over frequency, so
-that they follow neighbouring frequencies where few records have signal above the noise.
+The residuals ln recorded - ln generated are a function of magnitude and ln distance, bilinear
+between nodes.  A priori, its values at the nodes are small and a random walk over frequency,
+magnitude and distance, so that they follow their neighbours where few records have signal above
+the noise.
 """
 
 import numpy as np
@@ -19,17 +20,44 @@ from cgmgm_seis.scenario.arrays import Floats
 RESIDUAL_SIGMA = 2.0
 # Prior standard deviations of a coefficient, and of its step from one frequency to the next.
 SIGMA, STEP_SIGMA = 1.0, 0.2
-# Number of terms of the model, see `design`.
-N_TERMS = 4
+# Nodes of magnitude and ln distance, evenly spaced over the trained range, and the prior standard
+# deviation of a step from one to the next.
+N_MAGNITUDES, N_DISTANCES, NODE_SIGMA = 10, 5, 0.3
+N_TERMS = N_MAGNITUDES * N_DISTANCES
 
 
 def design(plain: Tensor) -> Tensor:
-    """Return the design matrix (record, `N_TERMS`) of the gains for plain conditions.
+    """Return the weights (record, `N_TERMS`) of the nodes for plain conditions.
 
-    Its columns are 1, magnitude, its square and ln distance.
+    Nodes of the first magnitude come first.  Outside of the nodes the nearest ones are used.
     """
-    magnitude, distance = plain[:, [0, 3]].clamp(-1.0, 1.0).unbind(dim=1)
-    return torch.stack([torch.ones_like(magnitude), magnitude, magnitude**2, distance], dim=1)
+    magnitude, distance = _hats(plain[:, 0], N_MAGNITUDES), _hats(plain[:, 3], N_DISTANCES)
+    return (magnitude[:, :, None] * distance[:, None]).flatten(1)
+
+
+def _hats(values: Tensor, n_nodes: int) -> Tensor:
+    """Return the weights (value, node) of linear interpolation between nodes from -1 to 1."""
+    places = (values.clamp(-1.0, 1.0) + 1.0) * (n_nodes - 1) / 2.0
+    nodes = torch.arange(n_nodes, device=values.device)
+    return (1.0 - (places[:, None] - nodes).abs()).clamp_min(0.0)
+
+
+def node_steps() -> Floats:
+    """Return the prior precision (`N_TERMS`, `N_TERMS`) of steps between neighbouring nodes."""
+    along_magnitude, along_distance = (_squared_steps(n) for n in (N_MAGNITUDES, N_DISTANCES))
+    return (
+        np.asarray(
+            np.kron(along_magnitude, np.eye(N_DISTANCES))
+            + np.kron(np.eye(N_MAGNITUDES), along_distance)
+        )
+        / NODE_SIGMA**2
+    )
+
+
+def _squared_steps(n: int) -> Floats:
+    """Return the matrix (n, n) of the sum of squared differences of neighbouring values."""
+    steps = np.diff(np.eye(n), axis=0)
+    return np.asarray(steps.T @ steps)
 
 
 def above_noise(evolution: Evolution, spectra: Spectra, seconds: Tensor) -> NDArray[np.bool_]:
@@ -54,7 +82,9 @@ def above_noise(evolution: Evolution, spectra: Spectra, seconds: Tensor) -> NDAr
     return (energy > least).cpu().numpy()
 
 
-def fit_gains(residual: Floats, heard: NDArray[np.bool_], design: Floats) -> Floats:
+def fit_gains(
+    residual: Floats, heard: NDArray[np.bool_], design: Floats, term_steps: Floats
+) -> Floats:
     """Fit the coefficients of residuals by ridge regression.
 
     Parameters
@@ -65,6 +95,8 @@ def fit_gains(residual: Floats, heard: NDArray[np.bool_], design: Floats) -> Flo
         True where a residual is used, same shape.
     design : numpy.ndarray
         Design matrix, shape (record, term).
+    term_steps : numpy.ndarray
+        Prior precision of differences between the terms, shape (term, term).
 
     Returns
     -------
@@ -72,10 +104,9 @@ def fit_gains(residual: Floats, heard: NDArray[np.bool_], design: Floats) -> Flo
         Coefficients, shape (term, component, frequency).
     """
     n_terms, (_, n_components, n_frequencies) = design.shape[1], residual.shape
-    steps = np.diff(np.eye(n_frequencies), axis=0)
-    prior = np.kron(
-        steps.T @ steps / STEP_SIGMA**2 + np.eye(n_frequencies) / SIGMA**2, np.eye(n_terms)
-    )
+    steps = _squared_steps(n_frequencies) / STEP_SIGMA**2
+    prior = np.kron(steps + np.eye(n_frequencies) / SIGMA**2, np.eye(n_terms))
+    prior += np.kron(np.eye(n_frequencies), term_steps)
     gains = np.empty((n_terms, n_components, n_frequencies))
     for component in range(n_components):
         matrix, right = prior.copy(), np.empty((n_frequencies, n_terms))

@@ -120,12 +120,16 @@ class Correlation(NamedTuple):
     share : numpy.ndarray
         Share of each latent's variance that correlates, shape (latent,); the rest is independent
         between records.
+    variance : numpy.ndarray
+        Variance of each latent within events, over that of records about the mean of their event,
+        shape (latent,).  It is larger, since the mean contains a part of what records share.
     error : numpy.ndarray
         Standard errors of the shares.
     """
 
     length_km: float
     share: Floats
+    variance: Floats
     error: Floats
 
 
@@ -139,10 +143,11 @@ def fit_correlation(
     means are closer to zero than the latents: for a latent of variance 1 with posterior variance
     s^2, means have the variance a = 1 - s^2 and a^2 times the covariance of the latents.  Hence
 
-        E (m_i - m_j)^2 / 2 = a - a^2 share exp(-distance / length)
+        E (m_i - m_j)^2 / 2 = sill - a^2 correlated exp(-distance / length)
 
-    is fitted by least squares; the length is common to all latents.  Shares below `LEAST_ERRORS`
-    standard errors (jackknife over events) are set to zero.
+    is fitted by least squares; the length is common to all latents.  The sill exceeds a by a^2
+    times the part of the correlated variance that the event's mean has absorbed.  Shares below
+    `LEAST_ERRORS` standard errors (jackknife over events) are set to zero.
 
     Parameters
     ----------
@@ -156,58 +161,77 @@ def fit_correlation(
     Returns
     -------
     Correlation
-        Length and shares.
+        Length, shares and variances.
     """
     means, points = np.asarray(mean, float), np.asarray(points_km, float)
     heard = 1.0 - np.asarray(variance, float).mean(axis=0)
-    products, squares = _event_sums(means, heard, np.asarray(event), points)
+    sums = _event_sums(means, np.asarray(event), points)
     asked = heard > LEAST_HEARD
-    share, length = _fit(products.sum(axis=0), squares.sum(axis=0), heard, asked)
-    groups = min(N_GROUPS, len(products))
-    without = [
-        _fit(products[rest].sum(axis=0), squares[rest].sum(axis=0), heard, asked)[0]
-        for rest in (np.arange(len(products)) % groups != group for group in range(groups))
-        if rest.any()
-    ]
-    if len(without) < 2:
-        return Correlation(0.0, np.zeros_like(share), np.full_like(share, np.inf))
+    length, share, total = _fit(sums, heard, asked)
+    groups = min(N_GROUPS, len(sums[0]))
+    number = np.arange(len(sums[0])) % groups
+    rests = [number != group for group in range(groups) if groups > 1]
+    without = [_fit(_Sums(*(x[rest] for x in sums)), heard, asked)[1] for rest in rests]
+    if not without:
+        return Correlation(
+            0.0, np.zeros_like(share), np.ones_like(share), np.full_like(share, np.inf)
+        )
     error = np.sqrt((groups - 1) * np.var(without, axis=0))
-    share = np.where(share > LEAST_ERRORS * error, share, 0.0)
-    return Correlation(length if share.any() else 0.0, share, error)
+    significant = share > LEAST_ERRORS * error
+    share, total = np.where(significant, share, 0.0), np.where(significant, total, 1.0)
+    return Correlation(length if share.any() else 0.0, share, total, error)
 
 
-def _event_sums(
-    means: Floats, heard: Floats, event: NDArray[np.generic], points: Floats
-) -> tuple[Floats, Floats]:
-    """Return sums over the pairs of every event for every length.
+class _Sums(NamedTuple):
+    """Sums over the pairs of records of every event.
 
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Sums of the covariance times exp(-distance / length), (event, length, latent), and of
-        exp(-distance / length) squared, (event, length).
+    Of 1, (event,); of exp(-distance / length) and of its square, (event, length); of half the
+    squared differences, (event, latent), and of these times exp(-distance / length), (event,
+    length, latent).
     """
+
+    pairs: Floats
+    falling: Floats
+    falling_squared: Floats
+    differences: Floats
+    products: Floats
+
+
+def _event_sums(means: Floats, event: NDArray[np.generic], points: Floats) -> _Sums:
     names, number = np.unique(event, return_inverse=True)
-    products = np.zeros((len(names), len(LENGTHS), means.shape[1]))
-    squares = np.zeros((len(names), len(LENGTHS)))
-    for k in range(len(names)):
+    n_events, n_lengths, n_latents = len(names), len(LENGTHS), means.shape[1]
+    sums = _Sums(
+        np.zeros(n_events),
+        np.zeros((n_events, n_lengths)),
+        np.zeros((n_events, n_lengths)),
+        np.zeros((n_events, n_latents)),
+        np.zeros((n_events, n_lengths, n_latents)),
+    )
+    for k in range(n_events):
         rows = np.flatnonzero(number == k)
         first, second = (rows[side] for side in np.triu_indices(len(rows), 1))
         distance = np.hypot(*(points[first] - points[second]).T)
         falling = np.exp(-distance / LENGTHS[:, None])
-        products[k] = falling @ (heard - 0.5 * (means[first] - means[second]) ** 2)
-        squares[k] = (falling**2).sum(axis=1)
-    return products, squares
+        differences = 0.5 * (means[first] - means[second]) ** 2
+        sums.pairs[k] = len(distance)
+        sums.falling[k], sums.falling_squared[k] = falling.sum(axis=1), (falling**2).sum(axis=1)
+        sums.differences[k], sums.products[k] = differences.sum(axis=0), falling @ differences
+    return sums
 
 
-def _fit(
-    products: Floats, squares: Floats, heard: Floats, asked: NDArray[np.bool_]
-) -> tuple[Floats, float]:
-    """Return the shares (latent,) at the best length, and this length."""
-    scale = squares[:, None] + np.finfo(float).tiny
-    covariance = np.clip(products / scale, 0.0, heard**2)
-    # Reduction of the sum of squares by the fit, in units of their variance.
-    gain = (2.0 * covariance * products - covariance**2 * scale) / np.maximum(heard, 1e-9) ** 2
+def _fit(sums: _Sums, heard: Floats, asked: NDArray[np.bool_]) -> tuple[float, Floats, Floats]:
+    """Return the best length, and the shares and variances (latent,) at that length."""
+    pairs, falling, squared, differences, products = (x.sum(axis=0) for x in sums)
+    tiny = np.finfo(float).tiny
+    mean, average = falling / max(pairs, 1.0), differences / max(pairs, 1.0)
+    # Sums of squares and products about the means: a straight line in exp(-distance / length).
+    spread = squared - pairs * mean**2 + tiny
+    slope = np.maximum((pairs * mean[:, None] * average - products) / spread[:, None], 0.0)
+    # Reduction of the sum of squares by the fit, in units of the squared variances.
+    gain = slope**2 * spread[:, None] / np.maximum(heard, 1e-9) ** 2
     best = int(gain[:, asked].sum(axis=1).argmax())
-    share = np.where(asked, covariance[best] / np.maximum(heard, 1e-9) ** 2, 0.0)
-    return share, float(LENGTHS[best])
+    sill = average + slope[best] * mean[best]
+    scale = np.maximum(heard, 1e-9) ** 2
+    correlated = np.where(asked, slope[best] / scale, 0.0)
+    variance = np.where(asked, np.maximum(1.0 + (sill - heard) / scale, correlated), 1.0)
+    return float(LENGTHS[best]), correlated / np.maximum(variance, tiny), variance

@@ -13,7 +13,12 @@ from torch import Tensor
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.collectives import gathered
-from cgmgm_seis.models.evolutionary.calibration import above_noise, design, fit_gains
+from cgmgm_seis.models.evolutionary.calibration import (
+    above_noise,
+    design,
+    fit_gains,
+    node_steps,
+)
 from cgmgm_seis.models.evolutionary.correlation import fit_correlation
 from cgmgm_seis.models.evolutionary.decoder import Spectra
 from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
@@ -34,7 +39,7 @@ from cgmgm_seis.scenario.seeding import event_numbers, random_generator
 from cgmgm_seis.scenario.spans import Spans, cut_to_spans, valid_spans
 
 # Rounds of the calibration, and maximum number of records used in it.
-CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 4000
+CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 12000
 # Number of records used for levels and the whitening filter.
 NORMALISATION_RECORDS = 1000
 # Noise windows end this long before P of the 1-D table, s.
@@ -247,12 +252,13 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         columns = (x.cpu().numpy() for x in (*own, records["event"], records["receiver"]))
         self.decoder.smooth_sites(records["site"].unique(dim=0), SITE_NUGGET)
         found = fit_correlation(*columns)
-        effects = self.effects
-        effects.length_km = torch.tensor(found.length_km).to(effects.length_km)
-        effects.correlated = torch.as_tensor(found.share).to(effects.correlated)
-        shares = found.share.round(3).tolist()
+        self.effects.correlate(found)
         return {
-            "spatial_correlation": {"length_km": found.length_km, "shares": shares},
+            "spatial_correlation": {
+                "length_km": found.length_km,
+                "shares": found.share.round(3).tolist(),
+                "variances": found.variance.round(3).tolist(),
+            },
             "bias_taken_off": self._calibrate(records),
         }
 
@@ -279,7 +285,9 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         for part in range(CALIBRATION_ROUNDS):
             error = recorded - self._median_ln_fas(batch, part)
             errors.append(-(error * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1))
-            found = torch.as_tensor(fit_gains(error, heard, terms)).to(self.calibration)
+            found = torch.as_tensor(fit_gains(error, heard, terms, node_steps())).to(
+                self.calibration
+            )
             self.calibration = self.calibration + found
         table = dict(zip(self.component_order, errors[0].round(3).tolist(), strict=True))
         return {"at (Hz)": self.evolution.nodes_hz.round(2).tolist(), "ln FAS": table}

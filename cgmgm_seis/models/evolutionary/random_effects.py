@@ -1,7 +1,11 @@
 """Latents as the sum of an event term and a record term, like residuals of ground-motion models."""
 
+import math
+
 import torch
 from torch import Tensor, nn
+
+from cgmgm_seis.models.evolutionary.correlation import Correlation
 
 # Weight of a batch in the running moments of the prior.
 MOMENTUM = 0.02
@@ -74,6 +78,31 @@ class RandomEffects(nn.Module):
         self.within = self.within.lerp(within, momentum)
         self.between = self.between.lerp(between / size, momentum)
 
+    @torch.no_grad()
+    def correlate(self, correlation: Correlation) -> None:
+        """Let record terms correlate with the distance between receivers.
+
+        The covariance within events becomes that of records whose event term contains nothing of
+        the correlated part, and the covariance between events loses as much.
+
+        Parameters
+        ----------
+        correlation : Correlation
+            Of the standardised latents, see `standardised`.
+        """
+        transform, between = self._standardisation(least=-math.inf)
+        variance, share = (
+            torch.as_tensor(x).to(transform) for x in (correlation.variance, correlation.share)
+        )
+        between = between - (variance - 1.0)
+        # Latents are standardised anew in the order of their ratio of variances.
+        order = torch.argsort(between / variance)
+        root = torch.linalg.inv(transform)
+        self.within = (root * variance) @ root.T
+        self.between = (root * between) @ root.T
+        self.correlated = share[order].to(self.correlated)
+        self.length_km = torch.as_tensor(correlation.length_km).to(self.length_km)
+
     def divergence(self, mean: Tensor, log_variance: Tensor, event: Tensor) -> Tensor:
         """Return the Kullback-Leibler divergence of the posterior from the prior, of the batch.
 
@@ -140,16 +169,17 @@ class RandomEffects(nn.Module):
         transform, _ = self._standardisation()
         return (mean - self.mean) @ transform.T, variance @ transform.square().T
 
-    def _standardisation(self) -> tuple[Tensor, Tensor]:
+    def _standardisation(self, least: float = _LEAST_BETWEEN) -> tuple[Tensor, Tensor]:
         """Return the transform to a covariance of 1 within events and diagonal between them.
 
         Returns
         -------
         tuple of torch.Tensor
-            The matrix (latent, latent) and the variances lambda between events (latent,).
+            The matrix (latent, latent) and the variances lambda between events (latent,), at least
+            ``least``.
         """
         within, between = self.within.double().cpu(), self.between.double().cpu()
         inverse = torch.linalg.inv(torch.linalg.cholesky(within))
         values, vectors = torch.linalg.eigh(inverse @ between @ inverse.T)
-        transform, values = vectors.T @ inverse, values.clamp_min(_LEAST_BETWEEN)
+        transform, values = vectors.T @ inverse, values.clamp_min(least)
         return transform.to(self.mean), values.to(self.mean)
