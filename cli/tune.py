@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -114,13 +115,13 @@ def tune(
     show_messages(verbosity or 0)
     name = model_choices()[model_name]
     space = read_space(name, space_file) if space_file else default_space(name)
-    own = {"component_order": components or components_of(dataset)}
-    fixed = own | ({} if epochs is None else {"epochs": epochs})
+    fixed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if published:
         fixed |= model_arguments(name, {"published": True})
     if condition_sets:
         sets = model_arguments(name, {"condition_set": list(dict.fromkeys(condition_sets))})
         space = SearchSpace(name, {**space.ranges, **sets})
+    fixed["component_order"] = components or components_of(dataset)
     study = Study(dataset, objective, seed, device, strict, units)
     weights = search_settings(
         Search(study, space, fixed, random_trials, early_stopping),

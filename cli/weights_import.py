@@ -7,7 +7,8 @@ import click
 from cgmgm_seis_cli.parameters import (
     overwrite_option,
     show_messages,
-    skip_bad_option,
+    strict_option,
+    units_option,
     verbosity_options,
 )
 
@@ -54,7 +55,8 @@ CONDITION_SETS = ("coordinates", "distance", "epicentral_distance", "depth")
     metavar="NAME",
     help="Path of the weights without suffix.",
 )
-@skip_bad_option
+@units_option
+@strict_option
 @overwrite_option
 @verbosity_options
 def import_command(
@@ -65,7 +67,8 @@ def import_command(
     component: str,
     start_offset_s: float,
     out: Path,
-    skip_bad: bool,
+    units: str,
+    strict: bool,
     overwrite: bool,
     verbosity: int | None,
 ) -> None:
@@ -90,7 +93,9 @@ def import_command(
     state = read_checkpoint(checkpoint)
     model = published_model(state, condition_set, component, start_offset_s)
     if data is not None:
-        waveforms, scenario = read_records(data, model.window, skip_bad, verbosity != -1)
+        waveforms, scenario = read_records(
+            data, model.window, strict, progress=verbosity != -1, units=units
+        )
         model.fit_normalisation(waveforms, scenario)
         scaling = f"all {len(scenario)} records of the data set {data.resolve().name}"
     else:

@@ -70,8 +70,6 @@ def main(work: Path, shared: Path) -> None:
         model,
         epochs=32,
         batch_size=32,
-        # At the default of 3e-3 the loss of this larger catalogue diverged in epoch 13.
-        learning_rate=2e-3,
         weight_decay=0.02,
         patience=500,
         seed=SEED,

