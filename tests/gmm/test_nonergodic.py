@@ -214,8 +214,8 @@ def test_coefficients_are_those_of_the_data(known, form):
 
 @pytest.fixture(scope="module")
 def simulated():
-    """Scenario and ln FAS of 120 events in the region of this file, with terms of their own."""
-    scenario = draw_events(120, seed=7)
+    """Scenario and ln FAS of 200 events in the region of this file, with terms of their own."""
+    scenario = draw_events(200, seed=7)
     rng = np.random.default_rng(7)
     _, event = np.unique(scenario["source_id"], return_inverse=True)
     stress, term = rng.standard_normal((2, event.max() + 1))
