@@ -207,7 +207,7 @@ def with_all_components(records: NDArray[Any], component_order: str) -> NDArray[
     """Return records (record, component, sample) with Z, N and E, as PhaseNet needs them.
 
     Components that are missing, or constant in a record, are copies of the last of Z, N and E that
-    is not; a record that is constant as a whole stays constant.
+    is not; a record that is constant as a whole stays so.
 
     Parameters
     ----------
