@@ -97,7 +97,7 @@ class Records:
     @property
     def left_out(self) -> dict[str, str]:
         """Measures and amplitudes that are not available, and the reason."""
-        found = {}
+        found: dict[str, str] = {}
         if not horizontals(self.window.component_order):
             found["EAS and RotD50"] = "they need both horizontals"
         approximate = self.scenario[~self.calibrated]
