@@ -93,9 +93,9 @@ def evaluate(
     The report, report.html, has bias, scatter and calibration of Fourier and response spectra,
     peaks, energy and duration, PhaseNet's picks, how well a network separates generated from
     recorded waveforms, and ground-motion models for the same records.  For data of this package's
-    simulator, the simulator itself is compared too: no generator can explain more.  Finished
-    realizations are kept in a hidden folder beside --out; the same command continues after an
-    interruption.
+    simulator, the simulator itself is compared too: no generator can explain more.  Weights of
+    different components are compared on those that all of them have.  Finished realizations are
+    kept in a hidden folder beside --out; the same command continues after an interruption.
 
     A flatfile is a table of recorded amplitudes without waveforms: RotD50 of PGA, PGV and PSA, in
     columns such as pga_g, pgv_cmps, psa_0.300s_g and ln_pga_g.  There the generators are compared

@@ -192,10 +192,8 @@ def train(
     checkpoint.pt and the trained weights are written to --out.  An interrupted run continues with
     the same command and --resume.
     """
-    if init is not None and velocity_model is not None:
-        raise click.UsageError(
-            "Give only one of --init and --velocity-model, since weights include travel times."
-        )
+    if init is not None:
+        _check_init(velocity_model=velocity_model, components=components)
 
     from cgmgm_seis.models.collectives import rank
     from cgmgm_seis.models.registry import model_choices
@@ -256,6 +254,15 @@ def train(
 
 def _is_given(ctx: click.Context, option: str) -> bool:
     return ctx.get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def _check_init(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise click.UsageError(
+                f"Give only one of --init and --{name.replace('_', '-')}, since weights include "
+                "components and travel times."
+            )
 
 
 def _check_schedule(schedule: str, given: Mapping[str, Any]) -> None:

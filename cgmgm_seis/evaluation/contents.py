@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.amplitude_plots import plot_amplitude_residuals, plot_amplitudes
 from cgmgm_seis.evaluation.distribution_plots import plot_pit, plot_projections
+from cgmgm_seis.evaluation.generator_picks import LACKING
 from cgmgm_seis.evaluation.highlights import section_rows
 from cgmgm_seis.evaluation.maps import plot_maps
 from cgmgm_seis.evaluation.measures import BOTH, main_amplitudes, main_series
@@ -220,12 +221,14 @@ def _picks(evaluation: Evaluation) -> Iterator[Item]:
     tables = evaluation.tables
     if "picks" not in tables:
         return
+    lacking = evaluation.metrics["not_available"].get(LACKING)
     yield Item(
         "picks",
         tables["picks"].dropna(axis=1, how="all"),
         "Share of records on which PhaseNet picks P, S and both, the median probability, and the "
         "residuals of picks relative to known onsets and to picks on the records: number, median "
-        "and 90th percentile of the absolute value, in seconds.",
+        "and 90th percentile of the absolute value, in seconds."
+        + (f" PhaseNet needs three components: {lacking}." if lacking else ""),
     )
     residuals = tables["pick_records"][["minus_onset_s", "minus_recorded_s"]]
     if residuals.notna().any(axis=None):

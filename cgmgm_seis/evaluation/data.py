@@ -156,7 +156,7 @@ class EvaluationData:
         ------
         DatasetError
             If no record is left; records of a second instrument, and those with samples that are
-            not finite, are left out.
+            not finite or constant on all components, are left out.
         """
         metadata = self.view.metadata
         wanted, primary = _in_split(metadata, self.config.split), primary_records(metadata)
@@ -166,18 +166,18 @@ class EvaluationData:
         records, kept = [], []
         for row in range(n_records):
             waveforms, _ = part.get_sample(row)
-            if waveforms.size and np.isfinite(waveforms).all():
+            if waveforms.size and np.isfinite(waveforms).all() and np.ptp(waveforms, -1).any():
                 records.append(waveforms.astype(np.float32))
                 kept.append(row)
         left_out = say_left_out(
             {
                 NOT_PRIMARY: int((wanted & ~primary).sum()),
-                "empty or not finite": n_records - len(kept),
+                "empty, constant or not finite": n_records - len(kept),
             }
         )
         if not kept:
             raise DatasetError(
-                f"0 of {n_records} records have finite samples; at least 1 is needed."
+                f"0 of {n_records} records have motion and finite samples; at least 1 is needed."
             )
         n_samples = min(record.shape[1] for record in records)
         metadata = part.metadata.iloc[kept].reset_index(drop=True)

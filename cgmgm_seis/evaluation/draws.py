@@ -191,7 +191,7 @@ def _check(waveforms: NDArray[np.float32], label: str) -> None:
 def model_draw(model: GroundMotionModel, window: Window) -> Draw:
     """Return a function that draws from a model, without warnings outside its trained ranges.
 
-    Only the components of the window are kept.
+    The components are those of the window, in its order.
     """
     order = [model.component_order.index(component) for component in window.component_order]
 
@@ -199,7 +199,7 @@ def model_draw(model: GroundMotionModel, window: Window) -> Draw:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExtrapolationWarning)
             drawn = model.sample(scenario, n_realizations, seed, extrapolate=True)
-        return drawn if len(order) == drawn.shape[2] else drawn[:, :, order]
+        return drawn if order == list(range(drawn.shape[2])) else drawn[:, :, order]
 
     return draw
 

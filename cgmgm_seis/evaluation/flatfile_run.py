@@ -57,8 +57,8 @@ def evaluate_flatfile(
     table : str or pathlib.Path
         CSV file, see `cgmgm_seis.evaluation.flatfile`.
     generators : mapping
-        Name to model; all with the same window (components, rate, start, length) and two
-        horizontals.
+        Name to model; all with the same rate, start and length.  Those without two horizontals
+        are left out, since the amplitudes are RotD50.
     config : EvaluationConfig, optional
         Settings; those for waveforms or a split have no effect.
 
@@ -73,10 +73,11 @@ def evaluate_flatfile(
     DatasetError
         If the flatfile cannot be used.
     CgmgmError
-        If the models' windows differ or lack two horizontals, or a model returns constant or NaN
-        records or has a reserved name.
+        If the models' windows differ or all lack two horizontals, or a model returns constant or
+        NaN records or has a reserved name.
     """
     config = config or EvaluationConfig()
+    generators, left_out = _with_two_horizontals(generators)
     window = _horizontal(common_window(generators))
     flatfile = _chosen(read_flatfile(table, config.columns), window.sampling_rate, config)
     outside = {
@@ -84,7 +85,7 @@ def evaluate_flatfile(
         for name, model in generators.items()
     }
     predicted = _of_generators(generators, flatfile, window, config)
-    notes = dict(flatfile.notes)
+    notes = {**flatfile.notes, **left_out}
     if config.gmms:
         try:
             predicted |= _of_ground_motion_models(flatfile)
@@ -109,6 +110,23 @@ def evaluate_flatfile(
     }
     dataset = {**found.metrics["dataset"], "outside_trained_ranges": outside}
     return replace(found, metrics={**found.metrics, "dataset": dataset, **plain(metrics)})
+
+
+def _with_two_horizontals(
+    generators: Mapping[str, GroundMotionModel],
+) -> tuple[dict[str, GroundMotionModel], dict[str, str]]:
+    """Return the generators that have RotD50, all if none has, and notes on the others."""
+    kept = {name: model for name, model in generators.items() if horizontals(model.component_order)}
+    if not kept:
+        return dict(generators), {}
+    left_out = {
+        name: f"it generates {model.component_order} only, and RotD50 needs two horizontals"
+        for name, model in generators.items()
+        if name not in kept
+    }
+    for name, reason in left_out.items():
+        logger.warning("%s is left out: %s.", name, reason)
+    return kept, left_out
 
 
 def _horizontal(window: Window) -> Window:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cgmgm_seis.evaluation.data import APPROXIMATE, calibrated
 from cgmgm_seis.evaluation.distributions import log_spectrogram
 from cgmgm_seis.evaluation.draws import gathered, measure
-from cgmgm_seis.evaluation.measures import FREQUENCIES, series
+from cgmgm_seis.evaluation.measures import FREQUENCIES, horizontals, series
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.spans import Spans, valid_spans
 from cgmgm_seis.scenario.window import Window
@@ -96,12 +96,15 @@ class Records:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Amplitudes that are not used, and the reason."""
+        """Measures and amplitudes that are not available, and the reason."""
+        found: dict[str, str] = {}
+        if not horizontals(self.window.component_order):
+            found["EAS and RotD50"] = "they need both horizontals"
         approximate = self.scenario[~self.calibrated]
-        if approximate.empty:
-            return {}
-        key = "amplitudes of some records" if self.calibrated.any() else "amplitudes"
-        return {key: f"{_approximate(self.scenario)}; {_codes(approximate)}"}
+        if len(approximate):
+            key = "amplitudes of some records" if self.calibrated.any() else "amplitudes"
+            found[key] = f"{_approximate(self.scenario)}; {_codes(approximate)}"
+        return found
 
 
 def _approximate(scenario: pd.DataFrame) -> str:

@@ -32,7 +32,7 @@ from cgmgm_seis.evaluation.draws import (
     simulator_draw,
 )
 from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
-from cgmgm_seis.evaluation.generators import common_window, say_extrapolation
+from cgmgm_seis.evaluation.generators import common_window, not_shared, say_extrapolation
 from cgmgm_seis.evaluation.gmm_table import ground_motion_models_beside
 from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
@@ -63,7 +63,8 @@ def evaluate(
     dataset : seisbench.data.WaveformDataset, str or pathlib.Path
         Data set in m/s; without magnitudes or coordinates only the records are picked.
     generators : mapping
-        Name to model; all with the same window (components, rate, start, length).
+        Name to model; all with the same rate, start and length.  Components that not all of them
+        have are not compared.
     config : EvaluationConfig, optional
         Settings; `EvaluationConfig.columns` has no effect.
 
@@ -77,8 +78,8 @@ def evaluate(
     DatasetError
         If the data set cannot be used or the split is empty.
     CgmgmError
-        If the models' windows differ, or a model returns constant or NaN records or has a reserved
-        name.
+        If the models' windows differ or have no common component, or a model returns constant or
+        NaN records or has a reserved name.
     """
     config = config or EvaluationConfig()
     data = EvaluationData(dataset, common_window(generators), config)
@@ -111,7 +112,7 @@ def _everything(
     """Evaluate everything that the split allows."""
     config = data.config
     records, compared = _compare(data, generators, picks)
-    missing = records.left_out | data.left_out
+    missing = records.left_out | not_shared(generators) | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
         missing["discriminator"] = "1 event cannot be split into halves"
@@ -149,7 +150,8 @@ def _compare(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
     )
     spans = valid_spans(scenario, window.n_samples)
-    picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, picker=picks.sha256))
+    picks.near_onsets(generators, scenario)
+    picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, **picks.made_by))
     compared: dict[str, Compared] = {}
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
         records = Records.measured(waveforms, scenario, window, pool)
@@ -166,7 +168,7 @@ def _compare(
                 pool,
                 chunks.of("realizations", name),
             )
-            picks.add(name, drawn.first, spans, chunks.of("picks", name, picker=picks.sha256))
+            picks.add(name, drawn.first, spans, chunks.of("picks", name, **picks.made_by))
             score = None
             if n_classifiers:
                 score = discriminative_score(

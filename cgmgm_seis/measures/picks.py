@@ -21,6 +21,8 @@ from cgmgm_seis.scenario.spans import TAPER_S, Spans
 from cgmgm_seis.storage.chunks import Chunks
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
+# The components that PhaseNet needs, in its order.
+COMPONENTS = "ZNE"
 # PhaseNet was trained on counts; its normalisation loses precision for motion in m/s.
 NANOMETRES = 1e9
 # Number of records converted to a stream at the same time, which limits the memory.
@@ -110,12 +112,17 @@ def pick(
     progress: bool = False,
     chunks: Chunks | None = None,
     spans: Spans | None = None,
+    p_window_s: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Pick P and S on records, at the times of the largest probabilities.
 
     Many records are processed at once with SeisBench's `annotate`, which resamples them to the
     sampling rate of the weights, cuts windows that overlap by half (three for a record of 60 s),
     removes their means, normalises them and averages the predicted probabilities.
+
+    PhaseNet needs three components.  Those that are missing, or constant in a record, are replaced
+    by a copy of the last of Z, N and E that the record has: with zeros instead, it finds a fifth
+    fewer onsets (see the page on evaluation).
 
     Parameters
     ----------
@@ -126,7 +133,7 @@ def pick(
     sampling_rate : float
         Hz.
     component_order : str
-        The components, for example "ZNE"; the picker needs the vertical and both horizontals.
+        The components, some of Z, N (or 1) and E (or 2), for example "ZNE" or "E".
     threshold : float
         Probability that must be exceeded for a pick.
     batch_size : int
@@ -138,6 +145,9 @@ def pick(
     spans : numpy.ndarray, optional
         Valid spans (record, 2), see `cgmgm_seis.scenario.spans`: there are no picks outside them,
         nor within 1 s of their ends; by default records are valid as a whole.
+    p_window_s : array_like, optional
+        Earliest and latest P, seconds after the first sample, shape (record, 2); by default P may
+        be anywhere.  Without a vertical, PhaseNet may take S for P.
 
     Returns
     -------
@@ -149,7 +159,7 @@ def pick(
     Raises
     ------
     DatasetError
-        If the shape does not match the components, a component is missing, samples are not
+        If the shape does not match the components, a component is unknown, samples are not
         finite, or the records are shorter than the picker's window (3001 samples at its rate).
 
     Examples
@@ -160,19 +170,20 @@ def pick(
     records = np.asarray(waveforms)
     _check(picker, records, sampling_rate, component_order)
     chunks = chunks or Chunks(None, {})
-    limits = np.full((len(records), 2), [-np.inf, np.inf])
-    if spans is not None:
-        begins, ends = np.asarray(spans).T
-        inner, cut = begins > 0, ends < records.shape[-1]
-        limits[inner, 0] = begins[inner] / sampling_rate + TAPER_S
-        limits[cut, 1] = ends[cut] / sampling_rate - TAPER_S
+    n_samples = records.shape[-1]
+    limits = np.stack([_limits(len(records), spans, n_samples, sampling_rate)] * 2, axis=1)
+    if p_window_s is not None:
+        earliest, latest = np.asarray(p_window_s, float).T
+        limits[:, 0, 0] = np.maximum(limits[:, 0, 0], earliest)
+        limits[:, 0, 1] = np.minimum(limits[:, 0, 1], latest)
     found = np.empty((len(records), len(COLUMNS)))
     bar = tqdm(total=len(records), desc="Picking", unit="rec", disable=None if progress else True)
     with bar:
         for first in range(0, len(records), CHUNK):
             last = min(first + CHUNK, len(records))
             if (kept := chunks.load(first, last)) is None:
-                stream = _stream(records[first:last], sampling_rate, component_order)
+                whole = with_all_components(records[first:last], component_order)
+                stream = _stream(whole, sampling_rate)
                 annotations = picker.annotate(stream, copy=False, batch_size=batch_size)
                 kept = {"picks": _picks(annotations, limits[first:last], threshold)}
                 chunks.save(first, last, **kept)
@@ -181,19 +192,72 @@ def pick(
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
+def absent_components(component_order: str) -> str:
+    """Return which of Z, N (or 1) and E (or 2) are not among some components.
+
+    Examples
+    --------
+    >>> absent_components("E"), absent_components("21Z")
+    ('ZN', '')
+    """
+    return "".join(c for c in COMPONENTS if c not in _geographic(component_order))
+
+
+def with_all_components(records: NDArray[Any], component_order: str) -> NDArray[Any]:
+    """Return records (record, component, sample) with Z, N and E, as PhaseNet needs them.
+
+    Components that are missing, or constant in a record, are copies of the last of Z, N and E that
+    is not; a record that is constant as a whole stays so.
+
+    Parameters
+    ----------
+    records : numpy.ndarray
+        Shape (record, component, sample).
+    component_order : str
+        Some of Z, N (or 1) and E (or 2).
+
+    Examples
+    --------
+    >>> with_all_components(np.array([[[0.0, 3.0]]]), "E").tolist()
+    [[[0.0, 3.0], [0.0, 3.0], [0.0, 3.0]]]
+    """
+    whole = np.zeros((len(records), len(COMPONENTS), records.shape[-1]), records.dtype)
+    whole[:, [COMPONENTS.index(c) for c in _geographic(component_order)]] = records
+    moves = np.ptp(whole, axis=-1) != 0.0
+    last = len(COMPONENTS) - 1 - moves[:, ::-1].argmax(axis=1)
+    return np.where(moves[..., None], whole, whole[np.arange(len(whole)), last][:, None])
+
+
+def _geographic(component_order: str) -> str:
+    return component_order.translate(str.maketrans("12", "NE"))
+
+
+def _limits(
+    n_records: int, spans: Spans | None, n_samples: int, sampling_rate: float
+) -> NDArray[np.float64]:
+    """Return the times between which spans allow picks, s, shape (record, 2)."""
+    limits = np.full((n_records, 2), [-np.inf, np.inf])
+    if spans is not None:
+        begins, ends = np.asarray(spans).T
+        inner, cut = begins > 0, ends < n_samples
+        limits[inner, 0] = begins[inner] / sampling_rate + TAPER_S
+        limits[cut, 1] = ends[cut] / sampling_rate - TAPER_S
+    return limits
+
+
 def _picks(
     annotations: Stream, limits_s: NDArray[np.float64], threshold: float
 ) -> NDArray[np.float64]:
     """Return the `COLUMNS` of all records (record, column); station codes are record numbers.
 
-    Picks are within `limits_s` (record, 2), s after the start of the records.
+    Picks are within `limits_s` (record, phase, 2), P and S, s after the start of the records.
     """
     found = pd.DataFrame(np.nan, index=range(len(limits_s)), columns=list(COLUMNS))
     for trace in annotations:
         phase = trace.stats.channel[-1].lower()
         if phase in "ps":
             row, times = int(trace.stats.station), trace.times(reftime=START)
-            first, last = limits_s[row]
+            first, last = limits_s[row, "ps".index(phase)]
             probability = np.where((times >= first) & (times <= last), trace.data, 0.0)
             best = int(probability.argmax())
             found.loc[row, f"{phase}_probability"] = probability[best]
@@ -202,8 +266,8 @@ def _picks(
     return found.to_numpy()
 
 
-def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> Stream:
-    """Return a Stream with one station per record; its code is the number of the record."""
+def _stream(records: np.ndarray, sampling_rate: float) -> Stream:
+    """Return a Stream with one station per record (Z, N, E), named by its number."""
     return Stream(
         Trace(
             data.astype(float) * NANOMETRES,
@@ -215,7 +279,7 @@ def _stream(records: np.ndarray, sampling_rate: float, component_order: str) -> 
             },
         )
         for row, record in enumerate(records)
-        for component, data in zip(component_order, record, strict=True)
+        for component, data in zip(COMPONENTS, record, strict=True)
     )
 
 
@@ -225,13 +289,11 @@ def _check(picker: Any, records: np.ndarray, sampling_rate: float, component_ord
             f"Waveforms of shape {records.shape} must have the axes (record, component, sample) "
             f"with the {len(component_order)} components {component_order}."
         )
-    missing = set(picker.component_order) - set(
-        component_order.translate(str.maketrans("12", "NE"))
-    )
-    if missing:
+    known = _geographic(component_order)
+    if set(known) - set(COMPONENTS) or len(set(known)) < len(known):
         raise DatasetError(
-            f"PhaseNet needs the components Z, N and E; {component_order} lacks "
-            f"{', '.join(sorted(missing))}."
+            f"Components {component_order} must be some of Z, N (or 1) and E (or 2), each once, "
+            "for PhaseNet."
         )
     window_s = picker.in_samples / picker.sampling_rate
     if records.shape[2] < window_s * sampling_rate:

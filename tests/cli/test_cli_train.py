@@ -101,6 +101,8 @@ def test_going_on_from_weights(dataset, run, tmp_path):
     assert dropouts == (False, False, True)
     assert second.n_latents == first.n_latents == 4
     refused(run(dataset, "--out", "x", "--init", "nowhere"), 1, "nowhere")
+    both = ("--init", "first/cgmgm", "--components", "E")
+    refused(run(dataset, "--out", "x", *both), 2, "--init and --components")
     refused(run(dataset, "--out", "x", "--only", "nowhere"), 1, "'nowhere'")
 
 

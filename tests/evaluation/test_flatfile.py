@@ -436,11 +436,15 @@ def test_some_events_are_drawn_whole(written):
         evaluate_flatfile(written(table), {"own": model}, replace(few, max_records=2))
 
 
-def test_models_without_two_horizontals_are_refused(written):
+def test_models_without_two_horizontals_are_left_out_or_refused(written):
     model = Scaled()
     model.component_order = "ZE"
     with pytest.raises(CgmgmError, match="Components ZE of the models must include two"):
         evaluate_flatfile(written(GOOD), {"own": model})
+    few = EvaluationConfig(n_realizations=2, gmms=False, workers=1)
+    found = evaluate_flatfile(written(GOOD), {"own": model, "whole": Scaled()}, few)
+    assert found.metrics["not_available"]["own"].startswith("it generates ZE only")
+    assert set(found.tables["amplitudes"]["generator"]) == set(found.metrics["models"]) == {"whole"}
     model.component_order = "ZNE"
     with pytest.raises(CgmgmError, match="cannot be named CB14"):
         evaluate_flatfile(written(GOOD), {"CB14": model})

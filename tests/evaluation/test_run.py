@@ -53,9 +53,12 @@ def test_a_generator_that_fails_is_named(catalogue, records, value):
 
 
 def test_models_with_other_windows_are_refused(catalogue, records):
-    models = {"a": Parrot(records), "b": CGMGM(component_order="E")}
+    models = {"a": Parrot(records), "b": CGMGM(n_samples=5000)}
     with pytest.raises(CgmgmError, match="2 models have 2 windows"):
         evaluate(catalogue, models, QUICK)
+    east, vertical = (CGMGM(component_order=order) for order in "EZ")
+    with pytest.raises(CgmgmError, match="components E, Z of the models have none in common"):
+        evaluate(catalogue, {"a": east, "b": vertical}, QUICK)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from seisbench.models import PhaseNet
 
 from cgmgm_seis.errors import DatasetError, WeightsError
 from cgmgm_seis.measures import picks
-from cgmgm_seis.measures.picks import COLUMNS, load_picker, pick
+from cgmgm_seis.measures.picks import COLUMNS, load_picker, pick, with_all_components
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.simulator.seismograms import simulate_records
 
@@ -132,13 +132,79 @@ def test_no_records_give_an_empty_table(phasenet):
     [
         ((3, SAMPLES), "ZNE", r"\(3, 6000\) must have"),
         ((2, 1, SAMPLES), "ZNE", "the 3 components ZNE"),
-        ((2, 1, SAMPLES), "E", "E lacks N, Z"),
+        ((2, 2, SAMPLES), "ER", "Components ER must be some of Z, N"),
+        ((2, 2, SAMPLES), "2E", "Components 2E must be some of Z, N"),
         ((2, 3, 3000), "ZNE", r"Records of 30 s are too short for PhaseNet; .* 30\.01 s"),
     ],
 )
 def test_records_that_phasenet_cannot_take_are_refused(shape, components, message, phasenet):
     with pytest.raises(DatasetError, match=message):
         pick(phasenet, np.ones(shape), component_order=components)
+
+
+def test_missing_and_constant_components_are_copies_of_the_last():
+    z, n, e, still = [0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [7.0, 7.0]
+    expected = {
+        "E": ([[e]], [e, e, e]),
+        "ZE": ([[z, e]], [z, e, e]),
+        "EZ": ([[e, z]], [z, e, e]),
+        "1Z": ([[n, z]], [z, n, n]),
+        "ZNE": ([[z, n, still]], [z, n, n]),
+    }
+    for order, (records, whole) in expected.items():
+        np.testing.assert_array_equal(with_all_components(np.array(records), order), [whole])
+
+
+def test_one_component_is_picked_as_three_copies(simulated, phasenet):
+    east = simulated[0][:6, 2:]
+    found = pick(phasenet, east, component_order="E")
+    assert_same(found, one_by_one(phasenet, np.repeat(east, 3, axis=1)))
+
+
+class Curves:
+    """A picker that finds P with 0.9 at 2 s and with 0.5 at 10 s, and S with 0.8 at 10 s."""
+
+    sampling_rate, in_samples = 100.0, 3001
+
+    def annotate(self, stream, **_):
+        annotations = Stream()
+        for station in sorted({trace.stats.station for trace in stream}):
+            for phase, peaks in {"P": {200: 0.9, 1000: 0.5}, "S": {1000: 0.8}}.items():
+                data = np.zeros(SAMPLES)
+                data[list(peaks)] = list(peaks.values())
+                header = {"station": station, "channel": f"XX{phase}", "sampling_rate": 100.0}
+                annotations += Trace(data, header)
+        return annotations
+
+
+def test_p_is_picked_within_its_window_only():
+    records = np.random.default_rng(0).standard_normal((4, 1, SAMPLES))
+    windows_s = [[0.0, 60.0], [8.0, 12.0], [12.0, 20.0], [-9.0, -5.0]]
+    found = pick(Curves(), records, component_order="E", p_window_s=windows_s)
+    np.testing.assert_allclose(found["p_s"], [2.0, 10.0, np.nan, np.nan])
+    np.testing.assert_allclose(found["p_probability"], [0.9, 0.5, 0.0, 0.0])
+    np.testing.assert_allclose(found["s_s"], 10.0)
+    # Both limits hold: the window of P, and the valid span, here up to 5 s.
+    spans = np.array([[0, 600]] * 4)
+    found = pick(Curves(), records, component_order="E", spans=spans, p_window_s=windows_s)
+    np.testing.assert_allclose(found["p_s"], [2.0, np.nan, np.nan, np.nan])
+    assert found["s_s"].isna().all()
+
+
+def test_copies_of_one_recorded_component_are_picked_better_than_zeros(
+    norcal_windows, phasenet, monkeypatch
+):
+    records = windows(norcal_windows, 1500)
+    near_p = np.tile([13.0, 17.0], (len(records), 1))  # P is at 15 s
+    east = {"component_order": "E", "p_window_s": near_p}
+    whole, copies = pick(phasenet, records), pick(phasenet, records[:, 2:], **east)
+    zeros = records * np.array([0.0, 0.0, 1.0])[:, None]
+    monkeypatch.setattr(picks, "with_all_components", lambda *_: zeros)
+    padded = pick(phasenet, records[:, 2:], **east)
+    for phase in ("p_s", "s_s"):
+        assert copies[phase].notna().mean() > max(0.8, padded[phase].notna().mean() + 0.1)
+        assert (copies[phase] - whole[phase]).abs().quantile(0.9) < 0.5
+    assert ((copies["p_s"] - 15.0).abs().dropna() <= 2.0).all()
 
 
 def test_records_as_long_as_the_window_are_picked(simulated, phasenet):
