@@ -33,11 +33,13 @@ from cgmgm_seis.evaluation.draws import (
 )
 from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
 from cgmgm_seis.evaluation.generators import common_window, say_extrapolation
-from cgmgm_seis.evaluation.gmm_table import ground_motion_models_beside
+from cgmgm_seis.evaluation.gmm_table import SpectralModel, ground_motion_models_beside
 from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
+from cgmgm_seis.evaluation.structure import structure_tables
+from cgmgm_seis.evaluation.structure_scaling import Scaling, scaling_grid
 from cgmgm_seis.evaluation.tables import SIMULATOR, Evaluation, discriminator_table
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.scenario.spans import valid_spans
@@ -110,7 +112,7 @@ def _everything(
 ) -> tuple[pd.DataFrame, Findings]:
     """Evaluate everything that the split allows."""
     config = data.config
-    records, compared = _compare(data, generators, picks)
+    records, compared, scaling = _compare(data, generators, picks)
     missing = records.left_out | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
@@ -124,11 +126,15 @@ def _everything(
         **picks.tables(records.scenario),
     }
     missing |= distributions.missing
+    models: dict[str, SpectralModel] = {}
     if config.gmms:
-        tables["ground_motion_models"], left_out = ground_motion_models_beside(
+        tables["ground_motion_models"], models, left_out = ground_motion_models_beside(
             records, medians(compared), data.read_training()
         )
         missing |= left_out
+    structure, left_out = structure_tables(records, compared, models, generators, scaling)
+    tables |= structure
+    missing |= left_out
     return records.scenario, Findings(
         tables,
         missing | picks.missing,
@@ -140,7 +146,7 @@ def _everything(
 
 def _compare(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
-) -> tuple[Records, dict[str, Compared]]:
+) -> tuple[Records, dict[str, Compared], Scaling | None]:
     """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
@@ -151,6 +157,7 @@ def _compare(
     spans = valid_spans(scenario, window.n_samples)
     picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, picker=picks.sha256))
     compared: dict[str, Compared] = {}
+    scaling = Scaling(scaling_grid(scenario, generators, config.seed)) if config.scaling else None
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
         records = Records.measured(waveforms, scenario, window, pool)
         n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
@@ -179,7 +186,20 @@ def _compare(
                     chunks.of("classifiers", name),
                 )
             compared[name] = compare_draws(records, drawn, config.seed, score)
-    return records, compared
+            if scaling:
+                scaling.drawn[name] = reduce_draws(
+                    draw,
+                    scaling.grid.scenario,
+                    window,
+                    config.n_realizations,
+                    config.seed,
+                    f"{name}: scaling",
+                    config.progress,
+                    pool,
+                    chunks.of("scaling", name, others=sorted(generators)),
+                    keep_first=False,
+                ).measures
+    return records, compared, scaling
 
 
 def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:

@@ -1,0 +1,256 @@
+"""Scaling of measures with magnitude and distance, inside and outside of trained ranges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.gmm_table import SpectralModel
+from cgmgm_seis.evaluation.measures import BOTH, PERIODS, resolved_periods, rotd50_series
+from cgmgm_seis.evaluation.records import Records
+from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
+from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.conditions import inside_range
+from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.scenario.geography import (
+    KM_PER_DEGREE,
+    local_km,
+    middle_longitude,
+    wrapped_longitude,
+)
+from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.table import check_scenario
+
+# Points of each curve, and records of the data per source from which curves are drawn: together
+# they keep the extra realizations below a tenth of those of the records.
+N_POINTS, RECORDS_PER_SOURCE, MOST_SOURCES = 7, 160, 8
+# How far curves go beyond the trained ranges: magnitudes, and a factor of the largest distance.
+BEYOND_MAGNITUDE, BEYOND_DISTANCE = 0.5, 1.5
+MAGNITUDE, DISTANCE = "magnitude", "distance"
+# Mean and standard deviation (row, series), and which rows are extrapolated (row,).
+Predictions = tuple[Floats, Floats, NDArray[np.bool_]]
+COLUMNS = {MAGNITUDE: "source_magnitude", DISTANCE: "path_hyp_distance_km"}
+
+
+@dataclass(frozen=True)
+class ScalingGrid:
+    """Scenario of a curve over magnitude and one over distance, from several sources.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table; every row is an event of its own.
+    by : numpy.ndarray
+        "magnitude" or "distance", the curve of every row.
+    values : numpy.ndarray
+        Magnitude or hypocentral distance (km) of every row, the same for all sources.
+    magnitude, distance_km : float
+        Magnitude of the curve over distance, and distance of the curve over magnitude.
+    """
+
+    scenario: pd.DataFrame
+    by: NDArray[np.str_]
+    values: Floats
+    magnitude: float
+    distance_km: float
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A grid, and ln measures of generators there, shape (row, realization, series), by name."""
+
+    grid: ScalingGrid
+    drawn: dict[str, Floats] = field(default_factory=dict)
+
+
+def scaling_grid(
+    scenario: pd.DataFrame, models: Mapping[str, GroundMotionModel], seed: int = 0
+) -> ScalingGrid:
+    """Return the scenario at which scaling is shown.
+
+    Sources are some of the data's, chosen at random; receivers are virtual, on the line from the
+    source to the middle of the stations.
+
+    Parameters
+    ----------
+    scenario : pandas.DataFrame
+        Scenario table of the records.
+    models : mapping
+        Name to model; magnitudes and distances cover the trained ranges of all of them, or the
+        range of the records.
+    seed : int
+        Random seed of the choice of sources.
+    """
+    sources = scenario.drop_duplicates("source_id").reset_index(drop=True)
+    wanted = int(np.clip(len(scenario) // RECORDS_PER_SOURCE, 1, min(MOST_SOURCES, len(sources))))
+    chosen = random_generator(seed, "scaling").permutation(len(sources))[:wanted]
+    sources = sources.iloc[np.sort(chosen)].reset_index(drop=True)
+    centre = (
+        float(scenario["station_latitude_deg"].mean()),
+        middle_longitude(scenario["station_longitude_deg"]),
+    )
+    low, high = _limits(scenario, models, MAGNITUDE)
+    magnitudes = np.linspace(low - BEYOND_MAGNITUDE, high + BEYOND_MAGNITUDE, N_POINTS)
+    nearest, farthest = _limits(scenario, models, DISTANCE)
+    # A receiver above the deepest source is this far away, and a little more.
+    nearest = max(nearest, float(sources["source_depth_km"].max()) + 1.0, 1.0)
+    farthest = max(farthest, 2.0 * nearest)
+    distances = np.geomspace(nearest, BEYOND_DISTANCE * farthest, N_POINTS)
+    magnitude = float(scenario["source_magnitude"].median())
+    distance = max(float(scenario["path_hyp_distance_km"].median()), nearest)
+    curve = pd.DataFrame(
+        {
+            "by": [MAGNITUDE] * N_POINTS + [DISTANCE] * N_POINTS,
+            "value": np.r_[magnitudes, distances],
+            "magnitude": np.r_[magnitudes, np.full(N_POINTS, magnitude)],
+            "distance": np.r_[np.full(N_POINTS, distance), distances],
+        }
+    )
+    grid = sources.merge(curve, how="cross")
+    table = pd.DataFrame(
+        {
+            "source_id": [f"scaling{number:04d}" for number in range(len(grid))],
+            "source_latitude_deg": grid["source_latitude_deg"],
+            "source_longitude_deg": grid["source_longitude_deg"],
+            "source_depth_km": grid["source_depth_km"],
+            "source_magnitude": grid["magnitude"],
+            **_receivers(grid, centre),
+        }
+    )
+    return ScalingGrid(
+        check_scenario(table),
+        grid["by"].to_numpy(str),
+        grid["value"].to_numpy(float),
+        magnitude,
+        distance,
+    )
+
+
+def _limits(
+    scenario: pd.DataFrame, models: Mapping[str, GroundMotionModel], by: str
+) -> tuple[float, float]:
+    column = COLUMNS[by]
+    known = [model.ranges[column] for model in models.values() if column in model.ranges]
+    known = known or [[scenario[column].min(), scenario[column].max()]]
+    return float(min(low for low, _ in known)), float(max(high for _, high in known))
+
+
+def _receivers(grid: pd.DataFrame, centre: tuple[float, float]) -> dict[str, Floats]:
+    """Return coordinates of receivers at hypocentral distances, towards the centre."""
+    latitude, longitude = (grid[f"source_{name}_deg"] for name in ("latitude", "longitude"))
+    towards = -local_km(latitude, longitude, centre)
+    length = np.hypot(*towards.T)
+    towards[length == 0.0] = (0.0, 1.0)
+    towards /= np.hypot(*towards.T)[:, None]
+    depth = grid["source_depth_km"].to_numpy(float)
+    epicentral = np.sqrt(np.maximum(grid["distance"].to_numpy(float) ** 2 - depth**2, 0.0))
+    east, north = (towards * epicentral[:, None]).T / KM_PER_DEGREE
+    east /= np.cos(np.radians(latitude.to_numpy(float)))
+    return {
+        "station_latitude_deg": latitude.to_numpy(float) + north,
+        "station_longitude_deg": np.array(
+            [wrapped_longitude(x) for x in (longitude.to_numpy(float) + east).tolist()]
+        ),
+    }
+
+
+def scaling_table(
+    predictions: Mapping[str, Predictions],
+    grid: ScalingGrid,
+    names: pd.MultiIndex,
+) -> pd.DataFrame:
+    """Return the curves of all models.
+
+    Parameters
+    ----------
+    predictions : mapping
+        Model to the medians and standard deviations of ln measures, shape (row, series), NaN
+        where it has none, and whether rows are extrapolated, shape (row,).
+    grid : ScalingGrid
+        The scenario.
+    names : pandas.MultiIndex
+        Component and measure of the series.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns "generator", "by", "value" (magnitude or km), "component", "measure", "ln_median"
+        (mean over the sources, which all models share), "sigma" (root mean square) and
+        "extrapolated" (share of the sources from which the row is outside the model's ranges).
+    """
+    tables = []
+    keys = pd.DataFrame({"by": grid.by, "value": grid.values})
+    for name, (medians, sds, outside) in predictions.items():
+        for (by, value), rows in keys.groupby(["by", "value"], sort=False).indices.items():
+            table = names.to_frame(index=False).assign(
+                generator=name,
+                by=by,
+                value=value,
+                ln_median=medians[rows].mean(axis=0),
+                sigma=np.sqrt((sds[rows] ** 2).mean(axis=0)),
+                extrapolated=outside[rows].mean(),
+            )
+            tables.append(table[table["ln_median"].notna()])
+    if not tables:
+        return pd.DataFrame()
+    order = ["generator", "by", "value", "component", "measure"]
+    found = pd.concat(tables, ignore_index=True)
+    return found[[*order, "ln_median", "sigma", "extrapolated"]]
+
+
+def scaling_of_generators(
+    scaling: Scaling, models: Mapping[str, GroundMotionModel]
+) -> dict[str, Predictions]:
+    """Return medians and standard deviations of realizations, see `scaling_table`.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Measures of the realizations.
+    models : mapping
+        Name to model, for its ranges; the simulator has none.
+    """
+    scenario, found = scaling.grid.scenario, {}
+    for name, values in scaling.drawn.items():
+        outside = np.zeros(len(scenario), bool)
+        for column, limits in (models[name].ranges if name in models else {}).items():
+            if column in scenario:
+                outside |= ~inside_range(scenario, column, limits)
+        found[name] = np.median(values, axis=1), values.std(axis=1), outside
+    return found
+
+
+def scaling_of_gmms(
+    models: Mapping[str, SpectralModel], grid: ScalingGrid, records: Records
+) -> tuple[dict[str, Predictions], dict[str, str]]:
+    """Return predictions of ground-motion models, and the reason why some are missing.
+
+    Parameters
+    ----------
+    models : mapping
+        Name to model of spectra; NGA-West2 models are added for RotD50.
+    grid : ScalingGrid
+        The scenario.
+    records : Records
+        Define series and frequencies.
+    """
+    found = {}
+    names = records.series
+    for name, model in models.items():
+        found[name] = model.predict(grid.scenario, names, records.frequencies)
+    if BOTH not in names.get_level_values("component"):
+        return found, {"scaling of NGA-West2 models": "they need both horizontals"}
+    periods = resolved_periods(PERIODS, records.window.sampling_rate)
+    places = names.get_indexer(rotd50_series(periods))
+    try:
+        for name in NGA_WEST2:
+            told = NGAWest2(name, periods).predict(grid.scenario)
+            mean, sd = np.full((2, len(grid.scenario), len(names)), np.nan)
+            mean[:, places], sd[:, places] = told.mean, told.sd
+            found[name] = mean, sd, told.extrapolated
+    except CgmgmError as error:
+        return found, {"scaling of NGA-West2 models": str(error)}
+    return found, {}
