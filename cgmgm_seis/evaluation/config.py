@@ -37,7 +37,7 @@ class EvaluationConfig:
         or, for a flatfile, the NGA-West2 models.
     scaling : bool
         Draw every generator also at other magnitudes and distances, inside and outside of its
-        trained ranges; about a tenth as many realizations as for the records.
+        trained ranges: 14 realizations for every 100 of the records.
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional

@@ -9,7 +9,7 @@ from cgmgm_seis.evaluation.residuals import FEWEST
 from cgmgm_seis.evaluation.tables import stacked
 from cgmgm_seis.scenario.arrays import Floats
 
-PUBLISHED = "Bayless & Abrahamson (2018)"
+PUBLISHED = "Bayless & Abrahamson"
 
 
 def frequency_correlations(

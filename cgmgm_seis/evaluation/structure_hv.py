@@ -135,9 +135,7 @@ def hv_summary(ratios: pd.DataFrame, peaks: pd.DataFrame) -> pd.DataFrame:
                 "stations": len(own),
                 "bias": (own - recorded).mean(),
                 "sigma": (own - recorded).std(),
-                "correlation": _correlation(
-                    own - own.mean(axis=0), recorded - recorded.mean(axis=0)
-                ),
+                "correlation": _correlation(centred, others),
                 "peaks": int(both.sum()),
                 "peak_bias": shift.mean() if len(shift) else np.nan,
                 "peak_sigma": shift.std() if len(shift) else np.nan,

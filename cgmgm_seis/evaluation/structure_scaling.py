@@ -8,12 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation.gmm_table import SpectralModel
+from cgmgm_seis.evaluation.gmm_table import NON_ERGODIC, REFITTED, SpectralModel
 from cgmgm_seis.evaluation.measures import BOTH, PERIODS, resolved_periods, rotd50_series
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.models.conditions import inside_range
+from cgmgm_seis.models.conditions import HYPOCENTRAL, inside_range
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import (
     KM_PER_DEGREE,
@@ -25,14 +25,14 @@ from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import check_scenario
 
 # Points of each curve, and records of the data per source from which curves are drawn: together
-# they keep the extra realizations below a tenth of those of the records.
-N_POINTS, RECORDS_PER_SOURCE, MOST_SOURCES = 7, 160, 8
+# they limit the extra realizations to 14 % of those of 100 records or more.
+N_POINTS, RECORDS_PER_SOURCE, MOST_SOURCES = 7, 100, 8
 # How far curves go beyond the trained ranges: magnitudes, and a factor of the largest distance.
 BEYOND_MAGNITUDE, BEYOND_DISTANCE = 0.5, 1.5
 MAGNITUDE, DISTANCE = "magnitude", "distance"
 # Mean and standard deviation (row, series), and which rows are extrapolated (row,).
 Predictions = tuple[Floats, Floats, NDArray[np.bool_]]
-COLUMNS = {MAGNITUDE: "source_magnitude", DISTANCE: "path_hyp_distance_km"}
+COLUMNS = {MAGNITUDE: "source_magnitude", DISTANCE: HYPOCENTRAL}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def scaling_grid(
     farthest = max(farthest, 2.0 * nearest)
     distances = np.geomspace(nearest, BEYOND_DISTANCE * farthest, N_POINTS)
     magnitude = float(scenario["source_magnitude"].median())
-    distance = max(float(scenario["path_hyp_distance_km"].median()), nearest)
+    distance = max(float(scenario[HYPOCENTRAL].median()), nearest)
     curve = pd.DataFrame(
         {
             "by": [MAGNITUDE] * N_POINTS + [DISTANCE] * N_POINTS,
@@ -240,7 +240,11 @@ def scaling_of_gmms(
     found = {}
     names = records.series
     for name, model in models.items():
-        found[name] = model.predict(grid.scenario, names, records.frequencies)
+        mean, sd, outside = model.predict(grid.scenario, names, records.frequencies)
+        if name in (REFITTED, NON_ERGODIC):  # they know the range of their magnitudes only
+            known = records.scenario[HYPOCENTRAL]
+            outside = outside | ~grid.scenario[HYPOCENTRAL].between(known.min(), known.max())
+        found[name] = mean, sd, np.asarray(outside)
     if BOTH not in names.get_level_values("component"):
         return found, {"scaling of NGA-West2 models": "they need both horizontals"}
     periods = resolved_periods(PERIODS, records.window.sampling_rate)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, minimize
 
 from cgmgm_seis.evaluation.tables import stacked
@@ -20,11 +21,13 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude, wrapped_longitude
 
 SOURCE, SITE, PATH = KINDS = ("source", "site", "path")
-TRUTH = "simulator without scatter"
+TRUTH = "simulated truth"
 # With fewer events, source terms cannot be told from scaling with magnitude and depth.
 FEWEST_EVENTS = 12
-# Source and site terms of fewer records do not count in correlations.
+# Terms of events and stations with fewer records do not count in correlations, since what one
+# record has in excess may belong to its source, its site or its path.
 FEWEST_RECORDS = 2
+FEWEST_STATIONS = 5
 # Bounds of the variances of events and stations relative to that of the rest.
 _VARIANCES = (1e-4, 1e4)
 # Variance of the rest below which a model has no terms, ln units squared.
@@ -38,6 +41,12 @@ def why_no_terms(scenario: pd.DataFrame) -> str | None:
         return (
             f"{events} event(s) cannot tell source terms from scaling; at least {FEWEST_EVENTS} "
             "are needed"
+        )
+    stations = int((pd.Series(station_codes(scenario)).value_counts() >= FEWEST_RECORDS).sum())
+    if stations < FEWEST_STATIONS:
+        return (
+            f"{stations} station(s) have records of {FEWEST_RECORDS} events; at least "
+            f"{FEWEST_STATIONS} are needed"
         )
     form = ergodic_form(scenario, "refitted")
     if len(scenario) <= form.shape[1] + events:
@@ -119,8 +128,8 @@ def terms_table(
     -------
     pandas.DataFrame
         Columns "generator", "kind" (source, site or path), "name" (event, station, or both),
-        "latitude_deg", "longitude_deg" (middle of a path), "records", "component", "measure"
-        and "term", ln units.
+        "latitude_deg", "longitude_deg" (middle of a path), "records" (of the event or station,
+        for a path the smaller number), "component", "measure" and "term", ln units.
     """
     places = {kind: _places(scenario, kind) for kind in KINDS}
     tables = {}
@@ -135,13 +144,19 @@ def terms_table(
     return stacked(tables)
 
 
-def _places(scenario: pd.DataFrame, kind: str) -> tuple[Floats, Floats, pd.DataFrame]:
+def _places(
+    scenario: pd.DataFrame, kind: str
+) -> tuple[NDArray[np.intp], NDArray[np.intp], pd.DataFrame]:
     """Return one row of the scenario per term, the number of its records, and its location."""
-    events, stations = scenario["source_id"].astype(str), pd.Series(station_codes(scenario))
-    names = {SOURCE: events, SITE: stations, PATH: events + " " + stations}[kind].to_numpy(str)
+    events, stations = scenario["source_id"].astype(str).to_numpy(str), station_codes(scenario)
     if kind == PATH:
-        rows, counts = np.arange(len(scenario)), np.ones(len(scenario), int)
+        sizes = [
+            np.unique(own, return_inverse=True, return_counts=True) for own in (events, stations)
+        ]
+        counts = np.minimum(*(count[place] for _, place, count in sizes))
+        rows, names = np.arange(len(scenario)), np.char.add(np.char.add(events, " "), stations)
     else:
+        names = events if kind == SOURCE else stations
         _, rows, counts = np.unique(names, return_index=True, return_counts=True)
     ends = {SOURCE: ["source"], SITE: ["station"], PATH: ["source", "station"]}[kind]
     latitudes = scenario[[f"{end}_latitude_deg" for end in ends]].to_numpy(float)
@@ -172,23 +187,21 @@ def term_correlations(terms: pd.DataFrame, references: list[str]) -> pd.DataFram
     -------
     pandas.DataFrame
         Columns "generator", "against", "kind", "component", "measure", "terms" (number of
-        events, stations or records; of events and stations with at least `FEWEST_RECORDS`
-        records), "correlation" (NaN if a model has no terms), "sd" of the model's terms,
-        "sd_against" and "sd_difference", ln units.
+        events, stations or paths with at least `FEWEST_RECORDS` records), "correlation" (NaN if a
+        model has no terms), "sd" of the model's terms, "sd_against" and "sd_difference", ln units.
     """
     if terms.empty:
         return pd.DataFrame()
-    enough = (terms["kind"] == PATH) | (terms["records"] >= FEWEST_RECORDS)
-    # Two records of one event and station are two rows.
+    enough = terms[terms["records"] >= FEWEST_RECORDS]
     keys = ["kind", "component", "measure"]
     groups = {
-        key: own["term"].to_numpy() for key, own in terms[enough].groupby(["generator", *keys])
+        key: own["term"].to_numpy() for key, own in enough.groupby(["generator", *keys], sort=False)
     }
     rows = []
     for (name, *key), values in groups.items():
-        for against in references:
-            if against == name or (against, *key) not in groups:
-                continue
+        # References are compared with each other once.
+        later = references[references.index(name) + 1 :] if name in references else references
+        for against in later:
             others = groups[against, *key]
             varies = len(values) > 2 and min(values.std(), others.std()) > 0.0
             rows.append(

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
+from numpy.typing import ArrayLike
 
 from cgmgm_seis.evaluation.residuals import FEWEST
 from cgmgm_seis.scenario.arrays import Floats
@@ -23,8 +23,8 @@ from cgmgm_seis.scenario.geography import local_km, middle_longitude
 # Edges of the bins of distance between two stations, km.
 EDGES = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 40.0, 50.0, 70.0, 100.0)
 FEWEST_BINS = 4
-# Decrease of chi2 by which a range and a partial sill must fit better than a constant: 95 % of the
-# chi2 distribution with two degrees of freedom.
+# Decrease of -2 ln likelihood by which a range and a partial sill must fit better than a constant:
+# 95 % of the chi2 distribution with two degrees of freedom.
 _BETTER = 5.99
 _RANGES_KM = np.geomspace(1.0, 300.0, 120)
 
@@ -40,6 +40,16 @@ class SemivariogramFit:
     nugget: float
     sill: float
     range_km: float
+
+
+def model_semivariance(
+    distance_km: ArrayLike, nugget: float, sill: float, range_km: float
+) -> Floats:
+    """Return the fitted semivariance at distances; with a range of 0 it is the sill."""
+    distance = np.asarray(distance_km, float)
+    if range_km == 0.0:
+        return np.full(distance.shape, sill)
+    return np.asarray(nugget - (sill - nugget) * np.expm1(-3.0 * distance / range_km))
 
 
 def semivariogram(
@@ -89,8 +99,8 @@ def semivariogram(
 def fit_semivariogram(bins: pd.DataFrame, semivariances: Floats) -> SemivariogramFit:
     """Fit nugget, sill and range to the semivariances of one series.
 
-    The squared relative misfit is weighted with the number of pairs, or of records if there are
-    fewer, since pairs with a common record are not independent.
+    The likelihood of a bin is that of a variance with as many degrees of freedom as it has pairs,
+    or records if they are fewer, since pairs with a common record are not independent.
 
     Parameters
     ----------
@@ -105,21 +115,36 @@ def fit_semivariogram(bins: pd.DataFrame, semivariances: Floats) -> Semivariogra
     flat = float(np.average(semivariances, weights=counts))
     if flat <= 0.0:
         return SemivariogramFit(0.0, 0.0, 0.0)
+
+    def deviance(expected: Floats) -> Floats:
+        """Return -2 ln likelihood of variances with these degrees of freedom."""
+        return np.asarray(np.sum(counts * (np.log(expected) + semivariances / expected), axis=-1))
+
     distance = bins["distance_km"].to_numpy(float)
-    expected = np.full(len(bins), flat)
+    shape = -np.expm1(-3.0 * distance / _RANGES_KM[:, None])
+    expected = np.full(shape.shape, flat)
     for _ in range(3):  # weights follow the fit (Cressie 1985)
-        root = np.sqrt(0.5 * counts) / expected
-        tried = []
-        for reach in _RANGES_KM:
-            shape = np.stack([np.ones(len(bins)), -np.expm1(-3.0 * distance / reach)], axis=1)
-            weights, misfit = nnls(shape * root[:, None], semivariances * root)
-            tried.append((misfit**2, reach, weights, shape @ weights))
-        chi2, reach, (nugget, partial), expected = min(tried, key=lambda own: own[0])
-    constant = float(np.average(semivariances, weights=root**2))
-    gain = np.sum((root * (semivariances - constant)) ** 2) - chi2
-    if gain < _BETTER:
+        nuggets, partial_sills = _least_squares(shape, semivariances, counts / expected**2)
+        expected = nuggets[:, None] + partial_sills[:, None] * shape
+    deviances = deviance(expected)
+    best = int(deviances.argmin())
+    if deviance(np.full(len(bins), flat)) - deviances[best] < _BETTER:
         return SemivariogramFit(flat, flat, 0.0)
-    return SemivariogramFit(float(nugget), float(nugget + partial), float(reach))
+    nugget, partial_sill = float(nuggets[best]), float(partial_sills[best])
+    return SemivariogramFit(nugget, nugget + partial_sill, float(_RANGES_KM[best]))
+
+
+def _least_squares(x: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return intercepts and slopes, not negative, for x and weights of shape (case, bin)."""
+    total, by_x = weights.sum(axis=1), (weights * x).sum(axis=1)
+    by_x2, by_y = (weights * x**2).sum(axis=1), weights @ y
+    by_xy = (weights * x) @ y
+    determinant = total * by_x2 - by_x**2
+    intercepts = (by_x2 * by_y - by_x * by_xy) / determinant
+    slopes = (total * by_xy - by_x * by_y) / determinant
+    slopes = np.where(intercepts < 0.0, by_xy / by_x2, slopes)
+    intercepts = np.where(slopes < 0.0, by_y / total, intercepts)
+    return np.maximum(intercepts, 0.0), np.maximum(slopes, 0.0)
 
 
 def semivariogram_tables(

@@ -139,7 +139,7 @@ class BA19:
 def frequency_correlation(frequencies: Sequence[float]) -> Floats:
     """Return the correlation of total residuals of ln EAS between frequencies.
 
-    Bayless & Abrahamson (2019), BSSA 109, 19, for California.
+    The model is that of Bayless & Abrahamson (2018) for California.
 
     Parameters
     ----------
