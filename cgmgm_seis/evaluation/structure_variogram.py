@@ -26,7 +26,9 @@ FEWEST_BINS = 4
 # Decrease of -2 ln likelihood by which a range and a partial sill must fit better than a constant:
 # 95 % of the chi2 distribution with two degrees of freedom.
 _BETTER = 5.99
-_RANGES_KM = np.geomspace(1.0, 300.0, 120)
+# Number of ranges tried; from the mean distance in the first bin, since shorter ones cannot be told
+# from a nugget, but at least this many km; to this multiple of the mean distance in the last bin.
+_N_RANGES, _NEAREST_KM, _FARTHEST = 120, 0.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def fit_semivariogram(bins: pd.DataFrame, semivariances: Floats) -> Semivariogra
         return np.asarray(np.sum(counts * (np.log(expected) + semivariances / expected), axis=-1))
 
     distance = bins["distance_km"].to_numpy(float)
-    shape = -np.expm1(-3.0 * distance / _RANGES_KM[:, None])
+    first, last = max(float(distance[0]), _NEAREST_KM), _FARTHEST * float(distance[-1])
+    ranges = np.geomspace(first, last, _N_RANGES)
+    shape = -np.expm1(-3.0 * distance / ranges[:, None])
     expected = np.full(shape.shape, flat)
     for _ in range(3):  # weights follow the fit (Cressie 1985)
         nuggets, partial_sills = _least_squares(shape, semivariances, counts / expected**2)
@@ -131,7 +135,7 @@ def fit_semivariogram(bins: pd.DataFrame, semivariances: Floats) -> Semivariogra
     if deviance(np.full(len(bins), flat)) - deviances[best] < _BETTER:
         return SemivariogramFit(flat, flat, 0.0)
     nugget, partial_sill = float(nuggets[best]), float(partial_sills[best])
-    return SemivariogramFit(nugget, nugget + partial_sill, float(_RANGES_KM[best]))
+    return SemivariogramFit(nugget, nugget + partial_sill, float(ranges[best]))
 
 
 def _least_squares(x: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats]:
