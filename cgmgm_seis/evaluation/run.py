@@ -157,7 +157,9 @@ def _compare(
     spans = valid_spans(scenario, window.n_samples)
     picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, picker=picks.sha256))
     compared: dict[str, Compared] = {}
-    scaling = Scaling(scaling_grid(scenario, generators, config.seed)) if config.scaling else None
+    scaling = None
+    if config.scaling:
+        scaling = Scaling(scaling_grid(scenario, generators, window, config.seed))
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
         records = Records.measured(waveforms, scenario, window, pool)
         n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
@@ -196,7 +198,7 @@ def _compare(
                     f"{name}: scaling",
                     config.progress,
                     pool,
-                    chunks.of("scaling", name, others=sorted(generators)),
+                    chunks.of("scaling", name, grid=scaling.grid.sha256),
                     keep_first=False,
                 ).measures
     return records, compared, scaling

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.gmm_table import NON_ERGODIC, REFITTED, SpectralModel
+from cgmgm_seis.evaluation.identity import records_sha256
 from cgmgm_seis.evaluation.measures import BOTH, PERIODS, resolved_periods, rotd50_series
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
@@ -23,6 +24,7 @@ from cgmgm_seis.scenario.geography import (
 )
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.scenario.window import Window
 
 # Points of each curve, and records of the data per source from which curves are drawn: together
 # they limit the extra realizations to 14 % of those of 100 records or more.
@@ -32,6 +34,8 @@ BEYOND_MAGNITUDE, BEYOND_DISTANCE = 0.5, 1.5
 MAGNITUDE, DISTANCE = "magnitude", "distance"
 # Mean and standard deviation (row, series), and which rows are extrapolated (row,).
 Predictions = tuple[Floats, Floats, NDArray[np.bool_]]
+# Velocity at which motion must reach a receiver before the window ends, km/s: that of slow S.
+SLOWEST_KM_S = 3.0
 COLUMNS = {MAGNITUDE: "source_magnitude", DISTANCE: HYPOCENTRAL}
 
 
@@ -57,6 +61,11 @@ class ScalingGrid:
     magnitude: float
     distance_km: float
 
+    @property
+    def sha256(self) -> str:
+        """Checksum of the scenario."""
+        return records_sha256(np.empty(0), self.scenario)
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -67,7 +76,10 @@ class Scaling:
 
 
 def scaling_grid(
-    scenario: pd.DataFrame, models: Mapping[str, GroundMotionModel], seed: int = 0
+    scenario: pd.DataFrame,
+    models: Mapping[str, GroundMotionModel],
+    window: Window,
+    seed: int = 0,
 ) -> ScalingGrid:
     """Return the scenario at which scaling is shown.
 
@@ -81,6 +93,8 @@ def scaling_grid(
     models : mapping
         Name to model; magnitudes and distances cover the trained ranges of all of them, or the
         range of the records.
+    window : Window
+        Window of the records; distances from which S would arrive after its end are left out.
     seed : int
         Random seed of the choice of sources.
     """
@@ -98,9 +112,11 @@ def scaling_grid(
     # A receiver above the deepest source is this far away, and a little more.
     nearest = max(nearest, float(sources["source_depth_km"].max()) + 1.0, 1.0)
     farthest = max(farthest, 2.0 * nearest)
-    distances = np.geomspace(nearest, BEYOND_DISTANCE * farthest, N_POINTS)
+    end = window.start_offset_s + window.n_samples / window.sampling_rate
+    reach = max(min(BEYOND_DISTANCE * farthest, SLOWEST_KM_S * end), nearest)
+    distances = np.geomspace(nearest, reach, N_POINTS)
     magnitude = float(scenario["source_magnitude"].median())
-    distance = max(float(scenario[HYPOCENTRAL].median()), nearest)
+    distance = float(np.clip(scenario[HYPOCENTRAL].median(), nearest, reach))
     curve = pd.DataFrame(
         {
             "by": [MAGNITUDE] * N_POINTS + [DISTANCE] * N_POINTS,

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from parrot import WINDOW
 
 from cgmgm_seis.evaluation.comparisons import Compared
 from cgmgm_seis.evaluation.measures import series
@@ -209,7 +210,7 @@ def test_the_published_correlation_is_of_its_range():
 
 def test_scaling_goes_beyond_the_trained_ranges(scenario):
     model = CGMGM(ranges={"source_magnitude": [2.0, 4.0], "path_hyp_distance_km": [20.0, 80.0]})
-    grid = scaling_grid(scenario, {"own": model}, seed=2)
+    grid = scaling_grid(scenario, {"own": model}, WINDOW, seed=2)
     rows = grid.scenario
     assert len(rows) == 8 * 14 and rows["source_id"].is_unique
     far = grid.by == DISTANCE
@@ -218,12 +219,14 @@ def test_scaling_goes_beyond_the_trained_ranges(scenario):
     np.testing.assert_allclose(rows["path_hyp_distance_km"][far], grid.values[far], rtol=0.01)
     np.testing.assert_allclose(rows["path_hyp_distance_km"][~far], grid.distance_km, rtol=0.01)
     assert grid.values[far].max() == pytest.approx(120.0)
-    again = scaling_grid(scenario, {"own": model}, seed=2)
+    short = Window("ZNE", 100.0, -5.0, 3000)  # S from 75 km arrives at its end
+    assert scaling_grid(scenario, {"own": model}, short).values[far].max() == pytest.approx(75.0)
+    again = scaling_grid(scenario, {"own": model}, WINDOW, seed=2)
     pd.testing.assert_frame_equal(again.scenario, rows)  # resumed runs draw the same
 
 
 def test_known_scaling_is_shown(scenario):
-    grid = scaling_grid(scenario, {}, seed=0)
+    grid = scaling_grid(scenario, {}, WINDOW)
     names = pd.MultiIndex.from_tuples([("E", "PGA"), ("E", "PGV")], names=["component", "measure"])
     magnitude = grid.scenario["source_magnitude"].to_numpy()
     median = np.column_stack([2.0 * magnitude, np.full(len(magnitude), np.nan)])
