@@ -7,11 +7,13 @@ is evaluated like a model, as a lower bound: no generator can explain what it do
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pandas as pd
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.comparisons import (
     Compared,
     all_highlights,
@@ -189,19 +191,37 @@ def _compare(
                 )
             compared[name] = compare_draws(records, drawn, config.seed, score)
             if scaling:
-                scaling.drawn[name] = reduce_draws(
-                    draw,
-                    scaling.grid.scenario,
-                    window,
-                    config.n_realizations,
-                    config.seed,
-                    f"{name}: scaling",
-                    config.progress,
-                    pool,
-                    chunks.of("scaling", name, grid=scaling.grid.sha256),
-                    keep_first=False,
-                ).measures
+                _draw_scaling(name, draw, scaling, data, pool, chunks)
     return records, compared, scaling
+
+
+def _draw_scaling(
+    name: str,
+    draw: Draw,
+    scaling: Scaling,
+    data: EvaluationData,
+    pool: Executor,
+    chunks: ChunkFolder,
+) -> None:
+    """Draw a generator at other magnitudes and distances; a failure there is not one elsewhere."""
+    config = data.config
+    try:
+        drawn = reduce_draws(
+            draw,
+            scaling.grid.scenario,
+            data.window,
+            config.n_realizations,
+            config.seed,
+            f"{name}, scaling",
+            config.progress,
+            pool,
+            chunks.of("scaling", name, grid=scaling.grid.sha256),
+            keep_first=False,
+        )
+    except CgmgmError as error:
+        scaling.missing[f"scaling of {name}"] = str(error)
+    else:
+        scaling.drawn[name] = drawn.measures
 
 
 def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:

@@ -95,7 +95,7 @@ def structure_tables(
         tables |= own
         missing |= left_out
     for what, why in missing.items():
-        logger.warning("No %s: %s.", what, why)
+        logger.warning("No %s: %s.", what, why.rstrip("."))
     return tables, missing
 
 
@@ -169,7 +169,7 @@ def _frequencies(records: Records, found: Mapping[tuple[str, str], Floats]) -> F
         try:
             published = frequency_correlation(frequencies)
         except CgmgmError as error:
-            missing[f"{what} of Bayless & Abrahamson"] = str(error).rstrip(".")
+            missing[f"{what} of Bayless & Abrahamson"] = str(error)
     else:
         missing[f"{what} of Bayless & Abrahamson"] = "it is that of both horizontals"
     chosen = {key: values[:, places] for key, values in found.items()}

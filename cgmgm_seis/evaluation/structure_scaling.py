@@ -69,10 +69,21 @@ class ScalingGrid:
 
 @dataclass(frozen=True)
 class Scaling:
-    """A grid, and ln measures of generators there, shape (row, realization, series), by name."""
+    """What generators draw on a grid.
+
+    Parameters
+    ----------
+    grid : ScalingGrid
+        The scenario.
+    drawn : dict
+        Generator to ln measures, shape (row, realization, series).
+    missing : dict
+        What could not be drawn, and the reason.
+    """
 
     grid: ScalingGrid
     drawn: dict[str, Floats] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
 
 def scaling_grid(

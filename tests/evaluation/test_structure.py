@@ -1,12 +1,15 @@
 """What models have learned: cases with known terms, ranges, correlations, scaling and H/V."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from parrot import WINDOW
+from parrot import QUICK, WINDOW, Parrot
 
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.comparisons import Compared
 from cgmgm_seis.evaluation.measures import series
 from cgmgm_seis.evaluation.pick_tables import RECORDED
@@ -30,6 +33,7 @@ from cgmgm_seis.evaluation.structure_variogram import (
     semivariogram,
     semivariogram_tables,
 )
+from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.gmm.pygmm_models import frequency_correlation
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE
@@ -314,3 +318,23 @@ def test_one_component_of_few_events_says_what_is_missing(scenario, caplog):
     assert all(table.empty for table in tables.values())
     said = [record.message for record in caplog.records]
     assert any(message.startswith("No H/V spectral ratios: they need") for message in said)
+
+
+@pytest.mark.usefixtures("one_thread", "quick")
+def test_a_model_that_cannot_extrapolate_is_evaluated_without_scaling(catalogue, records):
+    config = replace(QUICK, scaling=True)
+    found = evaluate(catalogue, {"parrot": Narrow(records)}, config)
+    assert found.metrics["not_available"]["scaling of parrot"] == "Only records are known."
+    assert set(found.tables["scaling"]["generator"]) == {SIMULATOR}
+    points = found.metrics["learned_structure"]["scaling"][SIMULATOR]["magnitude"]["E"]["PGA"]
+    assert len(points) == 7
+    assert not found.tables["semivariograms"].empty
+
+
+class Narrow(Parrot):
+    """Refuses what it has no record of."""
+
+    def sample(self, scenario, *args, **kwargs):
+        if "trace_name" not in scenario:
+            raise CgmgmError("Only records are known.")
+        return super().sample(scenario, *args, **kwargs)
