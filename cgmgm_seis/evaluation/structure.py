@@ -88,9 +88,8 @@ def structure_tables(
     if scaling:
         beyond, left_out = scaling_of_gmms(models, scaling.grid, records) if models else ({}, {})
         everything = {**scaling_of_generators(scaling, generators), **beyond}
-        parts.append(
-            ({"scaling": scaling_table(everything, scaling.grid, records.series)}, left_out)
-        )
+        table = scaling_table(everything, scaling.grid, records.series)
+        parts.append(({"scaling": table}, left_out | scaling.missing))
     for own, left_out in parts:
         tables |= own
         missing |= left_out
