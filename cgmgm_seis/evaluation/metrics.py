@@ -10,7 +10,7 @@ from cgmgm_seis.datasets.windows import repeated_records
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.draws import is_simulated
 from cgmgm_seis.evaluation.highlights import Highlights
-from cgmgm_seis.evaluation.measures import FREQUENCIES
+from cgmgm_seis.evaluation.measures import FREQUENCIES, main_series
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
@@ -125,6 +125,8 @@ def _structure(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     for name in [name for name in keys if name in tables]:
         table = tables[name]
         if name == "scaling":
+            names = pd.MultiIndex.from_frame(table[series])
+            table = table[names.isin(main_series(names))]
             table = table.assign(value=table["value"].map("{:.4g}".format))
         if name == "frequency_correlations":
             own = table[["frequency_1_hz", "frequency_2_hz"]]

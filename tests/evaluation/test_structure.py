@@ -326,7 +326,7 @@ def test_a_model_that_cannot_extrapolate_is_evaluated_without_scaling(catalogue,
     found = evaluate(catalogue, {"parrot": Narrow(records)}, config)
     assert found.metrics["not_available"]["scaling of parrot"] == "Only records are known."
     assert set(found.tables["scaling"]["generator"]) == {SIMULATOR}
-    points = found.metrics["learned_structure"]["scaling"][SIMULATOR]["magnitude"]["E"]["PGA"]
+    points = found.metrics["learned_structure"]["scaling"][SIMULATOR]["magnitude"]["E"]["PGV"]
     assert len(points) == 7
     assert not found.tables["semivariograms"].empty
 
