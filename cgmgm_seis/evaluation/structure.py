@@ -112,7 +112,7 @@ def _terms(records: Records, found: Mapping[str, Floats], non_ergodic: Floats | 
     measures = [f"FAS {f:g} Hz" for f in records.frequencies]
     places = series.get_indexer(pd.MultiIndex.from_product([[component], measures]))
     predictions = {name: values[:, places] for name, values in found.items()}
-    missing, references = {}, []
+    missing, references = dict[str, str](), list[str]()
     if non_ergodic is not None:
         predictions[NON_ERGODIC] = non_ergodic[:, places]
         references.append(NON_ERGODIC)
@@ -150,7 +150,7 @@ def _semivariograms(
         },
     }
     table, fits = semivariogram_tables(everything, records.calibrated_scenario, series[chosen])
-    missing = {}
+    missing: dict[str, str] = {}
     if table.empty:
         missing["semivariograms"] = f"no event has {FEWEST} pairs of records at similar distances"
     elif fits["sill"].isna().all():
@@ -163,7 +163,7 @@ def _frequencies(records: Records, found: Mapping[tuple[str, str], Floats]) -> F
     what = "correlation between frequencies"
     component, kind = main_spectrum(records.series)
     frequencies, places = spectral_columns(records.series, component, kind)
-    missing, published = {}, None
+    missing, published = dict[str, str](), None
     if _has_both(records.series):
         try:
             published = frequency_correlation(frequencies)

@@ -240,7 +240,8 @@ def scaling_of_generators(
     models : mapping
         Name to model, for its ranges; the simulator has none.
     """
-    scenario, found = scaling.grid.scenario, {}
+    scenario = scaling.grid.scenario
+    found: dict[str, Predictions] = {}
     for name, values in scaling.drawn.items():
         outside = np.zeros(len(scenario), bool)
         for column, limits in (models[name].ranges if name in models else {}).items():
@@ -264,8 +265,8 @@ def scaling_of_gmms(
     records : Records
         Define series and frequencies.
     """
-    found = {}
     names = records.series
+    found: dict[str, Predictions] = {}
     for name, model in models.items():
         mean, sd, outside = model.predict(grid.scenario, names, records.frequencies)
         if name in (REFITTED, NON_ERGODIC):  # they know the range of their magnitudes only
