@@ -109,25 +109,10 @@ def scaling_grid(
     seed : int
         Random seed of the choice of sources.
     """
-    sources = scenario.drop_duplicates("source_id").reset_index(drop=True)
-    wanted = int(np.clip(len(scenario) // RECORDS_PER_SOURCE, 1, min(MOST_SOURCES, len(sources))))
-    chosen = random_generator(seed, "scaling").permutation(len(sources))[:wanted]
-    sources = sources.iloc[np.sort(chosen)].reset_index(drop=True)
-    centre = (
-        float(scenario["station_latitude_deg"].mean()),
-        middle_longitude(scenario["station_longitude_deg"]),
-    )
-    low, high = _limits(scenario, models, MAGNITUDE)
-    magnitudes = np.linspace(low - BEYOND_MAGNITUDE, high + BEYOND_MAGNITUDE, N_POINTS)
-    nearest, farthest = _limits(scenario, models, DISTANCE)
-    # A receiver above the deepest source is this far away, and a little more.
-    nearest = max(nearest, float(sources["source_depth_km"].max()) + 1.0, 1.0)
-    farthest = max(farthest, 2.0 * nearest)
-    end = window.start_offset_s + window.n_samples / window.sampling_rate
-    reach = max(min(BEYOND_DISTANCE * farthest, SLOWEST_KM_S * end), nearest)
-    distances = np.geomspace(nearest, reach, N_POINTS)
+    sources = _sources(scenario, seed)
+    magnitudes, distances = _axes(scenario, models, window, sources)
     magnitude = float(scenario["source_magnitude"].median())
-    distance = float(np.clip(scenario[HYPOCENTRAL].median(), nearest, reach))
+    distance = float(np.clip(scenario[HYPOCENTRAL].median(), distances[0], distances[-1]))
     curve = pd.DataFrame(
         {
             "by": [MAGNITUDE] * N_POINTS + [DISTANCE] * N_POINTS,
@@ -144,7 +129,7 @@ def scaling_grid(
             "source_longitude_deg": grid["source_longitude_deg"],
             "source_depth_km": grid["source_depth_km"],
             "source_magnitude": grid["magnitude"],
-            **_receivers(grid, centre),
+            **_receivers(grid, scenario),
         }
     )
     return ScalingGrid(
@@ -156,6 +141,32 @@ def scaling_grid(
     )
 
 
+def _sources(scenario: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return some events of the data, one for every `RECORDS_PER_SOURCE` records."""
+    sources = scenario.drop_duplicates("source_id")
+    wanted = int(np.clip(len(scenario) // RECORDS_PER_SOURCE, 1, MOST_SOURCES))
+    chosen = random_generator(seed, "scaling").permutation(len(sources))[:wanted]
+    return sources.iloc[np.sort(chosen)].reset_index(drop=True)
+
+
+def _axes(
+    scenario: pd.DataFrame,
+    models: Mapping[str, GroundMotionModel],
+    window: Window,
+    sources: pd.DataFrame,
+) -> tuple[Floats, Floats]:
+    """Return the magnitudes and distances of the curves."""
+    low, high = _limits(scenario, models, MAGNITUDE)
+    magnitudes = np.linspace(low - BEYOND_MAGNITUDE, high + BEYOND_MAGNITUDE, N_POINTS)
+    nearest, farthest = _limits(scenario, models, DISTANCE)
+    # A receiver above the deepest source is this far away, and a little more.
+    nearest = max(nearest, float(sources["source_depth_km"].max()) + 1.0, 1.0)
+    farthest = max(farthest, 2.0 * nearest)
+    end = window.start_offset_s + window.n_samples / window.sampling_rate
+    reach = max(min(BEYOND_DISTANCE * farthest, SLOWEST_KM_S * end), nearest)
+    return magnitudes, np.geomspace(nearest, reach, N_POINTS)
+
+
 def _limits(
     scenario: pd.DataFrame, models: Mapping[str, GroundMotionModel], by: str
 ) -> tuple[float, float]:
@@ -165,8 +176,12 @@ def _limits(
     return float(min(low for low, _ in known)), float(max(high for _, high in known))
 
 
-def _receivers(grid: pd.DataFrame, centre: tuple[float, float]) -> dict[str, Floats]:
-    """Return coordinates of receivers at hypocentral distances, towards the centre."""
+def _receivers(grid: pd.DataFrame, scenario: pd.DataFrame) -> dict[str, Floats]:
+    """Return coordinates of receivers at hypocentral distances, towards the middle of stations."""
+    centre = (
+        float(scenario["station_latitude_deg"].mean()),
+        middle_longitude(scenario["station_longitude_deg"]),
+    )
     latitude, longitude = (grid[f"source_{name}_deg"] for name in ("latitude", "longitude"))
     towards = -local_km(latitude, longitude, centre)
     length = np.hypot(*towards.T)
