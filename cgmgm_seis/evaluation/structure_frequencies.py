@@ -38,11 +38,12 @@ def frequency_correlations(
         pair, also of a frequency with itself), "records" and "correlation"; empty with fewer
         than `cgmgm_seis.evaluation.residuals.FEWEST` records.
     """
-    found = {
-        key: (len(values), np.corrcoef(values, rowvar=False))
-        for key, values in residuals.items()
-        if len(values) >= FEWEST
-    }
+    with np.errstate(invalid="ignore"):  # residuals that are all equal have no correlation
+        found = {
+            key: (len(values), np.corrcoef(values, rowvar=False))
+            for key, values in residuals.items()
+            if len(values) >= FEWEST
+        }
     if found and published is not None:
         found[PUBLISHED, "published"] = (0, published)
     f = np.asarray(frequencies, float)
