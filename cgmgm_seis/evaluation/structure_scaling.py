@@ -226,7 +226,8 @@ def scaling_table(
     tables = []
     keys = pd.DataFrame({"by": grid.by, "value": grid.values})
     for name, (medians, sds, outside) in predictions.items():
-        for (by, value), rows in keys.groupby(["by", "value"], sort=False).indices.items():
+        for (by, value), own in keys.groupby(["by", "value"], sort=False):
+            rows = own.index.to_numpy()
             table = names.to_frame(index=False).assign(
                 generator=name,
                 by=by,
