@@ -18,7 +18,7 @@ from cgmgm_seis_cli.parameters import (
     workers_option,
 )
 
-WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "strict", "units")
+WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "scaling", "strict", "units")
 
 
 @click.command(context_settings={"show_default": True})
@@ -59,6 +59,12 @@ WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "strict", "units
     help="Also compare ground-motion models: those fitted to the training split, or, for a "
     "flatfile, those of NGA-West2.",
 )
+@click.option(
+    "--scaling/--no-scaling",
+    default=True,
+    help="Also draw the generators at other magnitudes and distances, inside and outside of their "
+    "trained ranges.",
+)
 @workers_option
 @seed_option
 @device_option("auto")
@@ -80,6 +86,7 @@ def evaluate(
     n_classifiers: int,
     tsne: bool,
     gmms: bool,
+    scaling: bool,
     workers: int | None,
     seed: int,
     device: str,
@@ -126,6 +133,7 @@ def evaluate(
         units=units,
         tsne=tsne,
         gmms=gmms,
+        scaling=scaling,
         columns=columns,
         workers=workers,
         chunk_folder=chunk_folder,

@@ -101,6 +101,15 @@ def medians(compared: Mapping[str, Compared]) -> dict[str, Floats]:
     return {name: found.median for name, found in _comparisons(compared).items()}
 
 
+def residuals(compared: Mapping[str, Compared]) -> dict[tuple[str, str], Floats]:
+    """Return the residuals of every generator, by its name and "recorded" or "generated"."""
+    return {
+        (name, kind): values
+        for name, found in _comparisons(compared).items()
+        for kind, values in found.residuals.items()
+    }
+
+
 def comparison_tables(
     records: Records, compared: Mapping[str, Compared]
 ) -> dict[str, pd.DataFrame]:

@@ -35,6 +35,9 @@ class EvaluationConfig:
     gmms : bool
         Compare with ground-motion models: those fitted to the training split and published ones,
         or, for a flatfile, the NGA-West2 models.
+    scaling : bool
+        Draw every generator also at other magnitudes and distances, inside and outside of its
+        trained ranges: 14 realizations for every 100 of the records.
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional
@@ -68,6 +71,7 @@ class EvaluationConfig:
     units: str = ""
     tsne: bool = False
     gmms: bool = True
+    scaling: bool = True
     columns: str | Path | Mapping[str, str] | None = None
     workers: int | None = None
     chunk_folder: Path | None = None

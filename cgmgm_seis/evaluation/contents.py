@@ -1,6 +1,6 @@
 """Contents of the report of an evaluation: figures and tables, each with a caption."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +10,7 @@ from cgmgm_seis.evaluation.amplitude_plots import plot_amplitude_residuals, plot
 from cgmgm_seis.evaluation.distribution_plots import plot_pit, plot_projections
 from cgmgm_seis.evaluation.generator_picks import LACKING
 from cgmgm_seis.evaluation.highlights import section_rows
-from cgmgm_seis.evaluation.maps import plot_maps
+from cgmgm_seis.evaluation.maps import plot_maps, plot_terms
 from cgmgm_seis.evaluation.measures import BOTH, main_amplitudes, main_series
 from cgmgm_seis.evaluation.pick_plots import plot_picks, plot_picks_by_bin
 from cgmgm_seis.evaluation.residual_plots import (
@@ -20,6 +20,13 @@ from cgmgm_seis.evaluation.residual_plots import (
     plot_spectral_residuals,
 )
 from cgmgm_seis.evaluation.residuals import FEWEST
+from cgmgm_seis.evaluation.structure_plots import (
+    plot_frequency_correlations,
+    plot_hv,
+    plot_scaling,
+    plot_semivariograms,
+)
+from cgmgm_seis.evaluation.structure_terms import FEWEST_RECORDS
 from cgmgm_seis.evaluation.tables import Evaluation
 from cgmgm_seis.evaluation.waveform_plots import plot_envelopes, plot_panels, plot_sections
 from cgmgm_seis.scenario.window import Window
@@ -48,6 +55,7 @@ def sections(evaluation: Evaluation) -> Iterator[Section]:
         "Phase picks": _picks,
         "Waveforms": _waveforms,
         "Maps": _maps,
+        "Learned structure": _structure,
     }
     for title, maker in makers.items():
         if items := list(maker(evaluation)):
@@ -285,4 +293,92 @@ def _maps(evaluation: Evaluation) -> Iterator[Item]:
             "Bias of every station (its records of all events) and of every event (its records at "
             "all stations); larger symbols have more records, and neighbours with the same colour "
             "indicate site or source effects that the generator has not learned.",
+        )
+
+
+def _structure(evaluation: Evaluation) -> Iterator[Item]:
+    yield from _terms(evaluation.tables)
+    tables = evaluation.tables
+    if "semivariograms" in tables:
+        yield Item(
+            "semivariograms",
+            plot_semivariograms(tables["semivariograms"], tables["semivariogram_fits"]),
+            "Semivariance of residuals of two records of one event, which does not contain the "
+            "event term: of the records about each model (filled), and of one realization about "
+            "the others (open). If a generator has learned how neighbouring stations are alike, "
+            "its dashed line agrees with its solid one.",
+        )
+        wide = tables["semivariogram_fits"].pivot_table(
+            index=["generator", "residuals"],
+            columns="measure",
+            values=["range_km", "sill"],
+            sort=False,
+        )
+        wide.columns = wide.columns.map(" ".join)
+        yield Item(
+            "semivariogram_fits",
+            wide.reset_index(),
+            "Range at which 95 % of the increase is reached, km, and sill, ln units squared; a "
+            "range of 0 means that no increase with distance can be told from chance. Nuggets are "
+            "in semivariogram_fits.csv.",
+        )
+    if "frequency_correlations" in tables:
+        yield Item(
+            "frequency_correlations",
+            plot_frequency_correlations(tables["frequency_correlations"]),
+            "Correlation of total residuals between frequencies, of the records, of one "
+            "realization, and of Bayless & Abrahamson (published for California). Smoothing of the "
+            "spectra (Konno-Ohmachi, b = 20) raises the correlation of neighbouring frequencies "
+            "above that of the publication, whose spectra are smoothed less.",
+        )
+    if "scaling" in tables:
+        yield Item(
+            "scaling",
+            plot_scaling(tables["scaling"]),
+            "Medians for virtual receivers of a few sources of the data, the same for all models: "
+            "against magnitude at the median distance, and against hypocentral distance at the "
+            "median magnitude of the records. Dotted lines are outside of a model's ranges. "
+            "Published models are for a Vs30 of 760 m/s. All measures are in scaling.csv.",
+        )
+    if "hv_ratios" in tables:
+        yield Item(
+            "hv_ratios",
+            plot_hv(tables["hv_ratios"], tables["hv_peaks"]),
+            "H/V (EAS of both horizontals over FAS of the vertical, whole records), geometric mean "
+            "of the records of a station, and of the medians of the realizations for the same "
+            "records. A peak at an end of the band is not counted.",
+        )
+        yield Item(
+            "hv_summary",
+            tables["hv_summary"],
+            "Generated minus recorded ln H/V over stations and frequencies; its correlation after "
+            "the mean of all stations is removed, which shows whether a model knows single "
+            "stations; and the same for ln peak frequency.",
+        )
+
+
+def _terms(tables: Mapping[str, pd.DataFrame]) -> Iterator[Item]:
+    if "terms" not in tables:
+        return
+    yield Item(
+        "terms",
+        plot_terms(tables["terms"]),
+        "Source, site and path terms: the prediction of each model for the records, about its own "
+        "scaling with magnitude, distance and depth, divided into parts common to an event, to a "
+        "station, and the rest. All models are taken apart in the same way. The prediction of a "
+        "generator is the median of its realizations, which adds random scatter, mostly to path "
+        "terms; the simulated truth is the simulator's spectrum without scatter.",
+    )
+    if "term_correlations" in tables:
+        wide = tables["term_correlations"].pivot_table(
+            index=["generator", "against", "kind", "terms"],
+            columns="measure",
+            values="correlation",
+            sort=False,
+        )
+        yield Item(
+            "term_correlations",
+            wide.reset_index(),
+            f"Correlation of these terms, for events, stations and paths with {FEWEST_RECORDS} "
+            "records or more; standard deviations are in term_correlations.csv.",
         )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,30 @@ NON_ERGODIC = "non-ergodic, fitted to the training split"
 CALIFORNIA = "BA19, published for California"
 
 
+@dataclass(frozen=True)
+class SpectralModel:
+    """A ground-motion model of one kind of spectrum ("FAS" or "EAS") of a component."""
+
+    component: str
+    spectrum: str
+    model: FASModel
+
+    def predict(
+        self, scenario: pd.DataFrame, names: pd.MultiIndex, frequencies: tuple[float, ...]
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return mean and standard deviation, and which records are extrapolated.
+
+        Mean and standard deviation have the shape (record, series), NaN in series that the model
+        does not predict; it was fitted at `frequencies`, Hz.
+        """
+        told = self.model.predict(scenario)
+        measures = [(self.component, f"{self.spectrum} {f:g} Hz") for f in frequencies]
+        places = names.get_indexer(pd.MultiIndex.from_tuples(measures))
+        mean, sd = np.full((2, len(scenario), len(names)), np.nan)
+        mean[:, places], sd[:, places] = told.mean, told.sd
+        return mean, sd, told.extrapolated
+
+
 def compared_component(component_order: str) -> str | None:
     """Return the horizontal used to compare models: the last, E, as in Ren et al. (2026)."""
     horizontals = component_order.replace("Z", "")
@@ -37,7 +62,7 @@ def compared_component(component_order: str) -> str | None:
 
 def ground_motion_models_beside(
     records: Records, medians: Mapping[str, Floats], training: Blocks
-) -> tuple[pd.DataFrame, dict[str, str]]:
+) -> tuple[pd.DataFrame, dict[str, SpectralModel], dict[str, str]]:
     """Compare ground-motion models with generators, for one horizontal and for both.
 
     Parameters
@@ -53,16 +78,19 @@ def ground_motion_models_beside(
     -------
     table : pandas.DataFrame
         See `ground_motion_models_table`; empty without generators or horizontals.
+    models : dict
+        Name to the fitted or published model.
     missing : dict
         Models that are not available, and the reason.
     """
     component = compared_component(records.window.component_order)
     if not medians:
-        return pd.DataFrame(), {}
+        return pd.DataFrame(), {}, {}
     if component is None:
-        return pd.DataFrame(), {"ground-motion models": "the records have no horizontals"}
+        return pd.DataFrame(), {}, {"ground-motion models": "the records have no horizontals"}
     missing: dict[str, str] = {}
     fitted: dict[str, FASModel] = {}
+    used: dict[str, SpectralModel] = {}
 
     def leave_out(what: str, error: CgmgmError) -> None:
         logger.warning("No %s: %s", what, error)
@@ -72,9 +100,11 @@ def ground_motion_models_beside(
         frequencies, scenario = records.frequencies, records.calibrated_scenario
         wanted = [(component, f"{spectrum} {f:g} Hz") for f in frequencies]
         places = records.series.get_indexer(pd.MultiIndex.from_tuples(wanted))
+        models = {**published_models(scenario, spectrum, frequencies), **fitted}
+        used.update({name: SpectralModel(component, spectrum, own) for name, own in models.items()})
         return ground_motion_models_table(
             {name: median[:, places] for name, median in medians.items()},
-            {**published_models(scenario, spectrum, frequencies), **fitted},
+            models,
             records.ln_measures[:, places],
             scenario,
             component,
@@ -94,7 +124,7 @@ def ground_motion_models_beside(
             leave_out(CALIFORNIA, error)
     else:
         missing[CALIFORNIA] = "it needs both horizontals"
-    return pd.concat(tables, ignore_index=True), missing
+    return pd.concat(tables, ignore_index=True), used, missing
 
 
 def fitted_models(

@@ -10,6 +10,7 @@ from cgmgm_seis.datasets.windows import repeated_records
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.draws import is_simulated
 from cgmgm_seis.evaluation.highlights import Highlights
+from cgmgm_seis.evaluation.measures import FREQUENCIES, main_series
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
@@ -105,7 +106,37 @@ def evaluation_of(
         metrics["ground_motion_models"] = {
             name: nested(table, name, by) for name in table["generator"].unique()
         }
+    metrics["learned_structure"] = _structure(tables)
     return Evaluation(plain(metrics), tables, scenario, findings.highlights)
+
+
+def _structure(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return the tables of `cgmgm_seis.evaluation.structure` by generator."""
+    series = ["component", "measure"]
+    keys = {
+        "term_correlations": ["against", "kind", *series],
+        "semivariogram_fits": ["residuals", *series],
+        "frequency_correlations": ["residuals", "component", "frequency_1_hz", "frequency_2_hz"],
+        "scaling": ["by", *series, "value"],
+    }
+    found: dict[str, Any] = {}
+    if "hv_summary" in tables:
+        found["hv_summary"] = tables["hv_summary"].set_index("generator").to_dict("index")
+    for name in [name for name in keys if name in tables]:
+        table = tables[name]
+        if name == "scaling":
+            names = pd.MultiIndex.from_frame(table[series])
+            table = table[names.isin(main_series(names))]
+            table = table.assign(value=table["value"].map("{:.4g}".format))
+        if name == "frequency_correlations":
+            own = table[["frequency_1_hz", "frequency_2_hz"]]
+            table = table[own.isin(FREQUENCIES).all(axis=1) & (own.iloc[:, 0] < own.iloc[:, 1])]
+            table = table.assign(**{column: own[column].map("{:g}".format) for column in own})
+        found[name] = {
+            generator: nested(table, generator, keys[name])
+            for generator in table["generator"].unique()
+        }
+    return found
 
 
 def _partial(scenario: pd.DataFrame, n_samples: int) -> int:

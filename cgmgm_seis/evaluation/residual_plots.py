@@ -69,7 +69,7 @@ def plot_spectral_residuals(measures: pd.DataFrame) -> Figure:
         axes.set_ylabel("ln units")
         axes.set_ylim(bottom=0.0)
     for axes in panels[0]:
-        _frequency_axis(axes)
+        frequency_axis(axes)
     if split:
         style_legend(others[-1], {"records": "-", "one realization": "--"})
     legend(figure, bias)
@@ -199,7 +199,8 @@ def plot_intensity_measures(measures: pd.DataFrame) -> Figure:
     return figure
 
 
-def _frequency_axis(axes: Axes) -> None:
+def frequency_axis(axes: Axes) -> None:
+    """Label a logarithmic axis of frequency."""
     axes.set_xscale("log")
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     axes.minorticks_off()

@@ -113,12 +113,16 @@ class Comparison:
         Probability integral transform of the records, 0 to 1, same shape.
     bins : pandas.DataFrame
         One row per series and bin of magnitude or distance, see `binned`.
+    residuals : dict
+        "recorded" and "generated" to the records and realization 0 minus the median of the other
+        realizations, shape (record, series).
     """
 
     table: pd.DataFrame
     median: Floats
     pit: Floats
     bins: pd.DataFrame
+    residuals: dict[str, Floats]
 
 
 def compare(
@@ -167,13 +171,14 @@ def compare(
         "coverage": in_band(recorded, generated).mean(axis=0),
         "crps": crps(recorded, generated).mean(axis=0),
     }
-    for name, values in (("recorded", recorded), ("generated", generated[:, 0])):
-        splits = [mixed_effects(values, events) for values in (values - others).T]
+    residuals = {"recorded": recorded - others, "generated": generated[:, 0] - others}
+    for name, values in residuals.items():
+        splits = [mixed_effects(column, events) for column in values.T]
         columns[f"tau_{name}"] = np.array([split.tau for split in splits])
         columns[f"phi_{name}"] = np.array([split.phi for split in splits])
     table = pd.DataFrame(columns, index=names).reset_index()
     bins = binned(median - recorded, scenario, names)
-    return Comparison(table, median, pit(recorded, generated, seed), bins)
+    return Comparison(table, median, pit(recorded, generated, seed), bins, residuals)
 
 
 def in_band(recorded: Floats, generated: Floats) -> NDArray[np.bool_]:

@@ -7,11 +7,13 @@ is evaluated like a model, as a lower bound: no generator can explain what it do
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pandas as pd
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.comparisons import (
     Compared,
     all_highlights,
@@ -33,11 +35,13 @@ from cgmgm_seis.evaluation.draws import (
 )
 from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
 from cgmgm_seis.evaluation.generators import common_window, not_shared, say_extrapolation
-from cgmgm_seis.evaluation.gmm_table import ground_motion_models_beside
+from cgmgm_seis.evaluation.gmm_table import SpectralModel, ground_motion_models_beside
 from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
+from cgmgm_seis.evaluation.structure import structure_tables
+from cgmgm_seis.evaluation.structure_scaling import Scaling, scaling_grid
 from cgmgm_seis.evaluation.tables import SIMULATOR, Evaluation, discriminator_table
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.scenario.spans import valid_spans
@@ -111,7 +115,7 @@ def _everything(
 ) -> tuple[pd.DataFrame, Findings]:
     """Evaluate everything that the split allows."""
     config = data.config
-    records, compared = _compare(data, generators, picks)
+    records, compared, scaling = _compare(data, generators, picks)
     missing = records.left_out | not_shared(generators) | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
@@ -125,11 +129,15 @@ def _everything(
         **picks.tables(records.scenario),
     }
     missing |= distributions.missing
+    models: dict[str, SpectralModel] = {}
     if config.gmms:
-        tables["ground_motion_models"], left_out = ground_motion_models_beside(
+        tables["ground_motion_models"], models, left_out = ground_motion_models_beside(
             records, medians(compared), data.read_training()
         )
         missing |= left_out
+    structure, left_out = structure_tables(records, compared, models, generators, scaling)
+    tables |= structure
+    missing |= left_out
     return records.scenario, Findings(
         tables,
         missing | picks.missing,
@@ -141,7 +149,7 @@ def _everything(
 
 def _compare(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
-) -> tuple[Records, dict[str, Compared]]:
+) -> tuple[Records, dict[str, Compared], Scaling | None]:
     """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
@@ -153,6 +161,9 @@ def _compare(
     picks.near_onsets(generators, scenario)
     picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, **picks.made_by))
     compared: dict[str, Compared] = {}
+    scaling = None
+    if config.scaling:
+        scaling = Scaling(scaling_grid(scenario, generators, window, config.seed))
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
         records = Records.measured(waveforms, scenario, window, pool)
         n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
@@ -181,7 +192,38 @@ def _compare(
                     chunks.of("classifiers", name),
                 )
             compared[name] = compare_draws(records, drawn, config.seed, score)
-    return records, compared
+            if scaling:
+                _draw_scaling(name, draw, scaling, data, pool, chunks)
+    return records, compared, scaling
+
+
+def _draw_scaling(
+    name: str,
+    draw: Draw,
+    scaling: Scaling,
+    data: EvaluationData,
+    pool: Executor,
+    chunks: ChunkFolder,
+) -> None:
+    """Draw a generator at other magnitudes and distances; a failure there is not one elsewhere."""
+    config = data.config
+    try:
+        drawn = reduce_draws(
+            draw,
+            scaling.grid.scenario,
+            data.window,
+            config.n_realizations,
+            config.seed,
+            f"{name}, scaling",
+            config.progress,
+            pool,
+            chunks.of("scaling", name, grid=scaling.grid.sha256),
+            keep_first=False,
+        )
+    except CgmgmError as error:
+        scaling.missing[f"scaling of {name}"] = str(error)
+    else:
+        scaling.drawn[name] = drawn.measures
 
 
 def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:

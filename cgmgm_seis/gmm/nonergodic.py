@@ -122,7 +122,7 @@ class NonErgodicFAS:
             )
         self.frequencies = tuple(float(f) for f in frequencies)
         events = scenario["source_id"].astype(str).to_numpy()
-        form, n_events = _form(scenario, self.form), len(np.unique(events))
+        form, n_events = ergodic_form(scenario, self.form), len(np.unique(events))
         n_form = form.shape[1]
         if len(scenario) <= n_form + n_events or n_events <= n_form:
             raise CgmgmError(
@@ -212,7 +212,7 @@ class NonErgodicFAS:
         ]
         self._basis = SineBasis.around(np.concatenate(self._ends(scenario)), self.n_functions)
         self._stations = (
-            np.unique(_station(scenario)) if "site" in self.fields else np.empty(0, str)
+            np.unique(station_codes(scenario)) if "site" in self.fields else np.empty(0, str)
         )
         magnitude = scenario["source_magnitude"]
         self._magnitudes = float(magnitude.min()), float(magnitude.max())
@@ -242,11 +242,11 @@ class NonErgodicFAS:
 
     def _features(self, scenario: pd.DataFrame) -> Floats:
         """Return the features that are multiplied by the weights, (record, weight)."""
-        parts = [_form(scenario, self.form)]
+        parts = [ergodic_form(scenario, self.form)]
         for field in self.fields:
             means = self._basis.means(*self._ends(scenario, field))
             parts.append(means * self._growth(scenario, field)[:, None])
-        parts.append((_station(scenario)[:, None] == self._stations).astype(float))
+        parts.append((station_codes(scenario)[:, None] == self._stations).astype(float))
         return np.concatenate(parts, axis=1)
 
     def _growth(self, scenario: pd.DataFrame, field: str) -> Floats:
@@ -346,7 +346,9 @@ class NonErgodicFAS:
         columns = self._columns()
         missing = np.zeros(len(scenario))
         if "station" in names:
-            missing += prior.variances["station"] * ~np.isin(_station(scenario), self._stations)
+            missing += prior.variances["station"] * ~np.isin(
+                station_codes(scenario), self._stations
+            )
         for name, length in prior.lengths.items():
             if name in names:
                 first, last = self._ends(scenario, name)
@@ -361,7 +363,7 @@ def _distance(scenario: pd.DataFrame) -> Floats:
     return np.maximum(scenario["path_hyp_distance_km"].to_numpy(float), NEAREST_KM)
 
 
-def _form(scenario: pd.DataFrame, form: str) -> Floats:
+def ergodic_form(scenario: pd.DataFrame, form: str) -> Floats:
     """Return the terms of the ergodic form (record, coefficient), roughly centred."""
     constant = np.ones(len(scenario))
     if form == "published":
@@ -374,7 +376,7 @@ def _form(scenario: pd.DataFrame, form: str) -> Floats:
     return np.stack(terms, axis=1)
 
 
-def _station(scenario: pd.DataFrame) -> NDArray[np.str_]:
+def station_codes(scenario: pd.DataFrame) -> NDArray[np.str_]:
     """Return network and station code of each record."""
     network = scenario["station_network_code"].astype(str)
     return (network + "." + scenario["station_code"].astype(str)).to_numpy(str)

@@ -136,6 +136,35 @@ class BA19:
         return result.reshape(*np.shape(values)[:-1], len(wanted))
 
 
+def frequency_correlation(frequencies: Sequence[float]) -> Floats:
+    """Return the correlation of total residuals of ln EAS between frequencies.
+
+    The model is that of Bayless & Abrahamson (2018) for California.
+
+    Parameters
+    ----------
+    frequencies : sequence of float
+        Hz, shape (frequency,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (frequency, frequency); NaN at frequencies outside the range of the model, 0.1 to
+        24 Hz.
+
+    Raises
+    ------
+    CgmgmError
+        If pyGMM is not installed.
+    """
+    model = _pygmm("The correlation between frequencies").BaylessAbrahamson2018
+    f = np.asarray(frequencies, float)
+    correlation = np.asarray(model.corr(f), float)
+    outside = (f < model.FREQS[0]) | (f > model.FREQS[-1])
+    correlation[outside] = correlation[:, outside] = np.nan
+    return correlation
+
+
 class NGAWest2:
     """An NGA-West2 model of RotD50 PGA, PGV and PSA (5 % damping), for California.
 
