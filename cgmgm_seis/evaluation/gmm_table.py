@@ -1,7 +1,7 @@
 """Comparison of generators and ground-motion models for the same unseen records."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import TRAINING_SPLIT, calibrated
 from cgmgm_seis.evaluation.measures import BOTH, horizontals
 from cgmgm_seis.evaluation.records import Records
-from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
+from cgmgm_seis.gmm.base import ErgodicGMM, FASModel, compared_component
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19
 from cgmgm_seis.measures.intensity import smoothed_fas
@@ -27,12 +27,6 @@ PUBLISHED = "ergodic, published"
 REFITTED = "ergodic, fitted to the training split"
 NON_ERGODIC = "non-ergodic, fitted to the training split"
 CALIFORNIA = "BA19, published for California"
-
-
-def compared_component(component_order: str) -> str | None:
-    """Return the horizontal used to compare models: the last, E, as in Ren et al. (2026)."""
-    horizontals = component_order.replace("Z", "")
-    return horizontals[-1] if horizontals else None
 
 
 def ground_motion_models_beside(
@@ -122,6 +116,28 @@ def fitted_models(
     CgmgmError
         If the training split is missing or too small.
     """
+    scenario, ln_fas = training_spectra(training, window, frequencies)
+    return {
+        REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
+        NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
+    }
+
+
+def training_spectra(
+    training: Blocks, window: Window, frequencies: Sequence[float]
+) -> tuple[pd.DataFrame, Floats]:
+    """Return the scenario and ln FAS (record, frequency) of calibrated training records.
+
+    Parameters
+    ----------
+    training, window, frequencies
+        See `fitted_models`.
+
+    Raises
+    ------
+    CgmgmError
+        If there are none.
+    """
     component = window.component_order.index(compared_component(window.component_order) or "Z")
     scenarios, spectra = [], []
     for waveforms, scenario in training:
@@ -133,11 +149,7 @@ def fitted_models(
         raise CgmgmError(
             f"The split '{TRAINING_SPLIT}' has 0 usable records; at least 1 is needed for a fit."
         )
-    scenario, ln_fas = pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
-    return {
-        REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
-        NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
-    }
+    return pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
 
 
 def published_models(
