@@ -35,6 +35,10 @@ class EvaluationConfig:
     gmms : bool
         Compare with ground-motion models: those fitted to the training split and published ones,
         or, for a flatfile, the NGA-West2 models.
+    record : str, optional
+        A record, EVENT/STATION, of which several draws and reconstructions are shown.
+    n_draws : int
+        Number of draws of this record.
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional
@@ -68,6 +72,8 @@ class EvaluationConfig:
     units: str = ""
     tsne: bool = False
     gmms: bool = True
+    record: str | None = None
+    n_draws: int = 4
     columns: str | Path | Mapping[str, str] | None = None
     workers: int | None = None
     chunk_folder: Path | None = None
@@ -76,7 +82,8 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if self.n_realizations < 2:
             raise CgmgmError(f"n_realizations = {self.n_realizations} must be at least 2.")
-        for name, least in (("max_records", 1), ("n_classifiers", 0), ("workers", 1)):
+        numbers = {"max_records": 1, "n_classifiers": 0, "workers": 1, "n_draws": 1}
+        for name, least in numbers.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise CgmgmError(f"{name} = {value} must be at least {least}.")

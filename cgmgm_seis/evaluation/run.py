@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.evaluation.chosen_record import ChosenRecord, draw_record, row_of_record
 from cgmgm_seis.evaluation.comparisons import (
     Compared,
     all_highlights,
@@ -110,7 +111,7 @@ def _everything(
 ) -> tuple[pd.DataFrame, Findings]:
     """Evaluate everything that the split allows."""
     config = data.config
-    records, compared = _compare(data, generators, picks)
+    records, compared, chosen = _compare(data, generators, picks)
     missing = records.left_out | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
@@ -135,16 +136,24 @@ def _everything(
         {name: own.score for name, own in compared.items()},
         distributions.variance_shares,
         all_highlights(records, compared),
+        chosen,
     )
 
 
 def _compare(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
-) -> tuple[Records, dict[str, Compared]]:
+) -> tuple[Records, dict[str, Compared], ChosenRecord | None]:
     """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
     draws = _draws(generators, scenario, window)
+    chosen = None
+    if config.record is not None:
+        row = row_of_record(scenario, config.record)
+        chosen = draw_record(
+            *(row, waveforms, scenario, window, draws, generators),
+            *(config.n_draws, config.seed),
+        )
     chunks = ChunkFolder(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
     )
@@ -179,7 +188,7 @@ def _compare(
                     chunks.of("classifiers", name),
                 )
             compared[name] = compare_draws(records, drawn, config.seed, score)
-    return records, compared
+    return records, compared, chosen
 
 
 def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:

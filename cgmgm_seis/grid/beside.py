@@ -79,9 +79,8 @@ def _common(measures: Measures, model: GroundMotionModel, name: str) -> Measures
     kinds = [
         kind
         for kind in measures.axes
-        if kind in own.axes
-        and own.definition(kind) == measures.definition(kind)
-        and own.axes[kind] == measures.axes[kind]
+        if own.definition(kind) == measures.definition(kind)
+        and set(replace(own, kinds=(kind,)).labels) & set(measures.labels)
     ]
     if lacking := [kind for kind in measures.axes if kind not in kinds]:
         logger.warning(

@@ -261,9 +261,10 @@ def _of_models(
         key: np.full((last - first, len(models), len(labels)), np.nan) for key in MODEL_STATISTICS
     }
     for place, job in enumerate(models.values()):
-        columns = [labels.index(label) for label in job.labels]
+        own = [k for k, label in enumerate(job.labels) if label in labels]
+        columns = [labels.index(job.labels[k]) for k in own]
         for key, values in job.model_statistics(job.result(first, last)).items():
-            found[key][:, place, columns] = values
+            found[key][:, place, columns] = values[:, own]
     return found
 
 
