@@ -22,6 +22,7 @@ GROUPS = {"fas": ("fas",), "eas": ("eas",), "peaks": ("pga", "pgv", "psa")}
 MARKED_RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 # Percentile of the differences at which the scale of ratios ends.
 SCALE_PERCENTILE = 98.0
+PANEL_HEIGHT = 2.7  # inches
 
 Values = NDArray[np.floating]
 
@@ -124,10 +125,13 @@ def _varying(row: Row) -> Row:
 def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> Figure:
     """Plot rows of maps, the maps of a row with one colour scale and contours at one set."""
     names = list(dict.fromkeys(name for row in rows for name in row.maps))
-    width = 1.8 + 2.9 * len(names)
-    figure = Figure(figsize=(width, 0.8 + 3.0 * len(rows)), dpi=150, layout="constrained")
-    panels = figure.subplots(len(rows), len(names), sharex=True, sharey=True, squeeze=False)
     longitude, latitude = file["longitude"][:], file["latitude"][:]
+    # Panels as wide as the map, so that there is no empty space between them.
+    shape = np.ptp(longitude) * np.cos(np.radians(latitude.mean())) / max(np.ptp(latitude), 0.01)
+    width = 1.9 + len(names) * (0.1 + PANEL_HEIGHT * float(np.clip(shape, 0.4, 2.0)))
+    size = (max(width, 5.0), 1.0 + (PANEL_HEIGHT + 0.1) * len(rows))
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    panels = figure.subplots(len(rows), len(names), sharex=True, sharey=True, squeeze=False)
     # Ratios of all rows have one scale; medians and standard deviations one for every row.
     widest = _reach(rows) if colours == RATIOS else 0.0
     for row, columns in zip(rows, panels, strict=True):
@@ -149,11 +153,12 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
             unit = f" ({row.unit})" if colours == AMPLITUDES else ""
             quantity = f"ln {row.name}" if colours == AMPLITUDES else f"sd of ln {row.name}"
             bar.set_label(f"{quantity}{unit}", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     for name, axes in zip(names, panels[0], strict=True):
         axes.set_title(name, fontsize=9)
     for axes in panels[-1]:
         axes.set_xlabel("Longitude (°)", fontsize=8)
-    figure.suptitle("\n".join(wrap(title, round(13 * width))), fontsize=10)
+    figure.suptitle("\n".join(wrap(title, round(13 * size[0]))), fontsize=10)
     return figure
 
 

@@ -10,6 +10,7 @@ from cgmgm_seis.scenario.arrays import Floats
 LEAST_NODES = 8
 # Share of the highest wave number above which the power is that of the noise.
 NOISE_FROM = 0.75
+TINY = np.finfo(float).tiny
 
 
 def smooth_part(values: NDArray[np.floating]) -> Floats:
@@ -35,15 +36,12 @@ def smooth_part(values: NDArray[np.floating]) -> Floats:
     coefficients = dctn(field, norm="ortho")
     numbers = np.hypot(*np.meshgrid(*(np.arange(n) / n for n in field.shape), indexing="ij"))
     power = coefficients**2
-    # The mean itself, wave number 0, is kept.
-    power[0, 0] = 0.0
     noise = power[numbers > NOISE_FROM].mean()
-    edges = np.arange(min(field.shape) + 1) / min(field.shape)
-    ring = np.minimum(np.digitize(numbers, edges) - 1, len(edges) - 2)
-    count = np.maximum(np.bincount(ring.ravel()), 1)
-    mean = np.bincount(ring.ravel(), power.ravel()) / count
+    n_rings = min(field.shape)
+    # The mean itself, wave number 0, stands alone and is kept.
+    ring = np.clip(np.ceil(numbers * n_rings).astype(int), 0, n_rings)
+    mean = np.bincount(ring.ravel(), power.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
     signal = np.maximum(mean - noise, 0.0)
-    gain = np.minimum.accumulate(signal / np.maximum(signal + noise, np.finfo(float).tiny))
-    kept = gain[ring]
-    kept[0, 0] = 1.0
-    return np.asarray(idctn(kept * coefficients, norm="ortho"))
+    gain = np.ones_like(mean)
+    gain[1:] = np.minimum.accumulate(signal[1:] / np.maximum(signal[1:] + noise, TINY))
+    return np.asarray(idctn(gain[ring] * coefficients, norm="ortho"))

@@ -23,7 +23,7 @@ def test_a_model_is_fitted_and_described(whole_catalogue, tmp_path, monkeypatch)
     model = NonErgodicFAS.load(out)
     assert model.frequencies == (5.0,) and model.card["split"] == "train"
     told = run("gmm", "info", out)
-    assert "whole_catalogue" not in told.output and "fitted to" in told.output
+    assert "component E, fitted to" in told.output
     assert f"{model.hyperparameters['phi'].item():.3g}" in told.output
     found = json.loads(run("gmm", "info", out, "--json").output)
     assert found["card"] == model.card
