@@ -87,10 +87,12 @@ def fit(
 @gmm.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(file: Path, as_json: bool) -> None:
+@verbosity_options
+def info(file: Path, as_json: bool, verbosity: int | None) -> None:
     """Show what the model of FILE was fitted to, and its standard deviations and lengths."""
     from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 
+    show_messages(verbosity or 0)
     model = NonErgodicFAS.load(file)
     table = model.hyperparameters
     if as_json:
