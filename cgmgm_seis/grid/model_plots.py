@@ -20,7 +20,7 @@ RATIOS = "RdBu_r"
 GROUPS = {"fas": ("fas",), "eas": ("eas",), "peaks": ("pga", "pgv", "psa")}
 # Ratios marked at the colour scale; the scale reaches at least the first of them.
 MARKED_RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
-# Percentile of the differences at which the scale of ratios ends.
+# Percentile of ratios and standard deviations at which their scales end: single nodes scatter.
 SCALE_PERCENTILE = 98.0
 PANEL_HEIGHT = 2.7  # inches
 
@@ -135,7 +135,7 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
     # Ratios of all rows have one scale; medians and standard deviations one for every row.
     widest = _reach(rows) if colours == RATIOS else 0.0
     for row, columns in zip(rows, panels, strict=True):
-        limits = (-widest, widest) if colours == RATIOS else _limits(row)
+        limits = (-widest, widest) if colours == RATIOS else _limits(row, colours == SCATTER)
         shown = []
         for name, axes in zip(names, columns, strict=True):
             if name not in row.maps:
@@ -162,10 +162,12 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
     return figure
 
 
-def _limits(row: Row) -> tuple[float, float]:
-    """Return the smallest and the largest value of all models."""
+def _limits(row: Row, robust: bool) -> tuple[float, float]:
+    """Return the smallest and the largest value of all models, or two robust percentiles."""
     values = np.concatenate([x[np.isfinite(x)] for x in row.maps.values()])
-    return float(values.min()), float(values.max())
+    share = 100.0 - SCALE_PERCENTILE if robust else 0.0
+    low, high = np.percentile(values, [share, 100.0 - share])
+    return float(low), float(high)
 
 
 def _reach(rows: Sequence[Row]) -> float:
