@@ -1,5 +1,6 @@
 """One record chosen by the user: several draws of every generator, and reconstructions."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from cgmgm_seis.evaluation.draws import Draw
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.reconstruction import Reconstruction, Reconstructs
 from cgmgm_seis.scenario.window import Window
+
+logger = logging.getLogger(__name__)
 
 Waveforms = NDArray[np.float32]
 
@@ -107,13 +110,16 @@ def draw_record(
         Number of realizations, the same as those that are compared, and random seed.
     """
     table = scenario.iloc[[row]].reset_index(drop=True)
-    return ChosenRecord(
-        row,
-        waveforms[row],
-        {name: draw(table, n_draws, seed)[0] for name, draw in draws.items()},
-        {
-            name: model.reconstruct(waveforms[[row]], table)
-            for name, model in models.items()
-            if isinstance(model, Reconstructs) and model.component_order == window.component_order
-        },
-    )
+    reconstructions = {}
+    for name, model in models.items():
+        if not isinstance(model, Reconstructs):
+            logger.warning("No reconstruction by %s: it cannot encode records.", name)
+        elif model.component_order != window.component_order:
+            logger.warning(
+                "No reconstruction by %s: it needs components %s, the records have %s.",
+                *(name, model.component_order, window.component_order),
+            )
+        else:
+            reconstructions[name] = model.reconstruct(waveforms[[row]], table)
+    drawn = {name: draw(table, n_draws, seed)[0] for name, draw in draws.items()}
+    return ChosenRecord(row, waveforms[row], drawn, reconstructions)

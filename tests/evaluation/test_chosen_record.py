@@ -84,6 +84,19 @@ def test_frames_outside_the_span_are_not_numbers(models, records, loudest):
         assert np.isfinite(found.reconstructed[..., found.times < 20.0]).all()
 
 
+def test_a_model_without_the_records_components_is_named(models, records, caplog):
+    waveforms, scenario = records
+    found = draw_record(
+        *(0, waveforms[:, 2:], scenario, WINDOW.part([2], slice(None)), {}, models),
+        n_draws=1,
+        seed=0,
+    )
+    assert not found.reconstructions
+    assert "No reconstruction by bay_area: it needs components ZNE, the records have E" in (
+        caplog.text
+    )
+
+
 def test_the_report_shows_it(chosen, records, found):
     figure = plot_draws(chosen, records[1], WINDOW)
     assert [axes.get_title() for axes in figure.axes] == ["Vertical", "North", "East"]
