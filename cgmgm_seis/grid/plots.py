@@ -148,7 +148,7 @@ def draw_map(
     image: Any
     finite = values[np.isfinite(values)]
     low, high = limits or ((finite.min(), finite.max()) if len(finite) else (0.0, 1.0))
-    scale = {"cmap": colours, "vmin": low, "vmax": high}
+    scale: dict[str, Any] = {"cmap": colours, "vmin": low, "vmax": high}
     if values.ndim == 2:
         image = axes.pcolormesh(longitude, latitude, values, rasterized=True, **scale)
         # No contours for scatter, which is noisy.
