@@ -18,7 +18,17 @@ from cgmgm_seis_cli.parameters import (
     workers_option,
 )
 
-WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "scaling", "strict", "units")
+WAVEFORM_OPTIONS = (
+    "split",
+    "record",
+    "n_draws",
+    "picker",
+    "n_classifiers",
+    "tsne",
+    "scaling",
+    "strict",
+    "units",
+)
 
 
 @click.command(context_settings={"show_default": True})
@@ -36,6 +46,18 @@ WAVEFORM_OPTIONS = ("split", "picker", "n_classifiers", "tsne", "scaling", "stri
     "--max-records",
     type=click.IntRange(min=1),
     help="Read whole events, chosen at random, up to this number of records.  [default: all]",
+)
+@click.option(
+    "--record",
+    metavar="EVENT/STATION",
+    help="Also show this record: draws of every generator, and its reconstructions.",
+)
+@click.option(
+    "--draws",
+    "n_draws",
+    type=click.IntRange(min=1),
+    default=4,
+    help="Number of draws shown of --record.",
 )
 @click.option(
     "--picker",
@@ -82,6 +104,8 @@ def evaluate(
     split: str,
     n_realizations: int,
     max_records: int | None,
+    record: str | None,
+    n_draws: int,
     picker: str,
     n_classifiers: int,
     tsne: bool,
@@ -127,6 +151,8 @@ def evaluate(
         n_realizations=n_realizations,
         seed=seed,
         max_records=max_records,
+        record=record,
+        n_draws=n_draws,
         picker=picker,
         n_classifiers=n_classifiers,
         strict=strict,

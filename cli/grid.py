@@ -28,13 +28,17 @@ from cgmgm_seis_cli.parameters import (
     source_options,
     stations_option,
     verbosity_options,
-    weights_option,
     workers_option,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
     from cgmgm_seis.grid.nodes import Nodes
     from cgmgm_seis.grid.synthesis import Engine
+    from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -61,7 +65,23 @@ Examples:
 @stations_option
 @realizations_option()
 @seed_option
-@weights_option(DEFAULT_WEIGHTS)
+@click.option(
+    "--weights",
+    "names",
+    metavar="NAME|PATH",
+    multiple=True,
+    default=(DEFAULT_WEIGHTS,),
+    help="Name (see `cgmgm-seis weights list`) or path of weights; repeatable: all outputs are of "
+    "the first, beside which the others are mapped.",
+)
+@click.option(
+    "--gmm",
+    "gmms",
+    metavar="NAME",
+    multiple=True,
+    help="Ground-motion model to map beside: ergodic, nonergodic:FILE (see `cgmgm-seis gmm fit`), "
+    "BA19, ASK14, BSSA14, CB14 or CY14; repeatable.",
+)
 @click.option(
     "--write",
     type=Words(WRITABLE),
@@ -117,7 +137,8 @@ def grid(
     stations: tuple[str, ...],
     n_realizations: int,
     seed: int,
-    weights: str,
+    names: tuple[str, ...],
+    gmms: tuple[str, ...],
     write: tuple[str, ...] | None,
     measures: tuple[str, ...],
     frequencies: tuple[float, ...],
@@ -145,12 +166,13 @@ def grid(
     if (region is None) != (shape is None) or (region is None) == (not stations):
         raise click.UsageError("Give --region with --shape, or --stations FILE.")
 
+    from cgmgm_seis.evaluation.generators import load_generators
+    from cgmgm_seis.gmm.named import NamedGMM
+    from cgmgm_seis.grid.beside import jobs_beside
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes, grid_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
-    from cgmgm_seis.models.conditions import ExtrapolationWarning
-    from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
 
@@ -162,10 +184,10 @@ def grid(
         nodes = grid_nodes(region, shape)
     else:
         nodes = Nodes.of(source.receivers(stations, earthquake))
-    model = load_model(weights, device)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        messages = model.check_ranges(nodes.extremes(earthquake), extrapolate)
+    models = load_generators(names, device)
+    model, *_ = models.values()
+    published = [NamedGMM.of(name) for name in gmms]
+    messages = _range_messages(models, nodes.extremes(earthquake), extrapolate)
     for message in messages:
         click.echo(f"Warning: {message}", err=True)
     records = n_realizations == 1 or file_format == "seisbench"
@@ -173,7 +195,7 @@ def grid(
     _check_parts(chosen, nodes, file_format, asked=write is not None)
     job = GridJob(
         model,
-        weights,
+        names[0],
         earthquake,
         nodes,
         Measures(model.component_order, model.sampling_rate, measures, frequencies, periods),
@@ -200,8 +222,10 @@ def grid(
         )
     progress = verbosity != -1 and sys.stderr.isatty()
     engine = _engine(workers, ray, ray_address)
-    done = draw_tasks(job, engine, shard or (1, 1), progress)
-    logger.debug("%s", ", ".join(f"{key} {value:.1f}" for key, value in done.items()))
+    beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), published)
+    for own in (job, *beside.values()):
+        done = draw_tasks(own, engine, shard or (1, 1), progress)
+        logger.debug("%s", ", ".join(f"{key} {value:.1f}" for key, value in done.items()))
     if shard is not None:
         click.echo(
             f"{job.folder}: part {shard[0]} of {shard[1]}, {done['tasks']} of {len(job.tasks)} "
@@ -220,6 +244,7 @@ def grid(
     written = write_grid(
         out,
         job,
+        beside=beside,
         parts=[part for part in chosen if part != "waveforms"],
         keep_realizations=keep_realizations,
         movie=movie,
@@ -229,9 +254,25 @@ def grid(
         overwrite=overwrite,
         progress=progress,
     )
-    job.discard()
+    for own in (*beside.values(), job):
+        own.discard()
     for path, description in written:
         click.echo(f"{path}: {description}")
+
+
+def _range_messages(
+    models: "Mapping[str, GroundMotionModel]", scenario: "pd.DataFrame", extrapolate: bool
+) -> list[str]:
+    """Return which values are outside the trained ranges, naming the models if there are more."""
+    from cgmgm_seis.models.conditions import ExtrapolationWarning
+
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)
+        for name, model in models.items():
+            messages = model.check_ranges(scenario, extrapolate)
+            found += [f"{name}: {text}" if len(models) > 1 else text for text in messages]
+    return found
 
 
 def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: bool) -> None:

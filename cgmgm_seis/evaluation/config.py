@@ -38,6 +38,10 @@ class EvaluationConfig:
     scaling : bool
         Draw every generator also at other magnitudes and distances, inside and outside of its
         trained ranges: 14 realizations for every 100 of the records.
+    record : str, optional
+        A record, EVENT/STATION, of which several draws and reconstructions are shown.
+    n_draws : int
+        Number of draws of this record.
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional
@@ -72,6 +76,8 @@ class EvaluationConfig:
     tsne: bool = False
     gmms: bool = True
     scaling: bool = True
+    record: str | None = None
+    n_draws: int = 4
     columns: str | Path | Mapping[str, str] | None = None
     workers: int | None = None
     chunk_folder: Path | None = None
@@ -80,7 +86,8 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if self.n_realizations < 2:
             raise CgmgmError(f"n_realizations = {self.n_realizations} must be at least 2.")
-        for name, least in (("max_records", 1), ("n_classifiers", 0), ("workers", 1)):
+        numbers = {"max_records": 1, "n_classifiers": 0, "workers": 1, "n_draws": 1}
+        for name, least in numbers.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise CgmgmError(f"{name} = {value} must be at least {least}.")

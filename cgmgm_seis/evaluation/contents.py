@@ -13,6 +13,7 @@ from cgmgm_seis.evaluation.highlights import section_rows
 from cgmgm_seis.evaluation.maps import plot_maps, plot_terms
 from cgmgm_seis.evaluation.measures import BOTH, main_amplitudes, main_series
 from cgmgm_seis.evaluation.pick_plots import plot_picks, plot_picks_by_bin
+from cgmgm_seis.evaluation.record_plots import plot_draws, plot_reconstructions
 from cgmgm_seis.evaluation.residual_plots import (
     plot_intensity_measures,
     plot_residuals_by,
@@ -259,6 +260,7 @@ def _waveforms(evaluation: Evaluation) -> Iterator[Item]:
         return
     highlights, scenario = evaluation.highlights, evaluation.scenario
     window = Window(**evaluation.metrics["window"])
+    yield from _chosen_record(evaluation, window)
     if "highlights" in evaluation.tables:
         ranks = evaluation.tables["highlights"]
         for number, name in enumerate(ranks["generator"].unique()):
@@ -283,6 +285,32 @@ def _waveforms(evaluation: Evaluation) -> Iterator[Item]:
         "Geometric mean envelopes in frequency bands, for the nearest, middle and farthest third "
         "of the records: compare level, arrivals and decay of the coda.",
     )
+
+
+def _chosen_record(evaluation: Evaluation, window: Window) -> Iterator[Item]:
+    chosen, scenario = evaluation.chosen, evaluation.scenario
+    if chosen is None:
+        return
+    place = scenario.iloc[chosen.row]
+    what = (
+        f"Record of event {place['source_id']} (M {place['source_magnitude']:.1f}) at "
+        f"{place['station_network_code']}.{place['station_code']}, "
+        f"{place['path_hyp_distance_km']:.0f} km"
+    )
+    yield Item(
+        "record_draws",
+        plot_draws(chosen, scenario, window),
+        f"{what}, and draws of every generator for the same scenario, one earthquake each. A "
+        "component has one scale; numbers are peaks in µm/s.",
+    )
+    if chosen.reconstructions:
+        yield Item(
+            "record_reconstructions",
+            plot_reconstructions(chosen.reconstructions, window),
+            f"{what}: its spectrogram as a generator represents it, and below it the same encoded "
+            "to the mean of the latents and decoded. What is lost here, no draw can have. "
+            "EvolutionaryCGM decodes the expected power, which has no speckle.",
+        )
 
 
 def _maps(evaluation: Evaluation) -> Iterator[Item]:

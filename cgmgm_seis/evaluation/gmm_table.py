@@ -1,7 +1,7 @@
 """Comparison of generators and ground-motion models for the same unseen records."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.data import TRAINING_SPLIT, calibrated
 from cgmgm_seis.evaluation.measures import BOTH, horizontals
 from cgmgm_seis.evaluation.records import Records
-from cgmgm_seis.gmm.base import ErgodicGMM, FASModel
+from cgmgm_seis.gmm.base import ErgodicGMM, FASModel, compared_component
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19
 from cgmgm_seis.measures.intensity import smoothed_fas
@@ -52,12 +52,6 @@ class SpectralModel:
         mean, sd = np.full((2, len(scenario), len(names)), np.nan)
         mean[:, places], sd[:, places] = told.mean, told.sd
         return mean, sd, told.extrapolated
-
-
-def compared_component(component_order: str) -> str | None:
-    """Return the horizontal used to compare models: the last, E, as in Ren et al. (2026)."""
-    horizontals = component_order.replace("Z", "")
-    return horizontals[-1] if horizontals else None
 
 
 def ground_motion_models_beside(
@@ -152,6 +146,28 @@ def fitted_models(
     CgmgmError
         If the training split is missing or too small.
     """
+    scenario, ln_fas = training_spectra(training, window, frequencies)
+    return {
+        REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
+        NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
+    }
+
+
+def training_spectra(
+    training: Blocks, window: Window, frequencies: Sequence[float]
+) -> tuple[pd.DataFrame, Floats]:
+    """Return the scenario and ln FAS (record, frequency) of calibrated training records.
+
+    Parameters
+    ----------
+    training, window, frequencies
+        See `fitted_models`.
+
+    Raises
+    ------
+    CgmgmError
+        If there are none.
+    """
     component = window.component_order.index(compared_component(window.component_order) or "Z")
     scenarios, spectra = [], []
     for waveforms, scenario in training:
@@ -163,11 +179,7 @@ def fitted_models(
         raise CgmgmError(
             f"The split '{TRAINING_SPLIT}' has 0 usable records; at least 1 is needed for a fit."
         )
-    scenario, ln_fas = pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
-    return {
-        REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
-        NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
-    }
+    return pd.concat(scenarios, ignore_index=True), np.concatenate(spectra)
 
 
 def published_models(

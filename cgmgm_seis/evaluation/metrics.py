@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cgmgm_seis.datasets.windows import repeated_records
+from cgmgm_seis.evaluation.chosen_record import ChosenRecord
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.draws import is_simulated
 from cgmgm_seis.evaluation.highlights import Highlights
@@ -34,6 +35,8 @@ class Findings:
         Variance shares of the principal components of log spectrograms.
     highlights : dict
         Waveforms and envelopes of the records and of every generator.
+    chosen : ChosenRecord, optional
+        A record of which draws and reconstructions are shown.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -41,6 +44,7 @@ class Findings:
     scores: Mapping[str, DiscriminativeScore | None] = field(default_factory=dict)
     variance_shares: list[float] | None = None
     highlights: dict[str, Highlights] = field(default_factory=dict)
+    chosen: ChosenRecord | None = None
 
 
 def evaluation_of(
@@ -107,7 +111,7 @@ def evaluation_of(
             name: nested(table, name, by) for name in table["generator"].unique()
         }
     metrics["learned_structure"] = _structure(tables)
-    return Evaluation(plain(metrics), tables, scenario, findings.highlights)
+    return Evaluation(plain(metrics), tables, scenario, findings.highlights, findings.chosen)
 
 
 def _structure(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pandas as pd
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.chosen_record import ChosenRecord, draw_record, row_of_record
 from cgmgm_seis.evaluation.comparisons import (
     Compared,
     all_highlights,
@@ -115,7 +116,7 @@ def _everything(
 ) -> tuple[pd.DataFrame, Findings]:
     """Evaluate everything that the split allows."""
     config = data.config
-    records, compared, scaling = _compare(data, generators, picks)
+    records, compared, scaling, chosen = _compare(data, generators, picks)
     missing = records.left_out | not_shared(generators) | data.left_out
     scores = {name: own.score for name, own in compared.items() if own.score}
     if config.n_classifiers and not scores:
@@ -144,16 +145,24 @@ def _everything(
         {name: own.score for name, own in compared.items()},
         distributions.variance_shares,
         all_highlights(records, compared),
+        chosen,
     )
 
 
 def _compare(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
-) -> tuple[Records, dict[str, Compared], Scaling | None]:
+) -> tuple[Records, dict[str, Compared], Scaling | None, ChosenRecord | None]:
     """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
     draws = _draws(generators, scenario, window)
+    chosen = None
+    if config.record is not None:
+        row = row_of_record(scenario, config.record)
+        chosen = draw_record(
+            *(row, waveforms, scenario, window, draws, generators),
+            *(config.n_draws, config.seed),
+        )
     chunks = ChunkFolder(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
     )
@@ -194,7 +203,7 @@ def _compare(
             compared[name] = compare_draws(records, drawn, config.seed, score)
             if scaling:
                 _draw_scaling(name, draw, scaling, data, pool, chunks)
-    return records, compared, scaling
+    return records, compared, scaling, chosen
 
 
 def _draw_scaling(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cgmgm_seis.evaluation.chosen_record import ChosenRecord
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.highlights import Highlights
 from cgmgm_seis.evaluation.measures import main_amplitudes, main_series
@@ -35,12 +36,15 @@ class Evaluation:
         Scenario table of the records used.
     highlights : dict
         Waveforms and envelopes of the records and of every generator, for the figures.
+    chosen : ChosenRecord, optional
+        A record of which draws and reconstructions are shown.
     """
 
     metrics: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     scenario: pd.DataFrame
     highlights: dict[str, Highlights] = field(default_factory=dict)
+    chosen: ChosenRecord | None = None
 
     def __str__(self) -> str:
         """Return the tables as text, without those of single records and of bins."""

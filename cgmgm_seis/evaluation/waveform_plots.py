@@ -65,14 +65,15 @@ def plot_panels(
         pair = {name: highlights[name].waveforms[row] for name in (RECORDED, generator)}
         scales = {name: 1.0 / np.abs(waveforms).max() for name, waveforms in pair.items()}
         place = scenario.iloc[row]
-        end = _end(float(place["path_hyp_distance_km"]), window)
+        end = end_of_panel(float(place["path_hyp_distance_km"]), window)
         for number, axes in enumerate(columns):
             for (name, waveforms), base in zip(pair.items(), (-0.9, 0.9), strict=True):
-                _draw(axes, waveforms[number], window, end, base, scales[name], palette[name])
+                style = scales[name], palette[name]
+                draw_waveform(axes, waveforms[number], window, end, base, *style)
                 axes.text(
                     0.995,
                     base + 0.3,
-                    _peak_text(waveforms[number]),
+                    peak_text(waveforms[number]),
                     transform=axes.get_yaxis_transform(),
                     ha="right",
                     fontsize=7.5,
@@ -127,13 +128,13 @@ def plot_sections(
     distances = scenario["path_hyp_distance_km"].to_numpy(float)[rows]
     height = max(0.045 * np.ptp(distances), 0.5 * np.ptp(distances) / len(rows), 0.5)
     figure, panels = new_panels(1, len(names), (3.9 * len(names) + 0.6, 6.4), sharey=True)
-    end = _end(float(distances.max()), window)
+    end = end_of_panel(float(distances.max()), window)
     palette = colours(names)
     for name, axes in zip(names, panels[0], strict=True):
         for row, distance in zip(rows, distances, strict=True):
             waveform = highlights[name].waveforms[row][-1]
             peak = float(np.abs(waveform).max()) or 1.0
-            _draw(axes, waveform, window, end, distance, height / peak, palette[name])
+            draw_waveform(axes, waveform, window, end, distance, height / peak, palette[name])
         title(axes, short(name))
         axes.set_xlabel("Time after origin (s)")
         axes.set_xlim(-BEFORE_S, end)
@@ -190,13 +191,13 @@ def plot_envelopes(
     return figure
 
 
-def _peak_text(waveform: NDArray[np.float32]) -> str:
+def peak_text(waveform: NDArray[np.float32]) -> str:
     """Return the peak in micrometres per second with three digits."""
     peak = 1e6 * float(np.abs(waveform).max())
     return f"{peak:.0f}" if peak >= 100.0 else f"{peak:.3g}"
 
 
-def _draw(
+def draw_waveform(
     axes: Axes,
     waveform: NDArray[np.float32],
     window: Window,
@@ -205,11 +206,12 @@ def _draw(
     scale: float,
     colour: str,
 ) -> None:
+    """Draw a waveform (sample,) times a scale, about a base line."""
     times = window.times
     shown = (times >= -BEFORE_S) & (times <= end)
     axes.plot(times[shown], base + scale * waveform[shown], color=colour, linewidth=0.5)
 
 
-def _end(distance_km: float, window: Window) -> float:
+def end_of_panel(distance_km: float, window: Window) -> float:
     """Return the end of the time axis: in the S coda, within the window."""
     return min(distance_km / S_KM_PER_S + AFTER_S_S, window.end_offset_s)

@@ -10,6 +10,7 @@ from cgmgm_seis import lazy_names
 if TYPE_CHECKING:
     from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM, FASModel, Prediction
     from cgmgm_seis.gmm.mixed_model import MixedModel
+    from cgmgm_seis.gmm.named import NamedGMM
     from cgmgm_seis.gmm.nonergodic import NonErgodicFAS, Term
     from cgmgm_seis.gmm.pygmm_models import BA19, NGAWest2
     from cgmgm_seis.gmm.sine_basis import SineBasis
@@ -21,6 +22,7 @@ __all__ = [
     "FASModel",
     "MixedModel",
     "NGAWest2",
+    "NamedGMM",
     "NonErgodicFAS",
     "Prediction",
     "SineBasis",
@@ -36,6 +38,7 @@ __getattr__, __dir__ = lazy_names(
         "FASModel": "base",
         "MixedModel": "mixed_model",
         "NGAWest2": "pygmm_models",
+        "NamedGMM": "named",
         "NonErgodicFAS": "nonergodic",
         "Prediction": "base",
         "SineBasis": "sine_basis",

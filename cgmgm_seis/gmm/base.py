@@ -52,11 +52,22 @@ class Prediction:
     sd: Floats
     extrapolated: NDArray[np.bool_]
 
+    @property
+    def epistemic(self) -> Floats:
+        """Standard deviation of the mean itself; NaN if tau and phi are not known."""
+        return np.asarray(np.sqrt(np.maximum(self.sd**2 - self.tau**2 - self.phi**2, 0.0)))
+
     def of(self, places: ArrayLike) -> "Prediction":
         """Return the prediction for selected frequencies or measures, given by their indices."""
         chosen = np.asarray(places, int)
         mean, tau, phi, sd = (part[:, chosen] for part in (self.mean, self.tau, self.phi, self.sd))
         return Prediction(mean, tau, phi, sd, self.extrapolated)
+
+
+def compared_component(component_order: str) -> str | None:
+    """Return the horizontal used to compare models: the last, E, as in Ren et al. (2026)."""
+    horizontals = component_order.replace("Z", "")
+    return horizontals[-1] if horizontals else None
 
 
 class FASModel(Protocol):

@@ -14,9 +14,10 @@ Rodriguez-Marek 2013, with a continuous field instead of cells); smaller powers 
 of long paths, whose rays reach greater depths with smaller differences.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from cgmgm_seis.gmm.mixed_model import MixedModel, Posterior
 from cgmgm_seis.gmm.sine_basis import SineBasis, path_mean_variance
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
+from cgmgm_seis.storage.array_files import read_arrays, write_arrays
 
 FIELDS = ("source", "site", "path")
 FORMS = ("refitted", "published")
@@ -38,6 +40,8 @@ PATH_KM = 30.0
 _VARIANCES = (1e-5, 1e3)
 _FIRST_VARIANCE = 0.3
 _FIRST_LENGTH_KM = 20.0
+# Format of saved models, and its version.
+_FORMAT = ("cgmgm-seis NonErgodicFAS", 1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,13 @@ class NonErgodicFAS:
         Number of sine functions of each field; more functions resolve shorter correlation
         lengths but take longer.
 
+    Attributes
+    ----------
+    frequencies : tuple of float
+        Frequencies of the fit, Hz.
+    card : dict
+        What the model was fitted to, JSON-serialisable; saved with the model.
+
     Raises
     ------
     CgmgmError
@@ -100,6 +111,7 @@ class NonErgodicFAS:
         self.path_exponent = path_exponent
         self.n_functions = n_functions
         self.frequencies: tuple[float, ...] = ()
+        self.card: dict[str, Any] = {}
         self._fitted: list[tuple[_Prior, Posterior]] = []
 
     def fit(self, scenario: pd.DataFrame, ln_fas: Floats, frequencies: Sequence[float]) -> Self:
@@ -201,6 +213,109 @@ class NonErgodicFAS:
                 row[f"{name}_sd"] = variance**0.5 * posterior.phi
             rows.append(row | {f"{name}_km": length for name, length in prior.lengths.items()})
         return pd.DataFrame(rows)
+
+    # ---- files -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to a file of plain arrays and JSON (npz).
+
+        Raises
+        ------
+        CgmgmError
+            If the model has not been fitted.
+        OutputError
+            If the file cannot be written.
+        """
+        self._check_fitted()
+        name, version = _FORMAT
+        content = {
+            "format": name,
+            "version": version,
+            "arguments": {
+                "fields": self.fields,
+                "form": self.form,
+                "path_exponent": self.path_exponent,
+                "n_functions": self.n_functions,
+            },
+            "frequencies": self.frequencies,
+            "centre": self._centre,
+            "magnitudes": self._magnitudes,
+            "priors": [asdict(prior) for prior, _ in self._fitted],
+            "tau": [posterior.tau for _, posterior in self._fitted],
+            "phi": [posterior.phi for _, posterior in self._fitted],
+            "card": self.card,
+        }
+        arrays = {
+            "corner": self._basis.corner,
+            "size": self._basis.size,
+            "orders": self._basis.orders,
+            "stations": self._stations,
+            "mean": np.stack([posterior.mean for _, posterior in self._fitted]),
+            "root": np.stack([posterior.root for _, posterior in self._fitted]),
+        }
+        write_arrays(Path(path), content, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return the model of a file of `save`.
+
+        Raises
+        ------
+        CgmgmError
+            If the file is missing, damaged or not of this class, or its numbers do not fit
+            together.
+        """
+        content, arrays = read_arrays(Path(path))
+        if (content.get("format"), content.get("version")) != _FORMAT:
+            raise CgmgmError(
+                f"{path} is of format '{content.get('format')}', version "
+                f"{content.get('version')}; it must be '{_FORMAT[0]}', version {_FORMAT[1]}."
+            )
+        try:
+            model = cls(**content["arguments"])
+            model._restore(content, arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CgmgmError(
+                f"{path} is not a complete model: its entries do not fit together ({error!r})."
+            ) from error
+        return model
+
+    def _restore(self, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Set what `fit` sets, from the content of a file; ValueError if it is inconsistent."""
+        self.frequencies = tuple(float(f) for f in content["frequencies"])
+        self.card = dict(content["card"])
+        self._centre = [float(degrees) for degrees in content["centre"]]
+        low, high = content["magnitudes"]
+        self._magnitudes = float(low), float(high)
+        self._basis = SineBasis(arrays["corner"], arrays["size"], arrays["orders"])
+        self._stations = arrays["stations"].astype(str)
+        columns = self._columns()
+        n, n_weights = len(self.frequencies), max(part.stop for part in columns.values())
+        shapes = {
+            "corner": (2,),
+            "size": (2,),
+            "orders": (self.n_functions, 2),
+            "mean": (n, n_weights),
+            "root": (n, n_weights, n_weights),
+        }
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} must be finite numbers of shape {shape}")
+        self._fitted = []
+        for place, own in enumerate(
+            zip(content["priors"], content["tau"], content["phi"], strict=True)
+        ):
+            prior, tau, phi = own
+            if {*prior["variances"]} != {*columns} - {"form"}:
+                raise ValueError(f"variances must be those of {', '.join(columns)}")
+            if not (phi > 0.0 and tau >= 0.0 and {*prior["lengths"]} == {*self.fields}):
+                raise ValueError("tau, phi and lengths must be those of a fit")
+            posterior = Posterior(arrays["mean"][place], arrays["root"][place], tau, phi)
+            self._fitted.append((_Prior(**prior), posterior))
+        if len(self._fitted) != n or not n:
+            raise ValueError(
+                f"{len(self._fitted)} fits must be those of {n} frequencies, 1 or more"
+            )
 
     # ---- features --------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from cgmgm_seis.errors import CgmgmError, OutputError
-from cgmgm_seis.grid.job import GridJob
+from cgmgm_seis.grid.tasks import NodeTasks
 from cgmgm_seis.storage.processes import process_pool
 
 Task = tuple[int, int]
@@ -19,16 +19,16 @@ Seconds = Mapping[str, float]
 # With several threads, the order of summation and hence the rounding would vary.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-_job: GridJob | None = None
+_job: NodeTasks | None = None
 
 
-def run_here(job: GridJob, tasks: Iterable[Task]) -> Iterator[Seconds]:
+def run_here(job: NodeTasks, tasks: Iterable[Task]) -> Iterator[Seconds]:
     """Run tasks one after the other in this process, with its current number of threads."""
     for task in tasks:
         yield job.run(*task)
 
 
-def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds]:
+def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Iterator[Seconds]:
     """Run tasks in processes of one thread each, yielding the times of each finished task.
 
     Raises
@@ -54,12 +54,12 @@ def run_local(job: GridJob, tasks: list[Task], workers: int) -> Iterator[Seconds
                 future.cancel()
 
 
-def run_ray(job: GridJob, tasks: list[Task], address: str | None = None) -> Iterator[Seconds]:
+def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Iterator[Seconds]:
     """Run tasks on Ray; a task whose worker dies is restarted on another one.
 
     Parameters
     ----------
-    job : GridJob
+    job : NodeTasks
         The job; its folder must be shared by all machines.
     tasks : list of tuple
         First node and node after the last of every task.
@@ -120,7 +120,7 @@ def _reach(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=10.0).close()
 
 
-def _start(job: GridJob) -> None:
+def _start(job: NodeTasks) -> None:
     global _job
     # Ctrl-C is handled by the parent, which stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -132,7 +132,7 @@ def _run(task: Task) -> Seconds:
     return _job.run(*task)
 
 
-def _run_shared(job: GridJob, task: Task) -> Seconds:
+def _run_shared(job: NodeTasks, task: Task) -> Seconds:
     return job.run(*task)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.grid.statistics import STATISTICS
+from cgmgm_seis.grid.tasks import MODEL_STATISTICS
 from cgmgm_seis.scenario.coastlines import coastlines
 from cgmgm_seis.scenario.geography import unwrapped_longitude
 
@@ -86,15 +87,16 @@ def _layers(file: h5py.File) -> list[tuple[str, NDArray[Any]]]:
     """Return all statistics of all measures, except those that are NaN everywhere."""
     found = []
     for name in sorted(file):
-        statistic = next((key for key in STATISTICS if name.endswith(f"_{key}")), None)
+        known = MODEL_STATISTICS if name.startswith("models_") else STATISTICS
+        statistic = next((key for key in known if name.endswith(f"_{key}")), None)
         if statistic is None:
             continue
-        kind = name.removeprefix("ln_").removesuffix(f"_{statistic}")
+        kind = name.partition("ln_")[2].removesuffix(f"_{statistic}")
         values = file[name]
         axes = [
             file[values.dims[k][0].name]
             for k in range(values.ndim)
-            if values.dims[k][0].name.strip("/") in ("component", "frequency", "period")
+            if values.dims[k][0].name.strip("/") in ("model", "component", "frequency", "period")
         ]
         unit = file[name].attrs["long_name"].split(" in ")[1].split(":")[0]
         for index in np.ndindex(*(len(axis) for axis in axes)):

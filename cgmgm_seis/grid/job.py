@@ -2,8 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,11 +17,13 @@ from numpy.typing import NDArray
 from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
+from cgmgm_seis.grid.tasks import Arrays, NodeTasks
 from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import load_model
+from cgmgm_seis.output.provenance import trained_on
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.codes import check_format_codes
-from cgmgm_seis.storage.chunks import Chunks
 from cgmgm_seis.storage.files import write_file
 
 # Records drawn at once before they are measured: 18 MB of three-component waveforms.
@@ -32,7 +33,7 @@ MOVIE_STEP_S = 0.5
 
 
 @dataclass(frozen=True)
-class GridJob:
+class GridJob(NodeTasks):
     """An earthquake at the nodes of a map.
 
     Parameters
@@ -109,22 +110,25 @@ class GridJob:
             "task_records": self.task_records,
         }
 
-    @cached_property
-    def chunks(self) -> Chunks:
-        """Finished tasks on disk."""
-        return Chunks(self.folder, self.identity)
+    @property
+    def about(self) -> dict[str, Any]:
+        """What made the results, for the provenance."""
+        return {
+            "class": self.model.name,
+            "weights": self.model.weights_name,
+            "weights_sha256": self.model.weights_sha256,
+            "trained_on": trained_on(self.model.card),
+        }
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the series, those of `measures`."""
+        return self.measures.labels
 
     @cached_property
     def files(self) -> WaveformFiles:
         """Format and encoding of the waveform files."""
         return WaveformFiles(self.format, self.encoding)
-
-    @property
-    def tasks(self) -> list[tuple[int, int]]:
-        """First node, and node after the last, of every task."""
-        step = max(1, self.task_records // self.n_realizations)
-        starts = range(0, len(self.nodes), step)
-        return [(first, min(first + step, len(self.nodes))) for first in starts]
 
     @property
     def realizations_written(self) -> range:
@@ -149,30 +153,18 @@ class GridJob:
                 return None
         return found
 
-    def results(self) -> Iterator[tuple[int, int, dict[str, NDArray[Any]]]]:
-        """Yield every task with its arrays; all tasks must be finished.
-
-        Raises
-        ------
-        OutputError
-            If a task is not finished.
-        """
-        for first, last in self.tasks:
-            found = self.chunks.load(first, last)
-            if found is None:
-                raise OutputError(
-                    f"The chunk of nodes {first} to {last - 1} in {self.folder} is missing or "
-                    "damaged; the same command computes it again."
-                )
-            yield first, last, found
-
     def discard(self) -> None:
         """Delete the finished tasks of this job, and the folder if it is then empty."""
-        for first, last in self.tasks:
-            self.chunks.discard(first, last)
         shutil.rmtree(self.folder / self.chunks.name, ignore_errors=True)
-        with suppress(OSError):
-            self.folder.rmdir()
+        super().discard()
+
+    def model_statistics(self, found: Arrays) -> dict[str, Floats]:
+        """Return the statistics (node, series) of a task; NaN for the epistemic part."""
+        values = found["measures"].astype(float)
+        median = np.median(values, axis=1)
+        unknown = np.full_like(median, np.nan)
+        sigma = values.std(axis=1, ddof=1) if values.shape[1] > 1 else unknown
+        return {"median": median, "sigma": sigma, "epistemic": unknown}
 
     def run(self, first: int, last: int) -> Mapping[str, float]:
         """Draw, measure and save the records of one task.

@@ -1,7 +1,7 @@
 """Map file: HDF5 in netCDF-4 layout with CF conventions, written piece by piece."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.measures import UNITS, Measures
 from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.statistics import STATISTICS
-
-Arrays = Mapping[str, NDArray[Any]]
+from cgmgm_seis.grid.tasks import MODEL_STATISTICS, Arrays
 
 CONVENTIONS = "CF-1.10"
 # Space that a file needs in addition to its numbers.
@@ -24,6 +23,7 @@ AXES = {
     "frequency": {"units": "Hz", "long_name": "frequency"},
     "period": {"units": "s", "long_name": "natural period of the oscillator"},
     "component": {"long_name": "component of motion"},
+    "model": {"long_name": "generator or ground-motion model"},
     "realization": {"units": "1", "long_name": "realization, one earthquake each"},
     "latitude": {"units": "degrees_north", "standard_name": "latitude"},
     "longitude": {"units": "degrees_east", "standard_name": "longitude"},
@@ -35,7 +35,9 @@ class MapFile:
 
     Variables are natural logarithms named ``ln_<measure>_<statistic>`` with the dimensions of the
     measure (component, frequency, period), followed by latitude and longitude, or station; those
-    of the realizations are ``ln_<measure>`` with the dimension realization first.
+    of the realizations are ``ln_<measure>`` with the dimension realization first.  Those of several
+    models are ``models_ln_<measure>_<statistic>`` with the dimension model first; they are NaN
+    where a model does not predict a measure.
 
     Parameters
     ----------
@@ -47,12 +49,22 @@ class MapFile:
         The measures.
     n_kept : int
         Number of realizations to write; 0 for none.
+    models : sequence of str
+        Names of the models; empty for one generator alone.
     """
 
-    def __init__(self, file: h5py.File, nodes: Nodes, measures: Measures, n_kept: int) -> None:
+    def __init__(
+        self,
+        file: h5py.File,
+        nodes: Nodes,
+        measures: Measures,
+        n_kept: int,
+        models: Sequence[str] = (),
+    ) -> None:
         self.file, self.measures, self.shape = file, measures, nodes.shape
         places = self._places(nodes)
         self._axis("realization", np.arange(n_kept)) if n_kept else None
+        self._axis("model", list(models)) if models else None
         for kind, axes in measures.axes.items():
             for name, values in axes.items():
                 self._axis(name, values)
@@ -61,6 +73,8 @@ class MapFile:
                 names[f"ln_{kind}"] = ("realizations", True)
             for name, (text, every) in names.items():
                 self._variable(name, kind, text, (["realization"] if every else []), axes, places)
+            for key, text in MODEL_STATISTICS.items() if models else ():
+                self._variable(f"models_ln_{kind}_{key}", kind, text, ["model"], axes, places)
 
     def write(self, first: int, values: NDArray[np.float32], found: Arrays) -> None:
         """Write ln values (node, realization, series) and statistics of nodes from `first` on."""
@@ -72,6 +86,14 @@ class MapFile:
             if f"ln_{kind}" in self.file:
                 moved = np.moveaxis(values[..., part].reshape(*values.shape[:2], *sizes), 0, -1)
                 self._put(f"ln_{kind}", first, moved)
+
+    def write_models(self, first: int, found: Arrays) -> None:
+        """Write `MODEL_STATISTICS` (node, model, series) of nodes from `first` on."""
+        for kind, part in self.measures.slices.items():
+            sizes = [len(axis) for axis in self.measures.axes[kind].values()]
+            for key, array in found.items():
+                moved = np.moveaxis(array[..., part].reshape(*array.shape[:2], *sizes), 0, -1)
+                self._put(f"models_ln_{kind}_{key}", first, moved)
 
     def _put(self, name: str, first: int, values: NDArray[Any]) -> None:
         """Write the last axis of values to the nodes from `first` on."""
@@ -154,6 +176,7 @@ def open_map_file(
     measures: Measures,
     n_kept: int,
     attributes: Mapping[str, Any],
+    models: Sequence[str] = (),
 ) -> Iterator[MapFile]:
     """Create a map file and yield its writer.
 
@@ -165,13 +188,16 @@ def open_map_file(
         See `MapFile`.
     attributes : mapping
         Global attributes, texts and numbers.
+    models : sequence of str
+        See `MapFile`.
 
     Raises
     ------
     OutputError
         If there is not enough disk space, which HDF5 would notice too late.
     """
-    needed = 4 * len(nodes) * measures.n_series * (len(STATISTICS) + n_kept) + OVERHEAD_BYTES
+    n_maps = len(STATISTICS) + n_kept + len(models) * len(MODEL_STATISTICS)
+    needed = 4 * len(nodes) * measures.n_series * n_maps + OVERHEAD_BYTES
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(
@@ -182,4 +208,4 @@ def open_map_file(
         file.attrs["Conventions"] = CONVENTIONS
         for name, value in attributes.items():
             file.attrs[name] = value
-        yield MapFile(file, nodes, measures, n_kept)
+        yield MapFile(file, nodes, measures, n_kept, models)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
+from cgmgm_seis.grid.smoothing import smooth_part
 from cgmgm_seis.scenario.coastlines import plot_coastlines
 from cgmgm_seis.scenario.geography import longitude_label, unwrapped_longitude
 from cgmgm_seis.scenario.stations import bay_area_stations
@@ -30,7 +31,7 @@ Layer = tuple[str, NDArray[Any]]
 
 
 def map_figures(path: Path, title: str) -> dict[str, Figure]:
-    """Plot the maps in a file.
+    """Plot the maps in a file; of a single realization on a grid, its smooth part.
 
     Parameters
     ----------
@@ -55,7 +56,10 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
             for name, values in _spectra(file, statistic)
             if np.isfinite(values).any()
         ]
-        medians = f"{title}; medians" if file.attrs["n_realizations"] > 1 else title
+        medians = f"{title}; medians"
+        if file.attrs["n_realizations"] == 1:
+            medians = f"{title}; without the noise of single nodes"
+            spectra, peaks = ([(name, drawn(x)) for name, x in own] for own in (spectra, peaks))
         groups = {
             "map_spectra": (spectra, AMPLITUDES, medians),
             "map_peaks": (peaks, AMPLITUDES, medians),
@@ -66,6 +70,11 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
             for name, (layers, colours, heading) in groups.items()
             if layers
         }
+
+
+def drawn(values: NDArray[Any]) -> NDArray[Any]:
+    """Return what is drawn of a single realization: on a grid (latitude, longitude), smooth."""
+    return smooth_part(values) if values.ndim == 2 else values
 
 
 def _spectra(file: h5py.File, statistic: str) -> list[Layer]:
@@ -129,22 +138,31 @@ def draw_map(
     latitude: NDArray[np.float64],
     values: NDArray[Any],
     colours: str,
+    limits: tuple[float, float] | None = None,
 ) -> Any:
-    """Plot values on a grid (latitude, longitude) with contours, or at stations as dots."""
+    """Plot values on a grid (latitude, longitude) with contours, or at stations as dots.
+
+    Contours are those of the smooth part of the values, see `smooth_part`, at equal steps between
+    the limits, which are by default the smallest and the largest value.
+    """
     image: Any
+    finite = values[np.isfinite(values)]
+    low, high = limits or ((finite.min(), finite.max()) if len(finite) else (0.0, 1.0))
+    scale: dict[str, Any] = {"cmap": colours, "vmin": low, "vmax": high}
     if values.ndim == 2:
-        image = axes.pcolormesh(longitude, latitude, values, cmap=colours, rasterized=True)
-        finite = values[np.isfinite(values)]
+        image = axes.pcolormesh(longitude, latitude, values, rasterized=True, **scale)
         # No contours for scatter, which is noisy.
-        if colours == AMPLITUDES and len(finite) and np.ptp(finite) > 0.0:
-            levels = np.linspace(finite.min(), finite.max(), N_CONTOURS + 2)[1:-1]
+        if colours == AMPLITUDES and high > low:
+            smooth = smooth_part(values)
+            levels = np.linspace(low, high, N_CONTOURS + 2)[1:-1]
+            levels = levels[(levels > np.nanmin(smooth)) & (levels < np.nanmax(smooth))]
             lines = axes.contour(
-                longitude, latitude, values, levels, colors="k", linewidths=0.4, linestyles="solid"
+                longitude, latitude, smooth, levels, colors="k", linewidths=0.4, linestyles="solid"
             )
             axes.clabel(lines, fontsize=5, fmt="%.1f")
     else:
         image = axes.scatter(
-            longitude, latitude, 14, values, cmap=colours, edgecolors="k", linewidths=0.3
+            longitude, latitude, 14, values, edgecolors="k", linewidths=0.3, **scale
         )
     draw_background(axes, (*_limits(longitude), *_limits(latitude)))
     return image

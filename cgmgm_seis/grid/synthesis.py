@@ -16,12 +16,15 @@ from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
 from cgmgm_seis.grid.html import write_html
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.maps import open_map_file
+from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
+from cgmgm_seis.grid.tasks import MODEL_STATISTICS, NodeTasks
 from cgmgm_seis.output.provenance import provenance
 from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.streams import to_catalog
 from cgmgm_seis.storage.folders import (
     PROVENANCE_FILE,
@@ -37,11 +40,11 @@ PARTS = ("maps", "figures", "html", "openquake", "quakeml")
 MAPS_FILE = "maps.h5"
 
 # Runs tasks of a job and yields the times of each finished task.
-Engine = Callable[[GridJob, list[Task]], Iterator[Seconds]]
+Engine = Callable[[NodeTasks, list[Task]], Iterator[Seconds]]
 
 
 def draw_tasks(
-    job: GridJob,
+    job: NodeTasks,
     engine: Engine | None = None,
     shard: tuple[int, int] = (1, 1),
     progress: bool = False,
@@ -50,8 +53,8 @@ def draw_tasks(
 
     Parameters
     ----------
-    job : GridJob
-        The job.
+    job : NodeTasks
+        The job, of a generator or a ground-motion model.
     engine : callable, optional
         Engine of `cgmgm_seis.grid.engines`; by default the tasks run in this process.
     shard : tuple of int
@@ -100,6 +103,7 @@ def write_grid(
     folder: str | Path,
     job: GridJob,
     *,
+    beside: Mapping[str, NodeTasks] | None = None,
     parts: Sequence[str] = PARTS,
     keep_realizations: bool = False,
     movie: str | None = None,
@@ -117,6 +121,10 @@ def write_grid(
         The folder to write.
     job : GridJob
         A job with all tasks finished, see `draw_tasks`.
+    beside : mapping, optional
+        Name to finished job of other generators and ground-motion models for the same source,
+        nodes and number of realizations.  Their maps are written beside those of `job`, which is
+        named by its weights.
     parts : sequence of str
         Some of `PARTS`.
     keep_realizations : bool
@@ -144,18 +152,20 @@ def write_grid(
         if part not in PARTS:
             raise OutputError(f"Output '{part}' must be one of {', '.join(PARTS)}.")
     folder = Path(folder)
-    made_by = _provenance(job, settings, warnings, command)
+    beside = beside or {}
+    made_by = _provenance(job, beside, settings, warnings, command)
     source = job.source.iloc[0]
+    earthquake = f"M {source['source_magnitude']:g}, {source['source_depth_km']:g} km deep"
     title = (
-        f"M {source['source_magnitude']:g}, {source['source_depth_km']:g} km deep: "
-        f"{job.n_realizations} realization(s) of {job.model.name}, weights "
+        f"{earthquake}: {job.n_realizations} realization(s) of {job.model.name}, weights "
         f"{job.model.weights_name} (trained on {made_by['trained_on']})"
     )
     with complete_folder(folder, overwrite) as temporary:
-        written = _write_tables(temporary, job, parts, keep_realizations, progress)
+        written = _write_tables(temporary, job, beside, parts, keep_realizations, progress)
         maps = temporary / MAPS_FILE
         if "figures" in parts:
-            written |= _write_figures(temporary, maps, title)
+            several = f"{earthquake}, {job.n_realizations} realization(s) of the generators"
+            written |= _write_figures(temporary, maps, title, several if beside else "")
         if "html" in parts:
             written["map.html"] = write_html(temporary / "map.html", maps, title)
         if movie:
@@ -178,10 +188,13 @@ def write_grid(
     return [(folder / name, description) for name, description in written.items()]
 
 
-def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
-    """Write the figures of the maps, as PNG and PDF."""
+def _write_figures(folder: Path, maps: Path, title: str, several: str) -> dict[str, str]:
+    """Write the figures of the maps, and with a title for them of several models."""
+    figures = map_figures(maps, title)
+    if several:
+        figures |= model_figures(maps, several)
     written = {}
-    for name, figure in map_figures(maps, title).items():
+    for name, figure in figures.items():
         for suffix in ("png", "pdf"):
             write_figure(figure, folder / f"{name}.{suffix}")
         written[f"{name}.png, .pdf"] = "figure"
@@ -189,7 +202,12 @@ def _write_figures(folder: Path, maps: Path, title: str) -> dict[str, str]:
 
 
 def _write_tables(
-    folder: Path, job: GridJob, parts: Sequence[str], keep: bool, progress: bool
+    folder: Path,
+    job: GridJob,
+    beside: Mapping[str, NodeTasks],
+    parts: Sequence[str],
+    keep: bool,
+    progress: bool,
 ) -> dict[str, str]:
     """Write the map file and the OpenQuake files in one pass over the tasks."""
     written: dict[str, str] = {}
@@ -199,11 +217,13 @@ def _write_tables(
     if not (wants_maps or wants_fields):
         return written
     nodes, n = job.nodes, job.n_realizations
+    models: dict[str, NodeTasks] = {job.model.weights_name: job, **beside} if beside else {}
     with ExitStack() as stack:
         if wants_maps:
             terms = _event_terms(job)
             file = open_map_file(
-                folder / MAPS_FILE, nodes, job.measures, n if keep else 0, _attributes(job)
+                *(folder / MAPS_FILE, nodes, job.measures, n if keep else 0, _attributes(job)),
+                models=list(models),
             )
             maps = stack.enter_context(file)
         if wants_fields:
@@ -216,18 +236,36 @@ def _write_tables(
             if wants_maps:
                 places = nodes.latitude[first:last], nodes.longitude[first:last]
                 maps.write(first, values, statistics(values, *places, terms))
+                if models:
+                    maps.write_models(first, _of_models(models, job.labels, first, last))
             if wants_fields:
                 fields.write(first, values)
             bar.update()
     if "maps" in parts:
         kept = f", {n} realizations" if keep else ""
+        several = f", {len(models)} models" if models else ""
         written[MAPS_FILE] = (
-            f"maps of {', '.join(job.measures.axes)}: statistics{kept} (CF, xarray)"
+            f"maps of {', '.join(job.measures.axes)}: statistics{kept}{several} (CF, xarray)"
         )
     if wants_fields:
         written[GMF_FILE] = f"OpenQuake ground-motion fields: {len(nodes)} sites, {n} event(s)"
         written[SITES_FILE] = "OpenQuake sites"
     return written
+
+
+def _of_models(
+    models: Mapping[str, NodeTasks], labels: Sequence[str], first: int, last: int
+) -> dict[str, Floats]:
+    """Return the statistics (node, model, series) of a task; NaN for series of other models."""
+    found = {
+        key: np.full((last - first, len(models), len(labels)), np.nan) for key in MODEL_STATISTICS
+    }
+    for place, job in enumerate(models.values()):
+        own = [k for k, label in enumerate(job.labels) if label in labels]
+        columns = [labels.index(job.labels[k]) for k in own]
+        for key, values in job.model_statistics(job.result(first, last)).items():
+            found[key][:, place, columns] = values[:, own]
+    return found
 
 
 def _event_terms(job: GridJob) -> EventTerms:
@@ -237,12 +275,7 @@ def _event_terms(job: GridJob) -> EventTerms:
     for first, last in job.tasks:
         inside = rows[(rows >= first) & (rows < last)] - first
         if len(inside):
-            found = job.chunks.load(first, last)
-            if found is None:
-                raise OutputError(
-                    f"The chunk of nodes {first} to {last - 1} is missing or damaged; the same "
-                    "command computes it again."
-                )
+            found = job.result(first, last)
             parts.append(found["measures"][inside])
     places = job.nodes.latitude[rows], job.nodes.longitude[rows]
     return EventTerms.of(*places, np.concatenate(parts))
@@ -282,6 +315,7 @@ def _attributes(job: GridJob) -> dict[str, Any]:
 
 def _provenance(
     job: GridJob,
+    beside: Mapping[str, NodeTasks],
     settings: Mapping[str, Any] | None,
     warnings: Sequence[str],
     command: Sequence[str],
@@ -307,4 +341,5 @@ def _provenance(
         },
         "measures": job.measures.labels,
         "correlation_length_km": job.model.correlation_length_km,
+        **({"beside": {name: own.about for name, own in beside.items()}} if beside else {}),
     }

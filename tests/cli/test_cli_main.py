@@ -67,6 +67,8 @@ def test_options_of_several_commands_have_one_help_text():
     for command in commands():
         for parameter in command.params:
             for name in set(SHARED) & set(parameter.opts) if command.name != "info" else ():
+                if (command.name, name) == ("fit", "--out"):
+                    continue  # the only output that is a file
                 texts.setdefault(name, set()).add(parameter.help)
     assert texts.keys() == set(SHARED)
     assert {name: found for name, found in texts.items() if len(found) > 1} == {}

@@ -15,6 +15,7 @@ from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.cgmgm.networks import LatentPrior, SequenceEncoder, decode, deviation, mlp
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
 from cgmgm_seis.models.conditions import condition_columns, rupture_ranges, scaled_conditions
+from cgmgm_seis.models.reconstruction import Reconstruction
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.seeding import Realization
 from cgmgm_seis.scenario.spans import valid_spans
@@ -294,6 +295,42 @@ class CGMGM(GroundMotionModel):
         squared = difference.square() * self._frame_weights(batch)
         energy = squared.sum(dim=1) @ weights.to(output.device)
         return energy / (batch["variance"] + AMPLITUDE_FLOOR**2)
+
+    # ---- reconstruction --------------------------------------------------------------------
+
+    @torch.no_grad()
+    def reconstruct(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> Reconstruction:
+        """Encode records and decode the mean of the latents.
+
+        Parameters
+        ----------
+        waveforms : numpy.ndarray
+            Velocity, m/s, shape (record, component, sample).
+        scenario : pandas.DataFrame
+            Scenario table.
+        """
+        batch = self.on_device(self.features(waveforms, scenario))
+        condition = self.embedding(batch["conditions"])
+        inside = self.spectrogram.inside(batch["span"])
+        mean, _ = self.encoder(batch["amplitudes"], condition, inside)
+        frames = (batch["amplitudes"], decode(self.decoder, mean, condition))
+        recorded, reconstructed = (
+            torch.log(self._unscale(self._from_frames(scaled)) + AMPLITUDE_FLOOR)
+            .masked_fill(~inside[:, None, None], torch.nan)
+            .double()
+            .cpu()
+            .numpy()
+            for scaled in frames
+        )
+        spectrogram = self.spectrogram
+        return Reconstruction(
+            self.start_offset_s
+            + np.arange(spectrogram.n_frames) * spectrogram.hop / self.sampling_rate,
+            np.arange(spectrogram.n_bins) * self.sampling_rate / spectrogram.n_fft,
+            recorded,
+            reconstructed,
+            "spectrogram of velocity (m/s)",
+        )
 
     # ---- generation ------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from cgmgm_seis.models.evolutionary.places import random_waves, station_spacing_
 from cgmgm_seis.models.evolutionary.scenario_input import receivers_km
 from cgmgm_seis.models.evolutionary.settling import settle
 from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
+from cgmgm_seis.models.reconstruction import Reconstruction
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.geography import middle_longitude
 from cgmgm_seis.scenario.seeding import event_numbers, random_generator
@@ -262,6 +263,48 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             },
             "bias_taken_off": self._calibrate(records),
         }
+
+    @torch.no_grad()
+    def reconstruct(self, waveforms: NDArray[np.float32], scenario: pd.DataFrame) -> Reconstruction:
+        """Encode records and decode the mean of the latents.
+
+        Parameters
+        ----------
+        waveforms : numpy.ndarray
+            Velocity, m/s, shape (record, component, sample).
+        scenario : pandas.DataFrame
+            Scenario table.
+
+        Returns
+        -------
+        Reconstruction
+            Of whitened velocity; the reconstructed spectrogram is the expected one, which has no
+            speckle.
+        """
+        batch = self.on_device(self.features(waveforms, scenario))
+        output = self.decoder(batch)
+        onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+        mean, _ = self._encoded(batch, output, onsets)
+        output = self.decoder.with_latents(output, mean, batch["plain"][:, 0])
+        expected = self._means(self.decoder.spectra(output), onsets).expected()
+        inside = self._inside(batch["span"])
+        recorded, reconstructed = (
+            (0.5 * torch.log(powers.clamp_min(torch.finfo(powers.dtype).tiny)))
+            .masked_fill(~inside[:, :, None], torch.nan)
+            .unflatten(2, (len(self.component_order), -1))
+            .permute(0, 2, 3, 1)
+            .double()
+            .cpu()
+            .numpy()
+            for powers in (batch["powers"], expected)
+        )
+        return Reconstruction(
+            self.start_offset_s + self._centres().double().cpu().numpy(),
+            np.arange(self.evolution.n_bins) * self.sampling_rate / self.n_fft,
+            recorded,
+            reconstructed,
+            "spectrogram of whitened velocity",
+        )
 
     def _calibrate(self, records: Batch) -> dict[str, Any]:
         """Set the calibration, which removes the mean error of ln FAS from the waves.
