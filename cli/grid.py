@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,8 @@ from cgmgm_seis_cli.parameters import (
     SourceChoice,
     Words,
     device_option,
-    extrapolate_option,
+    extrapolate_options,
+    extrapolation_warnings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cgmgm_seis")
 
 WRITABLE = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+# Realizations that are compared with a published model where the magnitude is extrapolated.
+COMPARED_REALIZATIONS = 5
 MEASURES = ("fas", "eas", "pga", "pgv", "psa")
 
 EXAMPLES = """\b
@@ -87,6 +89,12 @@ Examples:
     help="Format of the waveforms; seisbench is a data set with labelled P and S.",
 )
 @click.option(
+    "--quantity",
+    type=click.Choice(["acceleration", "velocity", "displacement"]),
+    default="velocity",
+    help="Quantity of the waveforms; displacement is high-passed at 0.1 Hz.",
+)
+@click.option(
     "--encoding",
     type=click.Choice(["float32", "steim2"]),
     default="float32",
@@ -105,7 +113,7 @@ Examples:
 @click.option("--shard", type=Shard(), help="Generate only the i-th of n parts, for job arrays.")
 @out_option("cgmgm-grid")
 @overwrite_option
-@extrapolate_option
+@extrapolate_options
 @device_option("cpu")
 @verbosity_options
 @click.pass_context
@@ -124,6 +132,7 @@ def grid(
     periods: tuple[float, ...],
     keep_realizations: bool,
     file_format: str,
+    quantity: str,
     encoding: str,
     movie: str | None,
     workers: int | None,
@@ -132,7 +141,7 @@ def grid(
     shard: tuple[int, int] | None,
     out: Path,
     overwrite: bool,
-    extrapolate: bool,
+    extrapolate: bool | float,
     device: str,
     verbosity: int | None,
 ) -> None:
@@ -149,7 +158,7 @@ def grid(
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes, grid_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
-    from cgmgm_seis.models.conditions import ExtrapolationWarning
+    from cgmgm_seis.models.conditions import MAGNITUDE, inside_range
     from cgmgm_seis.models.weights import load_model
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import check_folder
@@ -163,11 +172,13 @@ def grid(
     else:
         nodes = Nodes.of(source.receivers(stations, earthquake))
     model = load_model(weights, device)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        messages = model.check_ranges(nodes.extremes(earthquake), extrapolate)
-    for message in messages:
-        click.echo(f"Warning: {message}", err=True)
+    messages: list[str] = []
+    extremes = nodes.extremes(earthquake)
+    with extrapolation_warnings(messages):
+        model.check_ranges(extremes, extrapolate)
+        if not inside_range(earthquake, MAGNITUDE, model.ranges[MAGNITUDE]).all():
+            # Compares the peaks at these nodes with a published model before the long work.
+            model.sample(extremes, COMPARED_REALIZATIONS, seed, extrapolate=extrapolate)
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
     _check_parts(chosen, nodes, file_format, asked=write is not None)
@@ -182,6 +193,7 @@ def grid(
         waveforms="waveforms" in chosen,
         format=file_format,
         encoding=encoding,
+        quantity=quantity,
         movie=movie is not None,
         extrapolate=extrapolate,
         device=device,
@@ -213,6 +225,7 @@ def grid(
         "keep_realizations": keep_realizations,
         "format": file_format,
         "encoding": encoding,
+        "quantity": quantity,
         "movie": movie,
         "extrapolate": extrapolate,
         "device": device,
