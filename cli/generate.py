@@ -100,6 +100,12 @@ Examples:
     type=Numbers(),
     help="Periods of the PSA in measures.csv, s.  [default: 0.1,0.2,0.3,0.5,1,2]",
 )
+@click.option(
+    "--measures/--no-measures",
+    default=True,
+    show_default=True,
+    help="Write measures.csv, a table of intensity measures; takes about as long as generation.",
+)
 @click.option("--plot/--no-plot", default=True, show_default=True, help="Draw figures (PNG).")
 @out_option("cgmgm-output")
 @overwrite_option
@@ -124,6 +130,7 @@ def generate(
     quantity: str | None,
     file_format: str,
     periods: tuple[float, ...] | None,
+    measures: bool,
     plot: bool,
     out: Path,
     overwrite: bool,
@@ -229,7 +236,7 @@ def generate(
         made_by,
         arrivals=arrivals,
         format=file_format,
-        measures=measures_table(velocity, scenario, periods),
+        measures=measures_table(velocity, scenario, periods) if measures else None,
         figures=_figures(_cut(velocity, samples), scenario, arrivals, recorded, model)
         if plot
         else None,

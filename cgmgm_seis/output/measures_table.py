@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from obspy import Stream
 
 from cgmgm_seis.measures.intensity import (
@@ -20,6 +21,8 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.streams import location_code
 
 PERIODS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
+# Records measured at once, which limits the memory.
+_BLOCK = 200
 
 
 def measures_table(
@@ -66,24 +69,37 @@ def measures_table(
     rate = stream[0].stats.sampling_rate
     if periods is None:
         periods = [period for period in PERIODS if period >= shortest_period(rate)]
-    velocity = np.stack([trace.data for trace in stream])
-    velocity = velocity.reshape(-1, len(components), velocity.shape[-1])
-    rows = scenario.iloc[np.repeat(np.arange(len(scenario)), n_realizations)].reset_index(drop=True)
-    codes = [location_code(k) for k in range(n_realizations)] * len(scenario)
-    rows["station_location_code"] = codes
+    rows = scenario.iloc[np.repeat(np.arange(len(scenario)), n_realizations)]
+    rows = rows.reset_index(drop=True)
+    rows["station_location_code"] = [location_code(k) for k in range(n_realizations)] * len(
+        scenario
+    )
     if n_realizations > 1:
         rows["source_id"] = rows["source_id"].astype(str) + "-" + rows["station_location_code"]
+    step = _BLOCK * len(components)
+    parts = []
+    for first in range(0, len(stream), step):
+        velocity = np.stack([trace.data for trace in stream[first : first + step]])
+        records = velocity.reshape(-1, len(components), velocity.shape[-1])
+        parts.append(_measures(records, components, rate, periods))
+    return pd.concat([rows, pd.concat(parts, ignore_index=True)], axis=1)
+
+
+def _measures(
+    records: NDArray[np.float32], components: Sequence[str], rate: float, periods: Sequence[float]
+) -> pd.DataFrame:
+    """Return the measures of records (record, component, sample), one row each."""
     columns: dict[str, Floats] = {}
     horizontal = [place for place, name in enumerate(components) if name != "Z"]
     if len(horizontal) == 2:
-        columns |= _rotd50(velocity[:, horizontal], rate, periods)
+        columns |= _rotd50(records[:, horizontal], rate, periods)
     for place, name in enumerate(components):
-        found = _component(velocity[:, place], rate, periods)
+        found = _component(records[:, place], rate, periods)
         columns |= {f"{name}_{label}": values for label, values in found.items()}
-    return pd.concat([rows, pd.DataFrame(columns)], axis=1)
+    return pd.DataFrame(columns)
 
 
-def _rotd50(pairs: Floats, rate: float, periods: Sequence[float]) -> dict[str, Floats]:
+def _rotd50(pairs: NDArray[np.float32], rate: float, periods: Sequence[float]) -> dict[str, Floats]:
     """Return RotD50 of two horizontals (record, 2, sample) by column."""
     spectra = rotd50_psa(pairs, rate, periods, threads=os.cpu_count() or 1)
     return {
@@ -93,7 +109,9 @@ def _rotd50(pairs: Floats, rate: float, periods: Sequence[float]) -> dict[str, F
     }
 
 
-def _component(velocity: Floats, rate: float, periods: Sequence[float]) -> dict[str, Floats]:
+def _component(
+    velocity: NDArray[np.float32], rate: float, periods: Sequence[float]
+) -> dict[str, Floats]:
     """Return the measures of one component (record, sample) by column."""
     spectra = psa(velocity, rate, periods, threads=os.cpu_count() or 1)
     return {
