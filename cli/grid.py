@@ -176,7 +176,8 @@ def grid(
     extremes = nodes.extremes(earthquake)
     with extrapolation_warnings(messages):
         model.check_ranges(extremes, extrapolate)
-        if not inside_range(earthquake, MAGNITUDE, model.ranges[MAGNITUDE]).all():
+        limits = model.ranges.get(MAGNITUDE)
+        if limits and not inside_range(earthquake, MAGNITUDE, limits).all():
             # Compares the peaks at these nodes with a published model before the long work.
             model.sample(extremes, COMPARED_REALIZATIONS, seed, extrapolate=extrapolate)
     records = n_realizations == 1 or file_format == "seisbench"

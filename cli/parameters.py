@@ -250,7 +250,7 @@ def extrapolate_options(command: Command) -> Command:
             ),
             click.option(
                 "--extrapolate-magnitude",
-                type=click.FloatRange(min=0.0, min_open=True),
+                type=click.FloatRange(0.0, 10.0, min_open=True),
                 metavar="FLOAT",
                 help="As --extrapolate, with this limit for the magnitude, for example 2.",
             ),

@@ -332,6 +332,7 @@ def test_text_and_periods(run):
         (("--mag", "4"), ("--src",)),
         (("--mag", "four", "--src", "37,-122"), ("'four'",)),
         ((*SOURCE, "--format", "wav"), ("'wav'", "mseed")),
+        ((*SOURCE, "--extrapolate-magnitude", "inf"), ("inf", "10")),
         ((*SOURCE, "-n", "0"), ("0",)),
         ((*SOURCE, "-n", "2000"), ("2000", "1296")),
         ((*SOURCE, "--seed", "-1"), ("-1",)),

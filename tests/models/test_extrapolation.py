@@ -53,7 +53,7 @@ def test_how_far_a_magnitude_may_be_outside(magnitude, extrapolate, needed):
 
 def test_a_limit_is_a_number_from_0():
     for wrong in (-1.0, np.nan):
-        with pytest.raises(RangeError, match="extrapolate = .* must be True, False or at least 0"):
+        with pytest.raises(RangeError, match=r"extrapolate = .* must be True, False or at least 0"):
             check_ranges(scenario(4.0), RANGES, wrong)
 
 
