@@ -210,12 +210,12 @@ def check_ranges(
             f"{column} = {value:.6g}{where} is outside the trained range "
             f"{low + turn:.6g} to {high + turn:.6g}"
         )
-        if not extrapolate and beyond[first] <= MAGNITUDE_MARGIN:
+        if not extrapolate and not beyond[first] > MAGNITUDE_MARGIN:
             raise RangeError(f"{message}; --extrapolate (extrapolate=True) allows it.")
         if beyond[first] > limit + 1e-9:
             needed = math.ceil(beyond[first] * 10.0 - 1e-6) / 10.0
             raise RangeError(
-                f"{message}, by more than {max(limit, MAGNITUDE_MARGIN):g}; "
+                f"{message}, by more than {limit or MAGNITUDE_MARGIN:g}; "
                 f"--extrapolate-magnitude {needed:g} (extrapolate={needed:g}) allows it."
             )
         messages.append(f"{message} ({outside.sum()} of {len(table)} rows).")

@@ -37,11 +37,12 @@ def scenario(magnitude, number=3):
         (7.0, 2, None),
         (7.01, 2, "--extrapolate-magnitude 2.1"),
         (9.0, np.inf, None),
-        (5.3, 0.2, "--extrapolate-magnitude 0.3"),
+        (5.3, 0.2, "1 to 5, by more than 0.2; --extrapolate-magnitude 0.3"),
+        (np.nan, False, "source_magnitude = nan"),
     ],
 )
 def test_how_far_a_magnitude_may_be_outside(magnitude, extrapolate, needed):
-    table = scenario(magnitude)
+    table = scenario(4.0).assign(source_magnitude=magnitude)
     if needed is None:
         with pytest.warns(ExtrapolationWarning, match="is outside the trained range 1 to 5 "):
             check_ranges(table, RANGES, extrapolate)
