@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -415,9 +415,16 @@ def extrapolation_warnings(messages: list[str]) -> Iterator[None]:
 
     show_others = warnings.showwarning
 
-    def show(message: Warning | str, category: type[Warning], *details: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if not issubclass(category, ExtrapolationWarning):
-            show_others(message, category, *details)
+            show_others(message, category, filename, lineno, file, line)
         elif str(message) not in messages:
             messages.append(str(message))
             click.echo(f"Warning: {message}", err=True)

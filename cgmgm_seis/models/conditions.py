@@ -238,7 +238,8 @@ def beyond_magnitudes(table: pd.DataFrame, limits: Sequence[float]) -> NDArray[n
     [0.5, 0.0, 2.0]
     """
     magnitude = table[MAGNITUDE].to_numpy(float)
-    return np.abs(magnitude - np.clip(magnitude, *limits))
+    low, high = limits
+    return np.abs(magnitude - np.clip(magnitude, low, high))
 
 
 def _magnitude_limit(extrapolate: bool | float) -> float:
