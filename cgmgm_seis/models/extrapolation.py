@@ -88,8 +88,10 @@ def compare_peaks(
         peaks = pga(records[:, :, 0], window.sampling_rate)
     factors = np.exp(np.median(np.log(peaks), axis=1) - published)
     distance = some["path_ep_distance_km"]
-    return (
-        f"{subject} {np.median(factors):.2g} times that of {PUBLISHED} ({factors.min():.2g} to "
-        f"{factors.max():.2g} times at {len(some)} receiver(s), {distance.min():.0f} to "
-        f"{distance.max():.0f} km from the epicentre)."
-    )
+    where = f"at 1 receiver, {distance[0]:.0f} km from the epicentre"
+    if len(some) > 1:
+        where = (
+            f"{factors.min():.2g} to {factors.max():.2g} times at {len(some)} receivers, "
+            f"{distance.min():.0f} to {distance.max():.0f} km from the epicentre"
+        )
+    return f"{subject} {np.median(factors):.2g} times that of {PUBLISHED} ({where})."
