@@ -180,7 +180,8 @@ def test_waveforms_of_other_quantities(job, tmp_path, encoding):
         expected = in_quantity(drawn[:, 1], 100.0, quantity).reshape(-1, 6000)
         for trace, wanted in zip(stream, expected, strict=True):
             assert trace.stats.channel[1] == ("N" if quantity == "acceleration" else "X")
-            np.testing.assert_allclose(trace.data, wanted, atol=1e-5 * np.abs(wanted).max())
+            # Derivatives enlarge the rounding of other batches.
+            np.testing.assert_allclose(trace.data, wanted, atol=1e-4 * np.abs(wanted).max())
     a, b = (h5py.File(tmp_path / name / "maps.h5") for name in ("acceleration", "displacement"))
     np.testing.assert_array_equal(a["ln_pga_median"][:], b["ln_pga_median"][:])
 
