@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,12 @@ import click
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
     Components,
+    Numbers,
     Point,
     SourceChoice,
     device_option,
-    extrapolate_option,
+    extrapolate_options,
+    extrapolation_warnings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -80,17 +81,35 @@ Examples:
 @click.option("--duration", type=float, help="Length, s.  [default: to the end of the window]")
 @weights_option(DEFAULT_WEIGHTS)
 @click.option(
+    "--quantity",
+    type=click.Choice(["acceleration", "velocity", "displacement"]),
+    help="Quantity of the waveforms; displacement is high-passed at 0.1 Hz.  [default: velocity; "
+    "acceleration in the format at2]",
+)
+@click.option(
     "--format",
     "file_format",
-    type=click.Choice(["mseed", "sac", "seisbench"]),
+    type=click.Choice(["mseed", "sac", "seisbench", "at2", "csv"]),
     default="mseed",
     show_default=True,
-    help="Format of the waveforms.",
+    help="Format of the waveforms: MiniSEED, SAC, a SeisBench data set, or text (PEER's AT2 with "
+    "acceleration in g, or CSV).",
+)
+@click.option(
+    "--periods",
+    type=Numbers(),
+    help="Periods of the PSA in measures.csv, s.  [default: 0.1,0.2,0.3,0.5,1,2]",
+)
+@click.option(
+    "--measures/--no-measures",
+    default=True,
+    show_default=True,
+    help="Write measures.csv, a table of intensity measures; takes about as long as generation.",
 )
 @click.option("--plot/--no-plot", default=True, show_default=True, help="Draw figures (PNG).")
 @out_option("cgmgm-output")
 @overwrite_option
-@extrapolate_option
+@extrapolate_options
 @device_option("cpu")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Records generated at once.")
 @verbosity_options
@@ -108,30 +127,38 @@ def generate(
     start: float | None,
     duration: float | None,
     weights: str,
+    quantity: str | None,
     file_format: str,
+    periods: tuple[float, ...] | None,
+    measures: bool,
     plot: bool,
     out: Path,
     overwrite: bool,
-    extrapolate: bool,
+    extrapolate: bool | float,
     device: str,
     batch_size: int | None,
     verbosity: int | None,
 ) -> None:
-    """Generate seismograms (velocity, m/s) of an earthquake at receivers.
+    """Generate seismograms of an earthquake at receivers, by default velocity in m/s.
 
-    Writes a folder with waveforms, StationXML, QuakeML, provenance and a figure.  Channels are
-    HXZ, HXN and HXE (generated); the location code is the realization.
+    Writes a folder with waveforms, StationXML, QuakeML, a table of intensity measures, provenance
+    and a figure.  Channels are HXZ, HXN and HXE (generated), or HNZ, HNN and HNE for acceleration;
+    the location code is the realization.
     """
     if sum(map(bool, (points, stations, inventories))) > 1:
         raise click.UsageError("Give only one of --sta, --stations and --inventory.")
+    quantity = quantity or ("acceleration" if file_format == "at2" else "velocity")
+    if file_format == "at2" and quantity != "acceleration":
+        raise click.UsageError(f"--quantity {quantity} must be acceleration with --format at2.")
     if observed and not inventories:
         raise click.UsageError("--observed needs --inventory FILE with the responses.")
 
     # Slow imports come after the check of the command line.
-    from cgmgm_seis.models.conditions import ExtrapolationWarning
     from cgmgm_seis.models.weights import load_model
+    from cgmgm_seis.output.measures_table import measures_table
     from cgmgm_seis.output.outputs import write_outputs
     from cgmgm_seis.output.provenance import provenance
+    from cgmgm_seis.output.quantities import converted
     from cgmgm_seis.scenario.codes import check_format_codes
     from cgmgm_seis.scenario.obspy_files import read_inventory
     from cgmgm_seis.scenario.table import cross
@@ -148,7 +175,10 @@ def generate(
     n_stations = len(scenario)
     if not (points or stations or inventories):
         scenario = _within_reach(scenario, model)
-    messages = _check_ranges(model, scenario, extrapolate)
+    _, samples = model.window.select(components, start, duration)
+    messages: list[str] = []
+    with extrapolation_warnings(messages):
+        model.check_ranges(scenario, extrapolate)
     if len(scenario) < n_stations:
         reach = model.ranges.get("path_ep_distance_km")
         logger.info(
@@ -167,9 +197,8 @@ def generate(
         model.weights_name,
         device,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        stream = model.generate(
+    with extrapolation_warnings(messages):
+        velocity = model.generate(
             scenario,
             n_realizations,
             seed,
@@ -177,14 +206,14 @@ def generate(
             extrapolate,
             progress=sys.stderr.isatty() and verbosity != -1,
             components=components,
-            start_offset_s=start,
-            duration_s=duration,
         )
+    stream = _cut(converted(velocity, quantity), samples)
     arrivals = model.onsets(scenario)
     settings = {
         "components": components,
         "start_offset_s": start,
         "duration_s": duration,
+        "quantity": quantity,
         "format": file_format,
         "device": device,
         "batch_size": batch_size,
@@ -207,7 +236,10 @@ def generate(
         made_by,
         arrivals=arrivals,
         format=file_format,
-        figures=_figures(stream, scenario, arrivals, recorded, model) if plot else None,
+        measures=measures_table(velocity, scenario, periods) if measures else None,
+        figures=_figures(_cut(velocity, samples), scenario, arrivals, recorded, model)
+        if plot
+        else None,
         overwrite=overwrite,
     )
     for path, description in written:
@@ -226,16 +258,10 @@ def _within_reach(scenario: "pd.DataFrame", model: "GroundMotionModel") -> "pd.D
     return scenario[inside].reset_index(drop=True) if inside.any() else scenario
 
 
-def _check_ranges(
-    model: "GroundMotionModel", scenario: "pd.DataFrame", extrapolate: bool
-) -> list[str]:
-    """Check the ranges and print every warning as one line."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        messages = model.check_ranges(scenario, extrapolate)
-    for message in messages:
-        click.echo(f"Warning: {message}", err=True)
-    return messages
+def _cut(stream: "Stream", samples: slice) -> "Stream":
+    """Return the chosen samples of every trace."""
+    start, rate = stream[0].stats.starttime, stream[0].stats.sampling_rate
+    return stream.slice(start + samples.start / rate, start + (samples.stop - 1) / rate)
 
 
 def _recorded(

@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,8 @@ from cgmgm_seis_cli.parameters import (
     SourceChoice,
     Words,
     device_option,
-    extrapolate_option,
+    extrapolate_options,
+    extrapolation_warnings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -32,17 +32,14 @@ from cgmgm_seis_cli.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
     from cgmgm_seis.grid.nodes import Nodes
     from cgmgm_seis.grid.synthesis import Engine
-    from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")
 
 WRITABLE = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+# Realizations that are compared with a published model where the magnitude is extrapolated.
+COMPARED_REALIZATIONS = 5
 MEASURES = ("fas", "eas", "pga", "pgv", "psa")
 
 EXAMPLES = """\b
@@ -107,6 +104,12 @@ Examples:
     help="Format of the waveforms; seisbench is a data set with labelled P and S.",
 )
 @click.option(
+    "--quantity",
+    type=click.Choice(["acceleration", "velocity", "displacement"]),
+    default="velocity",
+    help="Quantity of the waveforms; displacement is high-passed at 0.1 Hz.",
+)
+@click.option(
     "--encoding",
     type=click.Choice(["float32", "steim2"]),
     default="float32",
@@ -125,7 +128,7 @@ Examples:
 @click.option("--shard", type=Shard(), help="Generate only the i-th of n parts, for job arrays.")
 @out_option("cgmgm-grid")
 @overwrite_option
-@extrapolate_option
+@extrapolate_options
 @device_option("cpu")
 @verbosity_options
 @click.pass_context
@@ -145,6 +148,7 @@ def grid(
     periods: tuple[float, ...],
     keep_realizations: bool,
     file_format: str,
+    quantity: str,
     encoding: str,
     movie: str | None,
     workers: int | None,
@@ -153,7 +157,7 @@ def grid(
     shard: tuple[int, int] | None,
     out: Path,
     overwrite: bool,
-    extrapolate: bool,
+    extrapolate: bool | float,
     device: str,
     verbosity: int | None,
 ) -> None:
@@ -187,9 +191,7 @@ def grid(
     models = load_generators(names, device)
     model, *_ = models.values()
     published = [NamedGMM.of(name) for name in gmms]
-    messages = _range_messages(models, nodes.extremes(earthquake), extrapolate)
-    for message in messages:
-        click.echo(f"Warning: {message}", err=True)
+    messages = _range_messages(models, earthquake, nodes.extremes(earthquake), extrapolate, seed)
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
     _check_parts(chosen, nodes, file_format, asked=write is not None)
@@ -204,6 +206,7 @@ def grid(
         waveforms="waveforms" in chosen,
         format=file_format,
         encoding=encoding,
+        quantity=quantity,
         movie=movie is not None,
         extrapolate=extrapolate,
         device=device,
@@ -237,6 +240,7 @@ def grid(
         "keep_realizations": keep_realizations,
         "format": file_format,
         "encoding": encoding,
+        "quantity": quantity,
         "movie": movie,
         "extrapolate": extrapolate,
         "device": device,
@@ -261,18 +265,24 @@ def grid(
 
 
 def _range_messages(
-    models: "Mapping[str, GroundMotionModel]", scenario: "pd.DataFrame", extrapolate: bool
+    models: "Mapping[str, GroundMotionModel]",
+    earthquake: "pd.DataFrame",
+    extremes: "pd.DataFrame",
+    extrapolate: bool | float,
+    seed: int,
 ) -> list[str]:
-    """Return which values are outside the trained ranges, naming the models if there are more."""
-    from cgmgm_seis.models.conditions import ExtrapolationWarning
+    """Print and return which values are outside the trained ranges, with names of several models."""
+    from cgmgm_seis.models.conditions import MAGNITUDE, inside_range
 
-    found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        for name, model in models.items():
-            messages = model.check_ranges(scenario, extrapolate)
-            found += [f"{name}: {text}" if len(models) > 1 else text for text in messages]
-    return found
+    messages: list[str] = []
+    for name, model in models.items():
+        with extrapolation_warnings(messages, f"{name}: " if len(models) > 1 else ""):
+            model.check_ranges(extremes, extrapolate)
+            limits = model.ranges.get(MAGNITUDE)
+            if limits and not inside_range(earthquake, MAGNITUDE, limits).all():
+                # Compares the peaks at these nodes with a published model before the long work.
+                model.sample(extremes, COMPARED_REALIZATIONS, seed, extrapolate=extrapolate)
+    return messages
 
 
 def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: bool) -> None:

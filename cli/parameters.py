@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -209,9 +211,6 @@ components_option = click.option(
     type=Components(),
     help="Components and their order.  [default: those that most records of DATASET have]",
 )
-extrapolate_option = click.option(
-    "--extrapolate", is_flag=True, help="Warn instead of stopping outside the trained ranges."
-)
 velocity_model_option = click.option(
     "--velocity-model",
     type=click.Path(path_type=Path),
@@ -230,6 +229,35 @@ stations_option = click.option(
     help="Receivers of a file: StationXML, FDSN text or CSV, * and ? allowed; repeatable.  Those "
     "not open at the event's time are left out.",
 )
+
+
+def extrapolate_options(command: Command) -> Command:
+    """Add --extrapolate and --extrapolate-magnitude: the argument ``extrapolate``."""
+
+    @wraps(command)
+    def with_limit(*args: Any, extrapolate_magnitude: float | None, **given: Any) -> Any:
+        if extrapolate_magnitude is not None:
+            given["extrapolate"] = extrapolate_magnitude
+        return command(*args, **given)
+
+    for option in reversed(
+        (
+            click.option(
+                "--extrapolate",
+                is_flag=True,
+                help="Warn instead of stopping outside the trained ranges; magnitudes may be "
+                "outside by up to 0.5.",
+            ),
+            click.option(
+                "--extrapolate-magnitude",
+                type=click.FloatRange(0.0, 10.0, min_open=True),
+                metavar="FLOAT",
+                help="As --extrapolate, with this limit for the magnitude, for example 2.",
+            ),
+        )
+    ):
+        with_limit = option(with_limit)
+    return cast(Command, with_limit)
 
 
 def out_option(default: str | None = None) -> Callable[[Command], Command]:
@@ -378,6 +406,33 @@ def show_messages(verbosity: int) -> None:
     logger.propagate = False
     # SeisBench's log repeats these messages, and after Ctrl-C lists files that were removed.
     logging.getLogger("seisbench").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def extrapolation_warnings(messages: list[str], prefix: str = "") -> Iterator[None]:
+    """Print warnings of extrapolation as one line each, once, and append them to messages."""
+    from cgmgm_seis.models.conditions import ExtrapolationWarning
+
+    show_others = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, ExtrapolationWarning):
+            show_others(message, category, filename, lineno, file, line)
+        elif (text := f"{prefix}{message}") not in messages:
+            messages.append(text)
+            click.echo(f"Warning: {text}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ExtrapolationWarning)
+        warnings.showwarning = show
+        yield
 
 
 def described(out: Path, metadata: "pd.DataFrame") -> str:

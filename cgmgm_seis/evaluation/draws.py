@@ -1,5 +1,6 @@
 """Realizations of many records, reduced to ground-motion measures chunk by chunk."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -198,7 +199,7 @@ def model_draw(model: GroundMotionModel, window: Window) -> Draw:
     def draw(scenario: pd.DataFrame, n_realizations: int, seed: int) -> NDArray[np.float32]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExtrapolationWarning)
-            drawn = model.sample(scenario, n_realizations, seed, extrapolate=True)
+            drawn = model.sample(scenario, n_realizations, seed, extrapolate=math.inf)
         return drawn if order == list(range(drawn.shape[2])) else drawn[:, :, order]
 
     return draw

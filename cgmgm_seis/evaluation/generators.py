@@ -1,6 +1,7 @@
 """The generators of an evaluation: loading, common window, and records outside their ranges."""
 
 import logging
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -103,7 +104,7 @@ def say_extrapolation(name: str, model: GroundMotionModel, scenario: pd.DataFram
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
-        messages = model.check_ranges(scenario, extrapolate=True)
+        messages = model.check_ranges(scenario, extrapolate=math.inf)
     for message in messages:
         logger.warning("%s: %s", name, message)
     return messages

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,6 +21,7 @@ from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.tasks import Arrays, NodeTasks
 from cgmgm_seis.grid.waveforms import WaveformFiles
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.output.provenance import trained_on
 from cgmgm_seis.scenario.arrays import Floats
@@ -52,12 +54,13 @@ class GridJob(NodeTasks):
         As in `GroundMotionModel.sample`.
     waveforms : bool
         Also save the records.
-    format, encoding : str
-        Format and encoding of the records, see `WaveformFiles`.
+    format, encoding, quantity : str
+        Format, encoding and quantity of the records, see `WaveformFiles`; measures and movie do
+        not depend on the quantity.
     movie : bool
         Save the envelopes of realization 0.
-    extrapolate : bool
-        Warn instead of raising outside the trained ranges.
+    extrapolate : bool or float
+        Allow values outside the trained ranges, as in `GroundMotionModel.sample`.
     device : str
         Device on which the generator runs.
     folder : pathlib.Path
@@ -76,8 +79,9 @@ class GridJob(NodeTasks):
     waveforms: bool = True
     format: str = "mseed"
     encoding: str = "float32"
+    quantity: str = "velocity"
     movie: bool = False
-    extrapolate: bool = False
+    extrapolate: bool | float = False
     device: str = "cpu"
     folder: Path = Path(".grid.chunks")
     task_records: int = 1000
@@ -85,7 +89,8 @@ class GridJob(NodeTasks):
     def __post_init__(self) -> None:
         if self.n_realizations < 1:
             raise ScenarioError(f"n_realizations = {self.n_realizations} must be at least 1.")
-        WaveformFiles(self.format, self.encoding)  # raises if format and encoding do not match
+        # Raises an error if format, encoding and quantity do not match.
+        WaveformFiles(self.format, self.encoding, self.quantity)
         if self.waveforms and self.nodes.codes is not None:
             check_format_codes(self.nodes.codes, self.format)
         if self.measures.n_series == 0:
@@ -104,7 +109,7 @@ class GridJob(NodeTasks):
             "measures": self.measures.labels,
             "n_realizations": self.n_realizations,
             "seed": self.seed,
-            "waveforms": [self.format, self.encoding] if self.waveforms else None,
+            "waveforms": ([self.format, self.encoding, self.quantity] if self.waveforms else None),
             "movie": self.movie,
             "device": self.device,
             "task_records": self.task_records,
@@ -127,8 +132,8 @@ class GridJob(NodeTasks):
 
     @cached_property
     def files(self) -> WaveformFiles:
-        """Format and encoding of the waveform files."""
-        return WaveformFiles(self.format, self.encoding)
+        """Format, encoding and quantity of the waveform files."""
+        return WaveformFiles(self.format, self.encoding, self.quantity)
 
     @property
     def realizations_written(self) -> range:
@@ -186,9 +191,12 @@ class GridJob(NodeTasks):
         for start in range(0, len(scenario), step):
             part = scenario.iloc[start : start + step].reset_index(drop=True)
             began = perf_counter()
-            records = self.model.sample(
-                part, self.n_realizations, self.seed, extrapolate=self.extrapolate
-            )
+            with warnings.catch_warnings():
+                # Every part would repeat what is known before the job.
+                warnings.simplefilter("ignore", ExtrapolationWarning)
+                records = self.model.sample(
+                    part, self.n_realizations, self.seed, extrapolate=self.extrapolate
+                )
             drawn = perf_counter()
             if not np.isfinite(records).all():
                 raise ScenarioError(

@@ -10,11 +10,11 @@ from obspy.core.inventory import Network
 
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.output.provenance import channel_comment
-from cgmgm_seis.scenario.streams import to_inventory, to_stream
+from cgmgm_seis.scenario.streams import set_gain, to_inventory, to_stream
 
 
 def write_stationxml(path: Path, job: GridJob, provenance: Mapping[str, Any]) -> int:
-    """Write the channels of all waveforms with their counts per m/s; return their number.
+    """Write the channels of all waveforms with their counts per unit; return their number.
 
     The creation time is the origin time, so that the same command gives the same bytes.
     """
@@ -39,21 +39,12 @@ def _inventories(job: GridJob, comment: str) -> Iterator[Inventory]:
         scenario = job.nodes.scenario(job.source, first, last)
         # All traces share this array, since only their headers are needed.
         silence = np.broadcast_to(np.float32(0.0), (len(scenario), *shape))
-        stream = to_stream(silence, scenario, job.model.window)
+        stream = to_stream(silence, scenario, job.model.window, quantity=job.quantity)
         inventory = to_inventory(stream, comment)
         stations = [station for network in inventory for station in network]
         scales = found["scales"].reshape(n, len(stations), -1)
         for number, station in enumerate(stations):
             for channel, counts in zip(station.channels, scales[:, number].ravel(), strict=True):
                 if counts != 1.0:
-                    _set_counts(channel, float(counts))
+                    set_gain(channel.response, float(counts))
         yield inventory
-
-
-def _set_counts(channel: Any, counts: float) -> None:
-    """Set the gain of a channel of integers, counts per m/s."""
-    response = channel.response
-    response.instrument_sensitivity.value = counts
-    response.instrument_sensitivity.output_units = "COUNTS"
-    stage = response.response_stages[0]
-    stage.stage_gain, stage.output_units = counts, "COUNTS"

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from obspy import Stream
 
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, chunk_files, write_labelled
+from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.streams import location_code, to_stream
 from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 FORMATS = ("mseed", "seisbench")
 ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
-# Counts per m/s of integer waveforms, 1 pm/s per count.  Steim-2 can hold differences of 29 bits.
-COUNTS_PER_M_S = 1e12
+# Counts per SI unit of integer waveforms, 1 pm/s per count of velocity.  Steim-2 can hold
+# differences of 29 bits.
+MOST_COUNTS = 1e12
 LARGEST_DIFFERENCE = 2**29 - 1
 
 
@@ -31,7 +34,10 @@ class WaveformFiles:
     format : str
         "mseed", or "seisbench", a data set with labelled P and S arrivals.
     encoding : str
-        "float32", or for MiniSEED "steim2", integers with at most `COUNTS_PER_M_S` counts per m/s.
+        "float32", or for MiniSEED "steim2", integers with at most `MOST_COUNTS` counts per
+        SI unit.
+    quantity : str
+        Quantity of the waveforms: "velocity", "acceleration" or "displacement".
 
     Raises
     ------
@@ -41,8 +47,10 @@ class WaveformFiles:
 
     format: str
     encoding: str
+    quantity: str = "velocity"
 
     def __post_init__(self) -> None:
+        find_quantity(self.quantity)
         for what, value, known in (
             ("Format", self.format, FORMATS),
             ("Encoding", self.encoding, ENCODINGS),
@@ -82,11 +90,13 @@ class WaveformFiles:
         Returns
         -------
         list of bytes, numpy.ndarray
-            Contents in the order of `names`, and counts per m/s (realization, node x component).
+            Contents in the order of `names`, and counts per unit (realization, node x component).
         """
+        motion = in_quantity(records, model.sampling_rate, self.quantity)
+        records = np.asarray(motion, np.float32)
         if self.format == "seisbench":
             ones = np.ones((records.shape[1], len(records) * records.shape[2]))
-            return _seisbench_chunk(model, scenario, records), ones
+            return _seisbench_chunk(model, scenario, records, self.quantity), ones
         streams = [self._stream(model, scenario, records[:, k], k) for k in range(records.shape[1])]
         encoding = ENCODINGS[self.encoding]
         contents = [to_bytes(stream, "MSEED", encoding=encoding) for stream in streams]
@@ -96,7 +106,7 @@ class WaveformFiles:
         self, model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], k: int
     ) -> Stream:
         """Return the records (node, component, sample) of realization `k` as a stream."""
-        stream = to_stream(records[:, None], scenario, model.window)
+        stream = to_stream(records[:, None], scenario, model.window, quantity=self.quantity)
         for trace in stream:
             trace.stats.location = location_code(k)
             trace.stats.counts = 1.0
@@ -111,21 +121,23 @@ def _nodes_name(first: int, last: int) -> str:
 
 
 def _counts(data: NDArray[np.float32]) -> float:
-    """Return the counts per m/s, a power of ten, with which Steim-2 can hold the data."""
+    """Return the counts per unit, a power of ten, with which Steim-2 can hold the data."""
     step = float(np.abs(np.diff(data.astype(float), prepend=0.0)).max())
-    counts = COUNTS_PER_M_S
+    counts = MOST_COUNTS
     while step * counts > LARGEST_DIFFERENCE - 1 or np.abs(data).max() * counts > 2**31 - 2:
         counts /= 10.0
     return counts
 
 
 def _seisbench_chunk(
-    model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32]
+    model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], quantity: str
 ) -> list[bytes]:
     """Return the files of a chunk: metadata with the samples of P and S, and waveforms."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        with DatasetWriter(folder, model.component_order, in_memory=True) as writer:
+        with DatasetWriter(
+            folder, model.component_order, in_memory=True, quantity=quantity
+        ) as writer:
             write_labelled(
                 writer,
                 records,

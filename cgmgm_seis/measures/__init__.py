@@ -21,14 +21,17 @@ if TYPE_CHECKING:
         smoothed_fas,
     )
     from cgmgm_seis.measures.picks import load_picker, pick
+    from cgmgm_seis.measures.quantities import displacement, in_quantity
     from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 
 __all__ = [
     "acceleration",
     "arias_intensity",
     "cav",
+    "displacement",
     "eas",
     "fas",
+    "in_quantity",
     "konno_ohmachi_matrix",
     "load_picker",
     "pga",
@@ -47,8 +50,10 @@ __getattr__, __dir__ = lazy_names(
         "acceleration": "intensity",
         "arias_intensity": "intensity",
         "cav": "intensity",
+        "displacement": "quantities",
         "eas": "intensity",
         "fas": "intensity",
+        "in_quantity": "quantities",
         "konno_ohmachi_matrix": "intensity",
         "load_picker": "picks",
         "pga": "intensity",

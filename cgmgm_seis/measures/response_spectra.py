@@ -153,6 +153,17 @@ def rotd50(horizontals: ArrayLike) -> Floats:
     return np.reshape(medians, x.shape[:-2])
 
 
+def shortest_period(sampling_rate: float) -> float:
+    """Return the shortest period of `psa`, 5 samples, in s.
+
+    Examples
+    --------
+    >>> shortest_period(100.0)
+    0.05
+    """
+    return SAMPLES_PER_PERIOD / OVERSAMPLING[-1] / sampling_rate
+
+
 def _outer(pair: Floats) -> Floats:
     """Remove samples that cannot be the peak in any direction; shape (2, sample).
 
@@ -211,7 +222,7 @@ def _check(periods: Floats, sampling_rate: float, damping: float, quantity: str)
         )
     if not 0.0 < damping < 1.0:
         raise CgmgmError(f"damping = {damping:g} must be above 0 and below 1.")
-    shortest = SAMPLES_PER_PERIOD / OVERSAMPLING[-1] / sampling_rate
+    shortest = shortest_period(sampling_rate)
     if (periods < shortest * (1.0 - 1e-9)).any():
         raise CgmgmError(
             f"A period of {periods.min():g} s is too short for {sampling_rate:g} Hz; "

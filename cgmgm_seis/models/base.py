@@ -1,5 +1,6 @@
 """Base class of all generators: a SeisBench model that turns scenarios into records."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
@@ -15,15 +16,19 @@ from tqdm import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
+from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.conditions import (
+    MAGNITUDE,
     RANGE_COLUMNS,
     RUPTURE,
     check_magnitude_types,
     check_ranges,
     training_ranges,
 )
+from cgmgm_seis.models.extrapolation import compare_extrapolated
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.models.weights_files import SavedModel
+from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.seeding import Realization, record_keys
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
@@ -188,7 +193,7 @@ class GroundMotionModel(SavedModel):
         n_realizations: int = 1,
         seed: int = 0,
         batch_size: int | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         progress: bool = False,
     ) -> NDArray[np.float32]:
         """Draw records.
@@ -204,8 +209,11 @@ class GroundMotionModel(SavedModel):
             the batch size, order or other rows.
         batch_size : int, optional
             Records drawn at once; affects memory and speed only.
-        extrapolate : bool
-            Warn instead of raising where the scenario is outside the trained ranges.
+        extrapolate : bool or float
+            Warn instead of raising where the scenario is outside the trained ranges, for
+            magnitudes by up to 0.5; a number is that limit instead.  For magnitudes outside their
+            range a second warning compares the PGA with a published model, unless the limit is
+            infinite.
         progress : bool
             Show a progress bar.
 
@@ -228,6 +236,8 @@ class GroundMotionModel(SavedModel):
                 flat[first : first + len(records)] = records
                 first += len(records)
                 bar.update(len(records))
+        if MAGNITUDE in self.ranges and extrapolate != math.inf:
+            compare_extrapolated(waveforms, scenario, self.window, self.ranges[MAGNITUDE])
         return waveforms
 
     def inputs(
@@ -339,11 +349,12 @@ class GroundMotionModel(SavedModel):
         n_realizations: int = 1,
         seed: int = 0,
         batch_size: int | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         progress: bool = False,
         components: str | None = None,
         start_offset_s: float | None = None,
         duration_s: float | None = None,
+        quantity: str = "velocity",
     ) -> Stream:
         """Draw records as an ObsPy Stream.
 
@@ -356,12 +367,15 @@ class GroundMotionModel(SavedModel):
         start_offset_s, duration_s : float, optional
             Start relative to the origin time and length, s, within the model's window; by default
             the whole window.  The samples are the same as in the whole record.
+        quantity : str
+            "velocity" (m/s), "acceleration" (m/s2) or "displacement" (m, high-passed at 0.1 Hz),
+            see `cgmgm_seis.measures.quantities.in_quantity`.
 
         Returns
         -------
         obspy.Stream
-            One trace per row, realization and component, velocity in m/s; the location code
-            is the realization (00, 01, ..), the channel HXZ, HXN or HXE at 100 Hz.
+            One trace per row, realization and component; the location code is the realization
+            (00, 01, ..), the channel at 100 Hz HXZ, HXN or HXE, or HNZ .. for acceleration.
 
         Examples
         --------
@@ -372,42 +386,22 @@ class GroundMotionModel(SavedModel):
         SY.V0000.00.HXZ 6000
         """
         scenario = check_scenario(scenario)
-        rows, samples = self._window(components, start_offset_s, duration_s)
+        rows, samples = self.window.select(components, start_offset_s, duration_s)
+        find_quantity(quantity)  # raises an error before the records are drawn
         waveforms = self.sample(scenario, n_realizations, seed, batch_size, extrapolate, progress)
+        motion = in_quantity(waveforms[:, :, rows], self.sampling_rate, quantity)
         return to_stream(
-            waveforms[:, :, rows, samples],
+            motion[..., samples],
             scenario,
             self.window.part(rows, samples),
             processing=(
                 f"cgmgm-seis {__version__}: generate(model={self.name}::weights="
                 f"{self.weights_name}::sha256={self.weights_sha256[:12]}::seed={seed})"
             ),
+            quantity=quantity,
         )
 
-    def _window(
-        self, components: str | None, start_offset_s: float | None, duration_s: float | None
-    ) -> tuple[list[int], slice]:
-        """Return the component indices and the samples of a part of the model's window."""
-        wanted = self.component_order if components is None else components
-        if not wanted or len(set(wanted)) < len(wanted) or set(wanted) - set(self.component_order):
-            raise CgmgmError(
-                f"components = '{wanted}' must be some of {self.component_order}, each once."
-            )
-        start = self.start_offset_s if start_offset_s is None else start_offset_s
-        first = round((start - self.start_offset_s) * self.sampling_rate)
-        last = self.n_samples
-        if duration_s is not None:
-            last = first + round(duration_s * self.sampling_rate)
-        if not 0 <= first < last <= self.n_samples:
-            end = self.start_offset_s + self.n_samples / self.sampling_rate
-            length = "" if duration_s is None else f" lasting {duration_s:g} s"
-            raise CgmgmError(
-                f"A record starting {start:g} s after the origin time{length} must lie within the "
-                f"model's window, {self.start_offset_s:g} to {end:g} s."
-            )
-        return [self.component_order.index(component) for component in wanted], slice(first, last)
-
-    def check_ranges(self, scenario: pd.DataFrame, extrapolate: bool = False) -> list[str]:
+    def check_ranges(self, scenario: pd.DataFrame, extrapolate: bool | float = False) -> list[str]:
         """Compare a scenario with the trained ranges and the type of the magnitudes.
 
         See `check_ranges` and `check_magnitude_types` in `cgmgm_seis.models.conditions`.

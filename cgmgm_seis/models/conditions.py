@@ -1,6 +1,7 @@
 """Condition sets: the scenario columns that are a model's input, their ranges and scaling."""
 
 import logging
+import math
 import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +17,9 @@ from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
 
 logger = logging.getLogger(__name__)
 
+MAGNITUDE = "source_magnitude"
+# How far magnitudes may be outside the trained range where extrapolation names no limit.
+MAGNITUDE_MARGIN = 0.5
 RUPTURE, HYPOCENTRAL = "path_rup_distance_km", "path_hyp_distance_km"
 # The sets of Ren et al.; `coordinates` is CGM-GM, `distance` is CGM-baseline, and
 # `epicentral_distance` the one of a later notebook.  Hypocentral distances are used for models and
@@ -159,7 +163,7 @@ def inside_range(table: pd.DataFrame, column: str, limits: Sequence[float]) -> N
 
 
 def check_ranges(
-    table: pd.DataFrame, ranges: Mapping[str, Sequence[float]], extrapolate: bool = False
+    table: pd.DataFrame, ranges: Mapping[str, Sequence[float]], extrapolate: bool | float = False
 ) -> list[str]:
     """Compare a scenario with the ranges a model was trained on.
 
@@ -171,8 +175,9 @@ def check_ranges(
         Scenario table.
     ranges : mapping
         Column to (lowest, highest) value seen in training.
-    extrapolate : bool
-        Warn instead of raising.
+    extrapolate : bool or float
+        Warn instead of raising, for magnitudes up to `MAGNITUDE_MARGIN` outside their range.  A
+        number is that limit instead, for example 2, or ``math.inf`` for none.
 
     Returns
     -------
@@ -183,14 +188,18 @@ def check_ranges(
     Raises
     ------
     RangeError
-        For the first such column, unless `extrapolate` is set.
+        For the first such column, unless `extrapolate` is set, and for magnitudes beyond its limit.
     """
     messages = []
+    limit = _magnitude_limit(extrapolate)
     for column, (low, high) in ranges.items():
         outside = ~inside_range(table, column, (low, high))
         if not outside.any():
             continue
-        first = int(np.argmax(outside))
+        beyond = (
+            beyond_magnitudes(table, (low, high)) if column == MAGNITUDE else np.zeros(len(table))
+        )
+        first = int(np.argmax(beyond if beyond.any() else outside))
         row, value = table.iloc[first], _values(table, column)[first]
         # For longitudes across the date line, give the range on the same side as the value.
         turn = value - _continuous(table, column, 0.5 * (low + high))[first]
@@ -201,8 +210,14 @@ def check_ranges(
             f"{column} = {value:.6g}{where} is outside the trained range "
             f"{low + turn:.6g} to {high + turn:.6g}"
         )
-        if not extrapolate:
+        if not extrapolate and not beyond[first] > MAGNITUDE_MARGIN:
             raise RangeError(f"{message}; --extrapolate (extrapolate=True) allows it.")
+        if beyond[first] > limit + 1e-9:
+            needed = math.ceil(beyond[first] * 10.0 - 1e-6) / 10.0
+            raise RangeError(
+                f"{message}, by more than {limit or MAGNITUDE_MARGIN:g}; "
+                f"--extrapolate-magnitude {needed:g} (extrapolate={needed:g}) allows it."
+            )
         messages.append(f"{message} ({outside.sum()} of {len(table)} rows).")
     if RUPTURE in ranges and (unknown := int((~_known_ruptures(table)).sum())):
         messages.append(
@@ -212,6 +227,28 @@ def check_ranges(
     for message in messages:
         warnings.warn(message, ExtrapolationWarning, stacklevel=2)
     return messages
+
+
+def beyond_magnitudes(table: pd.DataFrame, limits: Sequence[float]) -> NDArray[np.float64]:
+    """Return how far every magnitude is outside a trained range, 0 inside.
+
+    Examples
+    --------
+    >>> beyond_magnitudes(pd.DataFrame({"source_magnitude": [0.5, 3.0, 7.0]}), (1.0, 5.0)).tolist()
+    [0.5, 0.0, 2.0]
+    """
+    magnitude = table[MAGNITUDE].to_numpy(float)
+    low, high = limits
+    return np.abs(magnitude - np.clip(magnitude, low, high))
+
+
+def _magnitude_limit(extrapolate: bool | float) -> float:
+    """Return how far magnitudes may be outside the trained range."""
+    if isinstance(extrapolate, bool | np.bool_):
+        return MAGNITUDE_MARGIN if extrapolate else 0.0
+    if not extrapolate >= 0.0:
+        raise RangeError(f"extrapolate = {extrapolate} must be True, False or at least 0.")
+    return float(extrapolate)
 
 
 def magnitude_types(table: pd.DataFrame) -> dict[str, int]:

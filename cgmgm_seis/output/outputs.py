@@ -1,4 +1,4 @@
-"""Output folders with waveforms, StationXML, QuakeML, provenance and figures."""
+"""Output folders with waveforms, StationXML, QuakeML, measures, provenance and figures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from obspy import Stream, Trace, UTCDateTime
 
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.output.provenance import channel_comment
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, write_labelled
+from cgmgm_seis.output.text_formats import file_stem, write_at2, write_csv
 from cgmgm_seis.scenario.codes import check_format_codes
+from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.streams import to_catalog, to_inventory
 from cgmgm_seis.storage.folders import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.storage.json_files import json_bytes
@@ -21,6 +24,9 @@ from cgmgm_seis.storage.obspy_bytes import to_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MEASURES_FILE = "measures.csv"
+# Counts per SI unit in formats with units of their own: nm, nm/s and nm/s/s in SAC, g in AT2.
+GAINS = {"sac": 1e9, "at2": 1.0 / GRAVITY}
 Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -32,6 +38,7 @@ def write_outputs(
     *,
     arrivals: Arrivals,
     format: str = "mseed",
+    measures: pd.DataFrame | None = None,
     figures: Mapping[str, "tuple[Figure, str]"] | None = None,
     overwrite: bool = False,
 ) -> list[tuple[Path, str]]:
@@ -53,7 +60,10 @@ def write_outputs(
     arrivals : tuple of numpy.ndarray
         P and S times of every scenario row, seconds after the origin time.
     format : str
-        "mseed" (one file), "sac" (one file per trace) or "seisbench" (a SeisBench data set).
+        "mseed" (one file), "sac" (one file per trace, nm/s and so on), "seisbench" (a SeisBench
+        data set), "at2" (one file per trace, acceleration in g) or "csv" (one file per record).
+    measures : pandas.DataFrame, optional
+        Table of the measures of the records, see `cgmgm_seis.output.measures_table`.
     figures : mapping, optional
         Figures and their descriptions by file name, as (figure, description).
     overwrite : bool
@@ -92,7 +102,8 @@ def write_outputs(
     folder = Path(folder)
     with complete_folder(folder, overwrite) as temporary:
         written = FORMATS[format](temporary, stream, scenario, arrivals)
-        inventory = to_inventory(stream, channel_comment(provenance))
+        gain = GAINS.get(format, 1.0)
+        inventory = to_inventory(stream, channel_comment(provenance), gain)
         (temporary / "stations.xml").write_bytes(to_bytes(inventory, "STATIONXML"))
         (temporary / "events.xml").write_bytes(to_bytes(to_catalog(scenario), "QUAKEML"))
         (temporary / PROVENANCE_FILE).write_bytes(json_bytes(provenance))
@@ -103,6 +114,9 @@ def write_outputs(
             "events.xml": f"QuakeML: {scenario['source_id'].nunique()} event(s)",
             PROVENANCE_FILE: "provenance: versions, weights, scenario, seed, settings",
         }
+        if measures is not None:
+            measures.to_csv(temporary / MEASURES_FILE, index=False, float_format="%.9g")
+            written[MEASURES_FILE] = f"intensity measures of {len(measures)} records"
         for name, (figure, description) in (figures or {}).items():
             figure.savefig(temporary / name)
             written[name] = description
@@ -114,23 +128,25 @@ def _write_mseed(
 ) -> dict[str, str]:
     """Write one MiniSEED file of 32-bit floats."""
     (folder / "waveforms.mseed").write_bytes(to_bytes(stream, "MSEED", encoding="FLOAT32"))
-    return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, velocity in m/s"}
+    return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, {_described(stream)}"}
 
 
 def _write_sac(
     folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
 ) -> dict[str, str]:
-    """Write one SAC file per trace; its reference time is the origin time in milliseconds."""
+    """Write one SAC file per trace in SAC's units (nm and s).
+
+    The reference time is the origin time in milliseconds.
+    """
     (folder / "sac").mkdir()
     per_row = len(stream) // len(scenario)
     for number, trace in enumerate(stream):
         row = number // per_row
         p, s = arrivals[0][row], arrivals[1][row]
-        trace = Trace(trace.data, trace.stats.copy())
+        trace = Trace((trace.data * GAINS["sac"]).astype(np.float32), trace.stats.copy())
         trace.stats.sac = _sac_header(trace, scenario.iloc[row], p, s)
-        start = trace.stats.starttime.strftime("%Y%m%dT%H%M%S")
-        (folder / "sac" / f"{trace.id}.{start}.sac").write_bytes(to_bytes(trace, "SAC"))
-    return {"sac": f"SAC: {len(stream)} files, one trace each, velocity in m/s"}
+        (folder / "sac" / f"{file_stem(trace, trace.id)}.sac").write_bytes(to_bytes(trace, "SAC"))
+    return {"sac": f"SAC: {len(stream)} files, one trace each, {_described(stream, 'n')}"}
 
 
 def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
@@ -148,7 +164,7 @@ def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, A
         "nzsec": zero.second,
         "nzmsec": zero.microsecond // 1000,
         "iztype": 11,  # the reference time is the origin time
-        "idep": 7,  # velocity; in m/s here, whereas SAC's convention is nm/s
+        "idep": find_quantity(trace.stats.quantity).sac_idep,
         "b": trace.stats.starttime - zero,
         "o": shift,
         "a": p + shift,
@@ -187,7 +203,7 @@ def _write_seisbench(
     components = "".join(trace.stats.component for trace in stream[:n_components])
     waveforms = np.stack([trace.data for trace in stream])
     # In memory, because HDF5 crashes the process if the disk is full.
-    with DatasetWriter(folder, components, in_memory=True) as writer:
+    with DatasetWriter(folder, components, in_memory=True, quantity=stats.quantity) as writer:
         write_labelled(
             writer,
             waveforms.reshape(len(scenario), -1, n_components, stats.npts),
@@ -198,8 +214,14 @@ def _write_seisbench(
         )
     return {
         "metadata.csv": f"SeisBench metadata: {len(stream) // n_components} records",
-        "waveforms.hdf5": f"SeisBench waveforms: components {components}, velocity in m/s",
+        "waveforms.hdf5": f"SeisBench waveforms: components {components}, {_described(stream)}",
     }
+
+
+def _described(stream: Stream, prefix: str = "") -> str:
+    """Return quantity and unit of a stream, such as "velocity in m/s"."""
+    quantity = find_quantity(stream[0].stats.quantity)
+    return f"{quantity.name} in {prefix}{quantity.unit}"
 
 
 def _record(trace: Trace) -> tuple[Any, ...]:
@@ -213,4 +235,6 @@ FORMATS: dict[str, Writer] = {
     "mseed": _write_mseed,
     "sac": _write_sac,
     "seisbench": _write_seisbench,
+    "at2": lambda folder, stream, scenario, _: write_at2(folder, stream, scenario),
+    "csv": lambda folder, stream, scenario, _: write_csv(folder, stream, scenario),
 }

@@ -49,7 +49,7 @@ def provenance(
         ``result["model"]`` and ``result["sampling"]`` it reproduces the same samples.
     """
     return {
-        "about": "Generated seismograms: velocity in m/s, made by a model and not recorded.",
+        "about": "Generated seismograms, made by a model and not recorded.",
         "trained_on": trained_on(model.card),
         "command": list(command),
         "model": {

@@ -14,6 +14,7 @@ from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.scenario.columns import COLUMNS
+from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
 
@@ -36,7 +37,7 @@ def chunk_files(chunk: str) -> tuple[str, str]:
 
 
 class DatasetWriter:
-    """Write velocity in m/s to ``metadata.csv`` and ``waveforms.hdf5`` in a folder.
+    """Write ground motion to ``metadata.csv`` and ``waveforms.hdf5`` in a folder.
 
     It is a context manager: the files are complete at the end of the ``with`` block.
 
@@ -50,7 +51,10 @@ class DatasetWriter:
         Keep everything in memory until the end, for small data sets: a full disk then raises an
         error, while HDF5 may crash the process.
     unit, response : str
-        Unit and instrument response of the samples, in the terms of SeisBench's data format.
+        Unit and instrument response of the samples, in the terms of SeisBench's data format; by
+        default the SI unit of the quantity.
+    quantity : str
+        Quantity of the samples: "velocity", "acceleration" or "displacement".
     """
 
     def __init__(
@@ -58,13 +62,15 @@ class DatasetWriter:
         folder: Path,
         component_order: str = "ZNE",
         in_memory: bool = False,
-        unit: str = "mps",
+        unit: str | None = None,
         response: str = "restituted",
+        quantity: str = "velocity",
     ) -> None:
         from seisbench.data import WaveformDataWriter
 
         self.folder = folder
         self.component_order = component_order
+        self.quantity = find_quantity(quantity)
         self.n_records = 0
         self._buffer = BytesIO() if in_memory else None
         self._writer = WaveformDataWriter(folder / METADATA_FILE, folder / WAVEFORMS_FILE)
@@ -74,8 +80,8 @@ class DatasetWriter:
         self._writer.data_format = {
             "dimension_order": "CW",
             "component_order": component_order,
-            "measurement": "velocity",
-            "unit": unit,
+            "measurement": self.quantity.name,
+            "unit": unit or self.quantity.seisbench_unit,
             "instrument_response": response,
         }
 
@@ -165,7 +171,7 @@ def write_labelled(
     writer : DatasetWriter
         Writer with the same components as the waveforms.
     waveforms : numpy.ndarray
-        Velocity in m/s, shape (record, realization, component, sample).
+        The writer's quantity in SI units, shape (record, realization, component, sample).
     scenario : pandas.DataFrame
         Scenario table, one row per record.
     arrivals : tuple of array_like
@@ -194,7 +200,7 @@ def write_labelled(
     ['scenario-00', 'scenario-01']
     """
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
-    channel = channel_code("Z", sampling_rate)[:2]
+    channel = channel_code("Z", sampling_rate, writer.quantity.name)[:2]
     for number, (row, record) in enumerate(
         zip(scenario[list(COLUMNS)].to_dict("records"), waveforms, strict=True)
     ):
@@ -210,7 +216,7 @@ def write_labelled(
             "trace_start_time": str(UTCDateTime(row["source_origin_time"]) + start_offset_s),
             "trace_sampling_rate_hz": sampling_rate,
             "trace_npts": record.shape[-1],
-            "trace_units": "m/s",
+            "trace_units": writer.quantity.unit,
             "trace_simulated": True,
             "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
             "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,

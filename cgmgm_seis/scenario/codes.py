@@ -16,8 +16,14 @@ MOST_POINTS = 10_000
 FIRST_NODE = 10 * 36**4
 MOST_NODES = 26 * 36**4
 # Name of a format, its longest network and station codes, and characters allowed beside letters and
-# digits.  MiniSEED 2 silently truncates longer codes; the codes are part of SAC's file names.
-FORMAT_CODES = {"mseed": ("MiniSEED", (2, 5), "-"), "sac": ("SAC", (8, 8), "-_.")}
+# digits.  MiniSEED 2 silently truncates longer codes; the codes are part of the file names of SAC
+# and of text formats.
+FORMAT_CODES = {
+    "mseed": ("MiniSEED", (2, 5), "-"),
+    "sac": ("SAC", (8, 8), "-_."),
+    "at2": ("AT2", (64, 64), "-_."),
+    "csv": ("CSV", (64, 64), "-_."),
+}
 
 
 def point_codes(number: int) -> list[str]:
@@ -59,7 +65,7 @@ def check_format_codes(table: pd.DataFrame, format: str) -> None:
     table : pandas.DataFrame
         Columns ``station_network_code`` and ``station_code``.
     format : str
-        "mseed", "sac", or another format, which holds all codes.
+        A format of `FORMAT_CODES`, or another one, which holds all codes.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Generated records as ObsPy objects: Stream, Inventory and Catalog.
 
-Channels follow the FDSN's source identifiers: the band code of the sampling rate, X (generated)
-and the component; the location code is the realization.
+Channels follow the FDSN's source identifiers: the band code of the sampling rate, X (generated; N
+for acceleration) and the component; the location code is the realization.
 """
 
 import re
@@ -19,6 +19,7 @@ from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.scenario.columns import SOURCE_COLUMNS
+from cgmgm_seis.scenario.quantities import Quantity, find_quantity
 from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
 from cgmgm_seis.scenario.window import Window
 
@@ -28,19 +29,20 @@ BAND_CODES = {1000.0: "F", 250.0: "C", 80.0: "H", 10.0: "B", 1.5: "M", 0.0: "L"}
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 # StationXML's type of a channel that was computed and not recorded.
 SYNTHESIZED = "SYNTHESIZED"
+_UNIT_NAMES = {"M/S**2": "metres per second squared", "M/S": "metres per second", "M": "metres"}
 MAX_REALIZATIONS = 36**2
 
 
-def channel_code(component: str, sampling_rate: float) -> str:
+def channel_code(component: str, sampling_rate: float, quantity: str = "velocity") -> str:
     """Return the channel code of a generated component.
 
     Examples
     --------
-    >>> channel_code("Z", 100.0)
-    'HXZ'
+    >>> channel_code("Z", 100.0), channel_code("Z", 100.0, "acceleration")
+    ('HXZ', 'HNZ')
     """
     band = next(code for lowest, code in BAND_CODES.items() if sampling_rate >= lowest)
-    return f"{band}X{component}"
+    return f"{band}{find_quantity(quantity).instrument_code}{component}"
 
 
 def location_code(realization: int) -> str:
@@ -59,13 +61,14 @@ def to_stream(
     scenario: pd.DataFrame,
     window: Window,
     processing: str | None = None,
+    quantity: str = "velocity",
 ) -> Stream:
     """Convert an array of records to an ObsPy Stream.
 
     Parameters
     ----------
     waveforms : numpy.ndarray
-        Velocity in m/s, shape (record, realization, component, sample).
+        Ground motion, shape (record, realization, component, sample).
     scenario : pandas.DataFrame
         Scenario table with one row per record.
     window : Window
@@ -73,13 +76,15 @@ def to_stream(
     processing : str, optional
         What made the records: the first entry of ``stats.processing``, where ObsPy appends what
         is done to a trace later.
+    quantity : str
+        Quantity of the waveforms: "velocity" (m/s), "acceleration" (m/s2) or "displacement" (m).
 
     Returns
     -------
     obspy.Stream
         Traces ordered by record, realization and component, float32.  ``stats`` contain
         ``coordinates`` (latitude, longitude, elevation in metres), ``distance`` (epicentral,
-        metres) and ``back_azimuth`` (degrees).
+        metres), ``back_azimuth`` (degrees) and ``quantity``.
 
     Raises
     ------
@@ -122,6 +127,7 @@ def to_stream(
             "station": row["station_code"],
             "sampling_rate": window.sampling_rate,
             "starttime": UTCDateTime(row["source_origin_time"]) + window.start_offset_s,
+            "quantity": quantity,
             "distance": row["path_ep_distance_km"] * 1000.0,
             "back_azimuth": gps2dist_azimuth(
                 row["source_latitude_deg"],
@@ -139,7 +145,7 @@ def to_stream(
             for component, data in zip(window.component_order, components, strict=True):
                 trace = Trace(np.ascontiguousarray(data), header)
                 trace.stats.location = location_code(realization)
-                trace.stats.channel = channel_code(component, window.sampling_rate)
+                trace.stats.channel = channel_code(component, window.sampling_rate, quantity)
                 trace.stats.coordinates = AttribDict(coordinates)
                 if processing:
                     trace.stats.processing = [processing]
@@ -147,7 +153,7 @@ def to_stream(
     return Stream(traces)
 
 
-def to_inventory(stream: Stream, comment: str) -> Inventory:
+def to_inventory(stream: Stream, comment: str, gain: float = 1.0) -> Inventory:
     """Return an inventory that describes the channels of a generated Stream.
 
     Parameters
@@ -157,13 +163,15 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
     comment : str
         Origin of the records: model, weights version, seed, scenario.  It is added to every
         channel.
+    gain : float
+        Counts per SI unit of the files that the inventory describes.
 
     Returns
     -------
     obspy.Inventory
-        One channel per trace id, with a flat response of 1 to ground velocity in m/s.  Channels
-        have the epoch of the records; stations have none, so that they can be the receivers of
-        another earthquake.
+        One channel per trace id, with a flat response to the quantity of its trace, in SI units.
+        Channels have the epoch of the records; stations have none, so that they can be the
+        receivers of another earthquake.
 
     Examples
     --------
@@ -192,6 +200,7 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
                 site=Site(f"Receiver {stats.network}.{stats.station} of generated seismograms"),
             )
         azimuth, dip = ORIENTATIONS[stats.component]
+        quantity = find_quantity(stats.quantity)
         stations[stats.station].channels.append(
             Channel(
                 stats.channel,
@@ -204,9 +213,9 @@ def to_inventory(stream: Stream, comment: str) -> Inventory:
                 sample_rate=stats.sampling_rate,
                 start_date=start,
                 end_date=end,
-                description=f"Generated ground velocity, realization {stats.location}",
+                description=f"Generated ground {quantity.name}, realization {stats.location}",
                 comments=[Comment(comment)],
-                response=_velocity_response(),
+                response=_flat_response(quantity, gain),
             )
         )
     return Inventory(
@@ -304,10 +313,22 @@ def _magnitude_type(row: Mapping[Hashable, Any]) -> str | None:
     return None if pd.isna(found) or found in ("", "unknown") else str(found)
 
 
-def _velocity_response() -> Response:
-    """Return the response of records that are already velocity in m/s."""
-    response = Response.from_paz([], [], 1.0, input_units="M/S", output_units="M/S")
-    response.instrument_sensitivity.input_units_description = "Velocity in metres per second"
+def set_gain(response: Response, gain: float) -> None:
+    """Set the gain of a flat response, counts per unit of ground motion."""
+    response.instrument_sensitivity.value = gain
+    response.instrument_sensitivity.output_units = "COUNTS"
+    stage = response.response_stages[0]
+    stage.stage_gain, stage.output_units = gain, "COUNTS"
+
+
+def _flat_response(quantity: Quantity, gain: float) -> Response:
+    """Return the response of records that are already ground motion."""
+    unit = quantity.stationxml_unit
+    response = Response.from_paz([], [], 1.0, input_units=unit, output_units=unit)
+    described = f"{quantity.name.capitalize()} in {_UNIT_NAMES[unit]}"
+    response.instrument_sensitivity.input_units_description = described
+    if gain != 1.0:
+        set_gain(response, gain)
     return response
 
 

@@ -67,6 +67,48 @@ class Window:
         """Times of the samples relative to the origin time, seconds, shape (sample,)."""
         return self.start_offset_s + np.arange(self.n_samples) / self.sampling_rate
 
+    def select(
+        self,
+        components: str | None = None,
+        start_offset_s: float | None = None,
+        duration_s: float | None = None,
+    ) -> tuple[list[int], slice]:
+        """Return the component indices and the samples of a part of the window.
+
+        Parameters
+        ----------
+        components : str, optional
+            Components and their order; by default all.
+        start_offset_s, duration_s : float, optional
+            Start relative to the origin time and length, s; by default those of the window.
+
+        Raises
+        ------
+        ScenarioError
+            If a component is repeated or not in the window, or the part exceeds the window.
+
+        Examples
+        --------
+        >>> Window().select("E", start_offset_s=0.0, duration_s=20.0)
+        ([2], slice(500, 2500, None))
+        """
+        order = self.component_order
+        wanted = order if components is None else components
+        if not wanted or len(set(wanted)) < len(wanted) or set(wanted) - set(order):
+            raise ScenarioError(f"components = '{wanted}' must be some of {order}, each once.")
+        start = self.start_offset_s if start_offset_s is None else start_offset_s
+        first = round((start - self.start_offset_s) * self.sampling_rate)
+        last = self.n_samples
+        if duration_s is not None:
+            last = first + round(duration_s * self.sampling_rate)
+        if not 0 <= first < last <= self.n_samples:
+            length = "" if duration_s is None else f" lasting {duration_s:g} s"
+            raise ScenarioError(
+                f"A record starting {start:g} s after the origin time{length} must lie within the "
+                f"model's window, {self.start_offset_s:g} to {self.end_offset_s:g} s."
+            )
+        return [order.index(component) for component in wanted], slice(first, last)
+
     def part(self, components: Sequence[int], samples: slice) -> "Window":
         """Return the window of ``waveforms[.., components, samples]``.
 

@@ -110,7 +110,7 @@ class Attempt:
         self.model.load_state_dict(self.trainer.best_weights)
         self.model.eval()
         recorded, scenario = self.data.records("dev")
-        generated = self.model.sample(scenario, seed=self.study.seed, extrapolate=True)[:, 0]
+        generated = self.model.sample(scenario, seed=self.study.seed, extrapolate=math.inf)[:, 0]
         score = discriminative_score(
             recorded[:], generated, scenario["source_id"], self.study.seed, N_CLASSIFIERS
         )

@@ -113,9 +113,9 @@ def test_default_output(run):
     result = run(*SOURCE)
     assert result.exit_code == 0, result.output
     expected = {"waveforms.mseed", "stations.xml", "events.xml", "provenance.json"}
-    assert set(names("cgmgm-output")) == expected | {"record_section.png"}
+    assert set(names("cgmgm-output")) == expected | {"record_section.png", "measures.csv"}
     lines = result.stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all(line.startswith("cgmgm-output/") and ": " in line for line in lines)
     made_by = provenance()
     n_stations = len(made_by["scenario"])
@@ -267,14 +267,59 @@ def test_real_case(run, pleasant_hill):
 
 
 def test_extrapolation_is_a_warning_in_the_provenance(run):
-    options = ("--mag", "6", "--src", "37.9,-122.1", "--sta", "37.8,-122.2", "--no-plot")
-    refused(run(*options), 1, "source_magnitude = 6", "1 to 5", "--extrapolate")
+    options = ("--mag", "5.5", "--src", "37.9,-122.1", "--sta", "37.8,-122.2", "--no-plot")
+    refused(run(*options), 1, "source_magnitude = 5.5", "1 to 5", "--extrapolate")
     result = run(*options, "--extrapolate")
     assert result.exit_code == 0
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Warning: source_magnitude = 6")
-    (warning,) = provenance()["warnings"]
-    assert line == f"Warning: {warning}"
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("Warning: source_magnitude = 5.5")
+    assert lines[1].startswith("Warning: The PGA generated for M 5.5 is")
+    assert lines == [f"Warning: {warning}" for warning in provenance()["warnings"]]
+
+
+def test_magnitudes_far_outside_need_a_limit(run):
+    options = ("--mag", "7", "--src", "37.9,-122.1", "--sta", "37.8,-122.2", "--no-plot")
+    for too_little in ((), ("--extrapolate",), ("--extrapolate-magnitude", "1.5")):
+        refused(run(*options, *too_little), 1, "source_magnitude = 7", "--extrapolate-magnitude 2 ")
+    result = run(*options, "--extrapolate-magnitude", 2)
+    assert result.exit_code == 0
+    assert provenance()["settings"]["extrapolate"] == 2.0
+
+
+def test_quantities_are_cut_from_whole_records(run):
+    """Also displacement, whose filter needs what is before the part."""
+    options = (*SOURCE, "--sta", "37.8,-122.2", "--no-plot", "-q", "--components", "EZ")
+    for quantity in ("acceleration", "displacement"):
+        options = (*options, "--quantity", quantity)
+        assert run(*options, "--out", f"whole-{quantity}").exit_code == 0
+        part = run(*options, "--start", 10, "--duration", 20, "--out", f"part-{quantity}")
+        assert part.exit_code == 0
+        whole, part = (
+            obspy.read(f"{name}-{quantity}/waveforms.mseed") for name in ("whole", "part")
+        )
+        for trace, other in zip(whole, part, strict=True):
+            assert other.id == trace.id
+            assert other.stats.starttime == trace.stats.starttime + 15.0
+            np.testing.assert_array_equal(other.data, trace.data[1500:3500])
+    tables = [pd.read_csv(path) for path in Path().glob("*/measures.csv")]
+    assert len(tables) == 4
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0])
+    assert "E_cav_mps" in tables[0] and "pga_mps2" not in tables[0]
+
+
+def test_text_and_periods(run):
+    options = (*SOURCE, "--sta", "37.8,-122.2", "--no-plot", "-q")
+    refused(run(*options, "--format", "at2", "--quantity", "velocity"), 2, "acceleration")
+    assert run(*options, "--format", "at2", "--out", "a", "--periods", "0.25,3").exit_code == 0
+    assert names("a/at2")[0] == "SY.V0000.00.HNE.20191231T235955.AT2"
+    table = pd.read_csv("a/measures.csv")
+    assert [name for name in table if name.startswith("psa")] == [
+        "psa_0.250s_mps2",
+        "psa_3.000s_mps2",
+    ]
+    assert run(*options, "--format", "csv", "--no-measures", "--out", "b").exit_code == 0
+    assert "csv" in names("b") and "measures.csv" not in names("b")
 
 
 # ---- bad input -----------------------------------------------------------------------------
@@ -287,6 +332,7 @@ def test_extrapolation_is_a_warning_in_the_provenance(run):
         (("--mag", "4"), ("--src",)),
         (("--mag", "four", "--src", "37,-122"), ("'four'",)),
         ((*SOURCE, "--format", "wav"), ("'wav'", "mseed")),
+        ((*SOURCE, "--extrapolate-magnitude", "inf"), ("inf", "10")),
         ((*SOURCE, "-n", "0"), ("0",)),
         ((*SOURCE, "-n", "2000"), ("2000", "1296")),
         ((*SOURCE, "--seed", "-1"), ("-1",)),

@@ -22,6 +22,7 @@ from cgmgm_seis.grid.nodes import Nodes, grid_nodes
 from cgmgm_seis.grid.openquake import LN_G
 from cgmgm_seis.grid.synthesis import draw_tasks, local_engine, write_grid
 from cgmgm_seis.measures.intensity import eas, fas
+from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.measures.response_spectra import rotd50_psa
 from cgmgm_seis.scenario.table import from_points
 
@@ -160,6 +161,29 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
     np.testing.assert_allclose(trace.data / counts, motion, atol=2e-6 * np.abs(motion).max())
     back = trace.copy().remove_sensitivity(inventory)
     np.testing.assert_allclose(back.data, motion, atol=2e-6 * np.abs(motion).max())
+
+
+@pytest.mark.parametrize("encoding", ["float32", "steim2"])
+def test_waveforms_of_other_quantities(job, tmp_path, encoding):
+    """Samples and units; the maps are those of velocity."""
+    drawn = job.model.sample(job.nodes.scenario(SOURCE, 0, 12), 2, 3).astype(float)
+    for quantity, unit in (("acceleration", "M/S**2"), ("displacement", "M")):
+        one = replace(job, quantity=quantity, encoding=encoding, folder=tmp_path / f".{quantity}")
+        draw_tasks(one)
+        write_grid(tmp_path / quantity, one, parts=("maps",))
+        inventory = obspy.read_inventory(tmp_path / quantity / "stations.xml")
+        channels = [channel for station in inventory[0] for channel in station]
+        sensitivities = [channel.response.instrument_sensitivity for channel in channels]
+        assert {sensitivity.input_units for sensitivity in sensitivities} == {unit}
+        stream = obspy.read(tmp_path / quantity / "waveforms" / "realization_0001" / "*.mseed")
+        stream.remove_sensitivity(inventory)
+        expected = in_quantity(drawn[:, 1], 100.0, quantity).reshape(-1, 6000)
+        for trace, wanted in zip(stream, expected, strict=True):
+            assert trace.stats.channel[1] == ("N" if quantity == "acceleration" else "X")
+            # Derivatives enlarge the rounding of other batches.
+            np.testing.assert_allclose(trace.data, wanted, atol=1e-4 * np.abs(wanted).max())
+    a, b = (h5py.File(tmp_path / name / "maps.h5") for name in ("acceleration", "displacement"))
+    np.testing.assert_array_equal(a["ln_pga_median"][:], b["ln_pga_median"][:])
 
 
 def test_a_labelled_data_set_of_all_nodes(job, tmp_path):

@@ -238,7 +238,7 @@ def test_scenarios_outside_the_training_range(model, scenario):
     with pytest.raises(RangeError, match=r"source_magnitude = 6 .* 4 to 4"):
         model.sample(strong)
     with pytest.warns(ExtrapolationWarning, match="source_magnitude"):
-        model.sample(strong, extrapolate=True)
+        model.sample(strong, extrapolate=2)
     with pytest.raises(WeightsError, match="is untrained"):
         CGMGM().sample(scenario)
 

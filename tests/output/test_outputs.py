@@ -76,7 +76,7 @@ def test_codes_longer_than_those_of_miniseed(run, code, tmp_path):
         assert validate_stationxml(str(tmp_path / name / "stations.xml"))[0]
     (trace,) = obspy.read(tmp_path / "sac" / "sac" / f"SY.{code}.01.HXE.*.sac")
     assert trace.stats.station == code
-    np.testing.assert_array_equal(trace.data, stream[-1].data)
+    np.testing.assert_allclose(trace.data, 1e9 * stream[-1].data, rtol=1e-6)
     dataset = WaveformDataset(tmp_path / "seisbench")
     assert dataset.metadata["station_code"].tolist() == ["V0000", "V0000", code, code]
 
@@ -112,7 +112,7 @@ def test_sac_headers(run, tmp_path):
     name = "SY.V0001.01.HXE.20191015T053337.sac"
     trace = obspy.read(tmp_path / "out" / "sac" / name)[0]
     original = arguments["stream"].select(id="SY.V0001.01.HXE")[0]
-    np.testing.assert_array_equal(trace.data, original.data)
+    np.testing.assert_allclose(trace.data, 1e9 * original.data, rtol=1e-6)
     assert abs(trace.stats.starttime - original.stats.starttime) <= 1e-6
     header = trace.stats.sac
     expected = {

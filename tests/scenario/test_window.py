@@ -39,3 +39,16 @@ def test_a_model_has_its_own():
 def test_what_is_no_window_is_refused(value, text):
     with pytest.raises(ScenarioError, match=text):
         Window(**value)
+
+
+def test_parts_are_selected_by_components_and_times():
+    window = Window("ZNE", sampling_rate=50.0, start_offset_s=-1.0, n_samples=200)
+    assert window.select() == ([0, 1, 2], slice(0, 200))
+    assert window.select("EZ", 0.5) == ([2, 0], slice(75, 200))
+    assert window.select(duration_s=1.5) == ([0, 1, 2], slice(0, 75))
+    for components in ("", "ZZ", "R"):
+        with pytest.raises(ScenarioError, match=f"components = '{components}' must be some of ZNE"):
+            window.select(components)
+    for start, duration in ((-2.0, None), (3.0, None), (0.0, 3.5), (0.0, 0.0)):
+        with pytest.raises(ScenarioError, match="must lie within the model's window, -1 to 3 s"):
+            window.select(None, start, duration)
