@@ -1,7 +1,7 @@
 """Base class of all generators: a SeisBench model that turns scenarios into records."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
@@ -320,6 +320,47 @@ class GroundMotionModel(SavedModel):
             Values returned by `loss`, averaged over a split.
         """
         return losses["loss"]
+
+    # ---- conditioning ----------------------------------------------------------------------
+
+    def condition(
+        self,
+        values: NDArray[Any],
+        scenario: pd.DataFrame,
+        measures: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None,
+        extrapolate: bool = False,
+    ) -> Self:
+        """Return this model given what was recorded of one earthquake.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            Recorded velocity, m/s, (record, component, sample), in the model's window; with
+            `measures`, natural logarithms of amplitudes (record, series), NaN where unknown.
+        scenario : pandas.DataFrame
+            Scenario table of the records, all of one earthquake.
+        measures : callable, optional
+            Returns the natural logarithms (.., series) of velocities (.., component, sample).
+        extrapolate : bool
+            Warn instead of raising where the scenario is outside the trained ranges.
+
+        Returns
+        -------
+        GroundMotionModel
+            A model of this earthquake, at the recorded and at all other receivers.
+
+        Raises
+        ------
+        CgmgmError
+            If the model cannot be conditioned.
+        ScenarioError
+            If the values do not match the scenario, or that is of several earthquakes.
+        """
+        raise CgmgmError(
+            f"{self.name} cannot be conditioned on records: its latents are independent between "
+            "records, with neither an event term nor a correlation between receivers; use "
+            "EvolutionaryCGM."
+        )
 
     # ---- what every generator can do -------------------------------------------------------
 

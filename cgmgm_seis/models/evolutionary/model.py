@@ -1,8 +1,9 @@
 """EvolutionaryCGM: generate the evolving spectrum of a record, then draw the waveform from it."""
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,17 @@ from cgmgm_seis.models.evolutionary.calibration import (
     fit_gains,
     node_steps,
 )
+from cgmgm_seis.models.evolutionary.conditioning import Conditioning, Evidence, check_given
 from cgmgm_seis.models.evolutionary.correlation import fit_correlation
 from cgmgm_seis.models.evolutionary.decoder import Spectra
+from cgmgm_seis.models.evolutionary.evidence import (
+    N_DERIVED,
+    N_DRAWS,
+    STEP,
+    Measures,
+    of_amplitudes,
+    of_spectrograms,
+)
 from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 from cgmgm_seis.models.evolutionary.normalisation import (
     aligned,
@@ -32,16 +42,20 @@ from cgmgm_seis.models.evolutionary.normalisation import (
 from cgmgm_seis.models.evolutionary.places import random_waves, station_spacing_km
 from cgmgm_seis.models.evolutionary.scenario_input import receivers_km
 from cgmgm_seis.models.evolutionary.settling import settle
-from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
+from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram, bin_weights
 from cgmgm_seis.models.step import Step
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import middle_longitude
-from cgmgm_seis.scenario.seeding import event_numbers, random_generator
+from cgmgm_seis.scenario.seeding import event_numbers, random_generator, record_keys
 from cgmgm_seis.scenario.spans import Spans, cut_to_spans, valid_spans
+from cgmgm_seis.scenario.table import check_scenario
 
 # Rounds of the calibration, and maximum number of records used in it.
 CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 12000
 # Number of records used for levels and the whitening filter.
 NORMALISATION_RECORDS = 1000
+# Records whose evidence is computed at once.
+EVIDENCE_RECORDS = 16
 # Noise windows end this long before P of the 1-D table, s.
 MARGIN_S = 1.0
 # Shares of the training after which the latents, and then the delays, are trained.
@@ -304,6 +318,110 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             spans = conditions["span"].cpu().numpy()
             found.append(self._ln_fas(records.cpu().numpy(), spans))
         return np.concatenate(found)
+
+    # ---- conditioning ----------------------------------------------------------------------
+
+    def condition(
+        self,
+        values: NDArray[Any],
+        scenario: pd.DataFrame,
+        measures: Measures | None = None,
+        extrapolate: bool = False,
+    ) -> Self:
+        """Return this model given what was recorded of one earthquake; see the base class."""
+        return self.given(self.evidence(values, scenario, measures, extrapolate))
+
+    def given(self, evidence: Evidence | None) -> Self:
+        """Return this model conditioned on evidence, or unconditioned; the networks are shared."""
+        found = copy.copy(self)
+        found.conditioning = None
+        if evidence is not None:
+            _, between = self.effects.standardisation()
+            latitude, longitude = self.centre
+            found.conditioning = Conditioning(
+                evidence,
+                between.double().cpu().numpy(),
+                self.effects.correlated.double().cpu().numpy(),
+                self.correlation_length_km,
+                (latitude, longitude),
+            )
+        return found
+
+    @torch.no_grad()
+    def evidence(
+        self,
+        values: NDArray[Any],
+        scenario: pd.DataFrame,
+        measures: Measures | None = None,
+        extrapolate: bool = False,
+    ) -> Evidence:
+        """Return what records or amplitudes of one earthquake say of the latents.
+
+        Parameters and errors are those of `condition`.
+        """
+        scenario = check_scenario(scenario)
+        self.check_ranges(scenario, extrapolate)
+        check_given(values, scenario, measures is None, len(self.component_order), self.n_samples)
+        free = self.given(None)
+        if measures is not None:
+            return Evidence.of(
+                scenario,
+                *of_amplitudes(np.asarray(values, float), *free._responses(scenario, measures)),
+            )
+        batch = self.on_device(free.features(values, scenario))
+        rows = torch.arange(len(scenario)).split(EVIDENCE_RECORDS)
+        parts = [free._record_evidence({name: x[k] for name, x in batch.items()}) for k in rows]
+        return Evidence.of(scenario, *map(np.concatenate, zip(*parts, strict=True)))
+
+    def _record_evidence(self, batch: Batch) -> tuple[Floats, Floats]:
+        """Return what records say of the standardised latents, see `of_spectrograms`."""
+        onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+        output, magnitude = self.decoder(batch), batch["plain"][:, 0]
+        mean, log_variance = self._encoded(batch, output, onsets)
+        expected = self.means(batch)
+        start, _ = self.effects.standardised(mean - expected, log_variance.exp())
+
+        def ln_expected(standard: Tensor) -> Tensor:
+            latents = expected + self.effects.latents(standard)
+            spectra = self.decoder.spectra(self.decoder.with_latents(output, latents, magnitude))
+            return torch.log(self._means(spectra, onsets).expected())
+
+        weights = bin_weights(self.evolution.n_bins, len(self.component_order))
+        weights = (self.hop / self.n_fft) * weights.to(start)
+        inside = self._inside(batch["span"])[:, :, None].to(start)
+        _, between = self.effects.standardisation()
+        return of_spectrograms(ln_expected, batch["powers"], inside * weights, start, 1.0 + between)
+
+    def _responses(self, scenario: pd.DataFrame, measures: Measures) -> tuple[Floats, Floats]:
+        """Return measures (record, draw, series) at the median, and their derivatives.
+
+        The derivatives with respect to the standardised latents, (record, series, latent), are
+        differences between records with the same random numbers.
+        """
+        steps = torch.cat(
+            [torch.zeros(N_DRAWS, self.n_latents)] + [STEP * torch.eye(self.n_latents)] * N_DERIVED
+        )
+        draws = [*range(N_DRAWS), *np.repeat(np.arange(N_DERIVED), self.n_latents).tolist()]
+        latents, order = self.effects.latents(steps.to(self.whitening)), self.component_order
+        conditions = self.on_device(self.conditions(scenario))
+        found = []
+        for row, key in enumerate(record_keys(scenario)):
+            own = {
+                name: x[row : row + 1].expand(len(draws), *x.shape[1:])
+                for name, x in conditions.items()
+            }
+            numbers = self.evolution.numbers(
+                [random_generator("evidence", *key, draw) for draw in draws], len(order)
+            )
+            records = self._draw(
+                own, self.means(own) + latents, [x.to(latents.device) for x in numbers]
+            )
+            found.append(np.asarray(measures(records.cpu().numpy()), float))
+        values = np.stack(found)
+        median, stepped = values[:, :N_DRAWS], values[:, N_DRAWS:]
+        stepped = stepped.reshape(len(values), N_DERIVED, self.n_latents, -1)
+        slopes = (stepped - median[:, :N_DERIVED, None]).mean(axis=1) / STEP
+        return median, slopes.transpose(0, 2, 1)
 
     def _encoded(self, batch: Batch, output: Tensor, onsets: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of the latents' posterior, each (record, latent).
