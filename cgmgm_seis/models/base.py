@@ -1,7 +1,7 @@
 """Base class of all generators: a SeisBench model that turns scenarios into records."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
+from cgmgm_seis.models.conditioned import ConditionedModel
 from cgmgm_seis.models.conditions import (
     RANGE_COLUMNS,
     RUPTURE,
@@ -23,7 +24,6 @@ from cgmgm_seis.models.conditions import (
     training_ranges,
 )
 from cgmgm_seis.models.step import Step
-from cgmgm_seis.models.weights_files import SavedModel
 from cgmgm_seis.scenario.seeding import Realization, record_keys
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
@@ -34,7 +34,7 @@ from cgmgm_seis.storage.json_files import plain
 Batch = Mapping[str, Tensor]
 
 
-class GroundMotionModel(SavedModel):
+class GroundMotionModel(ConditionedModel):
     """Base class of the generators.
 
     A new generator implements `conditions`, `numbers` and `forward`, which draw a batch of records,
@@ -320,47 +320,6 @@ class GroundMotionModel(SavedModel):
             Values returned by `loss`, averaged over a split.
         """
         return losses["loss"]
-
-    # ---- conditioning ----------------------------------------------------------------------
-
-    def condition(
-        self,
-        values: NDArray[Any],
-        scenario: pd.DataFrame,
-        measures: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None,
-        extrapolate: bool = False,
-    ) -> Self:
-        """Return this model given what was recorded of one earthquake.
-
-        Parameters
-        ----------
-        values : numpy.ndarray
-            Recorded velocity, m/s, (record, component, sample), in the model's window; with
-            `measures`, natural logarithms of amplitudes (record, series), NaN where unknown.
-        scenario : pandas.DataFrame
-            Scenario table of the records, all of one earthquake.
-        measures : callable, optional
-            Returns the natural logarithms (.., series) of velocities (.., component, sample).
-        extrapolate : bool
-            Warn instead of raising where the scenario is outside the trained ranges.
-
-        Returns
-        -------
-        GroundMotionModel
-            A model of this earthquake, at the recorded and at all other receivers.
-
-        Raises
-        ------
-        CgmgmError
-            If the model cannot be conditioned.
-        ScenarioError
-            If the values do not match the scenario, or that is of several earthquakes.
-        """
-        raise CgmgmError(
-            f"{self.name} cannot be conditioned on records: its latents are independent between "
-            "records, with neither an event term nor a correlation between receivers; use "
-            "EvolutionaryCGM."
-        )
 
     # ---- what every generator can do -------------------------------------------------------
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from cgmgm_seis import load_model
-from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.flatfile import read_flatfile
 from cgmgm_seis.evaluation.measures import ln_rotd50
 from cgmgm_seis.grid.measures import Measures

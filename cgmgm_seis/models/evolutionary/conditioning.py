@@ -11,7 +11,8 @@ been observed in the realization (conditioning by kriging: Journel & Huijbregts 
 The correction of a receiver does not depend on the other receivers.
 """
 
-from typing import NamedTuple
+import hashlib
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ from cgmgm_seis.scenario.seeding import (
 # magnitude by someone else: km along the surface, km of depth, and magnitude.
 SAME_EPICENTRE_KM, SAME_DEPTH_KM, SAME_MAGNITUDE = 10.0, 15.0, 0.5
 # Observations of less information than this are left out.
-_LEAST_INFORMATION = 1e-6
+_LEAST_INFORMATION = 1e-2
 
 
 class Evidence(NamedTuple):
@@ -120,6 +121,7 @@ class Conditioning:
         length_km: float,
         centre: tuple[float, float],
     ) -> None:
+        self._arguments = (evidence, between, correlated, length_km, centre)
         self.centre, self.length_km = centre, length_km
         self.between = between
         self.correlated = correlated if length_km > 0.0 else np.zeros_like(correlated)
@@ -135,6 +137,16 @@ class Conditioning:
         self.factor = cho_factor(self._covariance())
         self.posterior = self._weights(self.values[:, None])[:, 0]
         self._last: tuple[tuple[object, ...], Floats] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the arguments, from which another process computes the large matrices again."""
+        return Conditioning, self._arguments
+
+    def digest(self) -> str:
+        """Return a checksum of what the records say."""
+        source, *arrays = self.evidence
+        content = repr(source).encode() + b"".join(np.asarray(x).tobytes() for x in arrays)
+        return hashlib.sha256(content).hexdigest()
 
     def check(self, scenario: pd.DataFrame) -> None:
         """Raise an error if a scenario is of another earthquake than the records."""

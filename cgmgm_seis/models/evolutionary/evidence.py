@@ -1,23 +1,20 @@
 """What records or their amplitudes say of the latents: Gaussian likelihoods."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cgmgm_seis.scenario.arrays import Floats
 
-# Natural logarithms of measures (.., series) of velocities (.., component, sample), m/s.
-Measures = Callable[[NDArray[np.float32]], NDArray[Any]]
 # Draws for the mean and scatter of measures at the median, and for their derivatives.
 N_DRAWS, N_DERIVED = 4, 2
 # Step of a standardised latent in the differences.
 STEP = 0.5
-# Steps of Fisher scoring, the largest change of a latent in one, and the step of derivatives.
-N_SCORING, LARGEST_STEP, SMALL_STEP = 4, 1.0, 0.05
+# Steps of Fisher scoring, after how many of them derivatives are computed again, the largest change
+# of a latent in one, and the step of derivatives.
+N_SCORING, SLOPES_EVERY, LARGEST_STEP, SMALL_STEP = 10, 4, 1.0, 0.05
 # Standard deviation of the error of a linearised measure, natural logarithms.
 LINEARISATION_SIGMA = 0.1
 
@@ -26,14 +23,13 @@ def of_spectrograms(
     ln_expected: Callable[[Tensor], Tensor],
     powers: Tensor,
     weights: Tensor,
-    start: Tensor,
     prior: Tensor,
 ) -> tuple[Floats, Floats]:
     """Return the likelihood of standardised latents that gave spectrograms, near its maximum.
 
-    The posterior of the latents is searched for from that of the encoder on, by Fisher scoring.
-    The encoder's own covariance is diagonal, and describes the conditional and not the marginal
-    scatter of latents, which would trust the records too much.
+    The mode of the posterior is found by Fisher scoring; the precision is the Fisher information
+    there.  The encoder's posterior is cheaper, but its covariance is diagonal, which trusts the
+    records too much (errors of 2 to 5 standard deviations), and it needs all frequencies.
 
     Parameters
     ----------
@@ -41,8 +37,6 @@ def of_spectrograms(
         From latents (record, latent) to the ln of the expected powers, (record, frame, bin).
     powers, weights : torch.Tensor
         Recorded powers, and the weights of their logarithms in the likelihood, the same shape.
-    start : torch.Tensor
-        Latents to start from, (record, latent).
     prior : torch.Tensor
         Prior variances of the latents, (latent,).
 
@@ -52,20 +46,19 @@ def of_spectrograms(
         Precision (record, latent, latent), and precision times the observed latents, see
         `cgmgm_seis.models.evolutionary.conditioning.Evidence`.
     """
-    latents, n_latents = start, start.shape[1]
-    for _ in range(N_SCORING):
+    n_latents = len(prior)
+    latents = prior.new_zeros(len(powers), n_latents)
+    flat = weights.flatten(1)
+    for scoring in range(N_SCORING):
         middle = ln_expected(latents)
-        slopes = torch.stack(
-            [
-                (ln_expected(latents + step) - middle).flatten(1) / SMALL_STEP
-                for step in SMALL_STEP * torch.eye(n_latents).to(latents)
-            ],
-            dim=1,
-        ).double()
-        flat = weights.flatten(1).double()
-        misfit = flat * ((powers / torch.exp(middle)).flatten(1).double() - 1.0)
-        precision = (slopes * flat[:, None]) @ slopes.mT
-        weighted = (precision @ latents.double()[:, :, None] + slopes @ misfit[:, :, None])[..., 0]
+        if scoring % SLOPES_EVERY == 0:
+            steps = SMALL_STEP * torch.eye(n_latents).to(latents)
+            moved = [(ln_expected(latents + step) - middle).flatten(1) for step in steps]
+            slopes = torch.stack(moved, dim=1) / SMALL_STEP
+            precision = ((slopes * flat[:, None]) @ slopes.mT).double()
+        misfit = flat * ((powers / torch.exp(middle)).flatten(1) - 1.0)
+        gradient = (slopes @ misfit[:, :, None]).double()
+        weighted = (precision @ latents.double()[:, :, None] + gradient)[..., 0]
         total = precision + torch.diag(1.0 / prior.double())
         found = torch.linalg.solve(total, weighted[:, :, None])[..., 0]
         latents = latents + (found.to(latents) - latents).clamp(-LARGEST_STEP, LARGEST_STEP)

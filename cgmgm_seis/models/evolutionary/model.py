@@ -14,6 +14,7 @@ from torch import Tensor
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.collectives import gathered
+from cgmgm_seis.models.conditioned import BAND_HZ, Measures
 from cgmgm_seis.models.evolutionary.calibration import (
     above_noise,
     design,
@@ -27,7 +28,6 @@ from cgmgm_seis.models.evolutionary.evidence import (
     N_DERIVED,
     N_DRAWS,
     STEP,
-    Measures,
     of_amplitudes,
     of_spectrograms,
 )
@@ -42,7 +42,7 @@ from cgmgm_seis.models.evolutionary.normalisation import (
 from cgmgm_seis.models.evolutionary.places import random_waves, station_spacing_km
 from cgmgm_seis.models.evolutionary.scenario_input import receivers_km
 from cgmgm_seis.models.evolutionary.settling import settle
-from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram, bin_weights
+from cgmgm_seis.models.evolutionary.spectrogram import MeanSpectrogram
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import middle_longitude
@@ -55,7 +55,7 @@ CALIBRATION_ROUNDS, CALIBRATION_RECORDS = 2, 12000
 # Number of records used for levels and the whitening filter.
 NORMALISATION_RECORDS = 1000
 # Records whose evidence is computed at once.
-EVIDENCE_RECORDS = 16
+EVIDENCE_RECORDS = 8
 # Noise windows end this long before P of the 1-D table, s.
 MARGIN_S = 1.0
 # Shares of the training after which the latents, and then the delays, are trained.
@@ -327,9 +327,10 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         scenario: pd.DataFrame,
         measures: Measures | None = None,
         extrapolate: bool = False,
+        band_hz: tuple[float, float] = BAND_HZ,
     ) -> Self:
         """Return this model given what was recorded of one earthquake; see the base class."""
-        return self.given(self.evidence(values, scenario, measures, extrapolate))
+        return self.given(self.evidence(values, scenario, measures, extrapolate, band_hz))
 
     def given(self, evidence: Evidence | None) -> Self:
         """Return this model conditioned on evidence, or unconditioned; the networks are shared."""
@@ -354,6 +355,7 @@ class EvolutionaryCGM(EvolutionaryNetworks):
         scenario: pd.DataFrame,
         measures: Measures | None = None,
         extrapolate: bool = False,
+        band_hz: tuple[float, float] = BAND_HZ,
     ) -> Evidence:
         """Return what records or amplitudes of one earthquake say of the latents.
 
@@ -370,27 +372,40 @@ class EvolutionaryCGM(EvolutionaryNetworks):
             )
         batch = self.on_device(free.features(values, scenario))
         rows = torch.arange(len(scenario)).split(EVIDENCE_RECORDS)
-        parts = [free._record_evidence({name: x[k] for name, x in batch.items()}) for k in rows]
+        parts = [
+            free._record_evidence({name: x[k] for name, x in batch.items()}, band_hz) for k in rows
+        ]
         return Evidence.of(scenario, *map(np.concatenate, zip(*parts, strict=True)))
 
-    def _record_evidence(self, batch: Batch) -> tuple[Floats, Floats]:
-        """Return what records say of the standardised latents, see `of_spectrograms`."""
+    def _record_evidence(self, batch: Batch, band_hz: tuple[float, float]) -> tuple[Floats, Floats]:
+        """Return what records say of the standardised latents, see `of_spectrograms`.
+
+        Coefficients count by the share of the waves in their expected power, since the noise at a
+        station differs from the expected one by more than its scatter in the training records.
+        """
         onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
-        output, magnitude = self.decoder(batch), batch["plain"][:, 0]
-        mean, log_variance = self._encoded(batch, output, onsets)
-        expected = self.means(batch)
-        start, _ = self.effects.standardised(mean - expected, log_variance.exp())
+        output, magnitude, means = self.decoder(batch), batch["plain"][:, 0], self.means(batch)
 
-        def ln_expected(standard: Tensor) -> Tensor:
-            latents = expected + self.effects.latents(standard)
-            spectra = self.decoder.spectra(self.decoder.with_latents(output, latents, magnitude))
-            return torch.log(self._means(spectra, onsets).expected())
+        frequencies = torch.arange(self.evolution.n_bins) * self.sampling_rate / self.n_fft
+        inside = (frequencies >= band_hz[0]) & (frequencies <= band_hz[1])
+        used = torch.nonzero(inside.repeat(len(self.component_order)))[:, 0].to(means.device)
 
-        weights = bin_weights(self.evolution.n_bins, len(self.component_order))
-        weights = (self.hop / self.n_fft) * weights.to(start)
-        inside = self._inside(batch["span"])[:, :, None].to(start)
+        def spectrogram(standard: Tensor) -> MeanSpectrogram:
+            latents = means + self.effects.latents(standard)
+            outputs = self.decoder.with_latents(output, latents, magnitude)
+            noise, weights, leaked = self._means(self.decoder.spectra(outputs), onsets)
+            return MeanSpectrogram(noise[..., used], weights, leaked[..., used])
+
+        median = spectrogram(means.new_zeros(means.shape))
+        weights = self._inside(batch["span"])[:, :, None] * (self.hop / self.n_fft)
+        weights = weights * (1.0 - median.noise / median.expected())
         _, between = self.effects.standardisation()
-        return of_spectrograms(ln_expected, batch["powers"], inside * weights, start, 1.0 + between)
+        return of_spectrograms(
+            lambda standard: torch.log(spectrogram(standard).expected()),
+            batch["powers"][..., used],
+            weights,
+            1.0 + between,
+        )
 
     def _responses(self, scenario: pd.DataFrame, measures: Measures) -> tuple[Floats, Floats]:
         """Return measures (record, draw, series) at the median, and their derivatives.

@@ -57,14 +57,9 @@ class MeanSpectrogram(NamedTuple):
         """
         expected = self.expected()
         terms = (torch.log(expected) + powers / expected) * inside[:, :, None]
-        n_components, n_bins = level.shape
-        weights = share * bin_weights(n_bins, n_components).to(terms)
+        weights = terms.new_ones(level.shape)
+        weights[:, 0] = weights[:, -1] = 0.5
+        weights *= share
+        weights = weights.flatten()
         constant = (level.flatten() @ weights) * inside.sum(dim=1).to(terms.dtype).mean()
         return (terms.sum(dim=1) @ weights).mean() - constant
-
-
-def bin_weights(n_bins: int, n_components: int) -> Tensor:
-    """Return the weights (component * bin,) of coefficients: half at 0 Hz and Nyquist."""
-    weights = torch.ones(n_components, n_bins)
-    weights[:, 0] = weights[:, -1] = 0.5
-    return weights.flatten()
