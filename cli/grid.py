@@ -20,6 +20,8 @@ from cgmgm_seis_cli.parameters import (
     Words,
     device_option,
     extrapolate_option,
+    given_option,
+    given_settings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -59,6 +61,7 @@ Examples:
 )
 @click.option("--shape", type=Shape(), help="Rows and columns of nodes in --region.")
 @stations_option
+@given_option
 @realizations_option()
 @seed_option
 @weights_option(DEFAULT_WEIGHTS)
@@ -115,6 +118,7 @@ def grid(
     region: tuple[float, float, float, float] | None,
     shape: tuple[int, int] | None,
     stations: tuple[str, ...],
+    given: str | None,
     n_realizations: int,
     seed: int,
     weights: str,
@@ -168,6 +172,10 @@ def grid(
         messages = model.check_ranges(nodes.extremes(earthquake), extrapolate)
     for message in messages:
         click.echo(f"Warning: {message}", err=True)
+    if given:
+        from cgmgm_seis.evaluation.given import read_given
+
+        model = read_given(given, earthquake, model).condition(model)
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
     _check_parts(chosen, nodes, file_format, asked=write is not None)
@@ -216,6 +224,7 @@ def grid(
         "movie": movie,
         "extrapolate": extrapolate,
         "device": device,
+        **given_settings(given, model),
     }
     written = write_grid(
         out,

@@ -11,16 +11,22 @@ unconditioned residuals, whose variances and correlation are fitted to these res
 import argparse
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
 from cgmgm_seis import load_model
+from cgmgm_seis.datasets.examples import write_example
 from cgmgm_seis.evaluation.flatfile import read_flatfile
+from cgmgm_seis.evaluation.given import read_given
 from cgmgm_seis.evaluation.measures import ln_rotd50
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.models.conditions import inside_range
 from cgmgm_seis.scenario.geography import local_km
+from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
+from cgmgm_seis.scenario.sources import source
+from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -176,7 +182,30 @@ def nga_west2(model, n_events, n_realizations):
     )
 
 
-PARTS = {"simulated": simulated, "nga_west2": nga_west2}
+def pleasant_hill(model, _, n_realizations):
+    """The earthquake of the example, waveforms given."""
+    with TemporaryDirectory() as folder:
+        example = Path(folder) / "example"
+        write_example("pleasant-hill", example)
+        earthquake = source(event=read_event(example / "event.xml"))
+        inventory = read_inventory(example / "stations.xml")
+        given = read_given(example / "waveforms", earthquake, model, inventory)
+    spans = valid_spans(given.scenario, model.n_samples)
+    kinds = Measures(model.component_order, 100.0, ("eas", "pgv"), (2.0, 5.0, 10.0))
+    recorded = kinds(cut_to_spans(given.values, spans, 100.0))
+    run(
+        "Pleasant Hill, waveforms given",
+        model,
+        given.scenario,
+        given.values,
+        recorded,
+        kinds,
+        kinds.labels,
+        n_realizations,
+    )
+
+
+PARTS = {"simulated": simulated, "nga_west2": nga_west2, "pleasant_hill": pleasant_hill}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
