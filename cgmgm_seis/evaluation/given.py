@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,13 @@ from cgmgm_seis.datasets.windows import open_unchecked, read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.flatfile import LAYOUTS, read_flatfile
 from cgmgm_seis.evaluation.measures import horizontals, ln_rotd50, resolved_periods, rotd50_series
+from cgmgm_seis.grid.measures import Measures as AmplitudeMeasures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditioned import Measures
 from cgmgm_seis.models.conditions import inside_range
+from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
-from cgmgm_seis.scenario.spans import VALID_END, VALID_START
+from cgmgm_seis.scenario.spans import VALID_END, VALID_START, cut_to_spans, valid_spans
 from cgmgm_seis.scenario.stations import receivers
 from cgmgm_seis.scenario.table import cross
 
@@ -29,25 +30,27 @@ logger = logging.getLogger("cgmgm_seis")
 # Differences of epicentre, km, magnitude and origin time, s, below which two rows are of the same
 # earthquake.
 SAME_KM, SAME_MAGNITUDE, SAME_S = 10.0, 0.5, 60.0
+# Frequencies of recorded waveforms that are used, Hz, within the band of recorded motion.
+FREQUENCIES = (2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
 class Given:
-    """Records or amplitudes of one earthquake.
+    """Recorded amplitudes of one earthquake.
 
     Parameters
     ----------
     values : numpy.ndarray
-        Waveforms (record, component, sample), m/s, or natural logarithms (record, series).
+        Natural logarithms of amplitudes, NaN where unknown, (record, series).
     scenario : pandas.DataFrame
         Scenario table of the records.
-    measures : callable, optional
-        That of the amplitudes; None for waveforms.
+    measures : callable
+        Returns the natural logarithms (.., series) of velocities (.., component, sample).
     """
 
-    values: NDArray[Any]
+    values: Floats
     scenario: pd.DataFrame
-    measures: Measures | None = None
+    measures: Measures
 
     def condition(self, model: GroundMotionModel) -> GroundMotionModel:
         """Return a model given these records."""
@@ -146,7 +149,8 @@ def _dataset(path: Path, earthquake: pd.DataFrame, model: GroundMotionModel) -> 
     """Read the records of a SeisBench data set."""
     dataset = open_unchecked(path, model.window)
     rows = _of_earthquake(dataset.metadata, earthquake, path)
-    return Given(*read_records(dataset.filter(rows, inplace=False), model.window))
+    records, scenario = read_records(dataset.filter(rows, inplace=False), model.window)
+    return _spectra(records, scenario, model)
 
 
 def _waveforms(
@@ -191,7 +195,21 @@ def _waveforms(
     firsts, lasts = zip(*spans, strict=True)
     scenario = scenario.iloc[rows].reset_index(drop=True)
     spanned = scenario.assign(**{VALID_START: firsts, VALID_END: lasts})
-    return Given(np.stack(records), spanned)
+    return _spectra(np.stack(records), spanned, model)
+
+
+def _spectra(
+    waveforms: NDArray[np.float32], scenario: pd.DataFrame, model: GroundMotionModel
+) -> Given:
+    """Return the spectra at `FREQUENCIES` and the PGV of recorded waveforms.
+
+    The likelihood of all coefficients of a spectrogram would trust the model's noise, coda and
+    site response more than they deserve at real stations.
+    """
+    kinds = ("eas" if horizontals(model.component_order) else "fas", "pgv")
+    measures = AmplitudeMeasures(model.component_order, model.sampling_rate, kinds, FREQUENCIES)
+    spans = valid_spans(scenario, model.n_samples)
+    return Given(measures(cut_to_spans(waveforms, spans, model.sampling_rate)), scenario, measures)
 
 
 def _of_earthquake(table: pd.DataFrame, earthquake: pd.DataFrame, path: Path) -> NDArray[np.bool_]:

@@ -26,7 +26,6 @@ from cgmgm_seis.models.conditions import inside_range
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.scenario.obspy_files import read_event, read_inventory
 from cgmgm_seis.scenario.sources import source
-from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -190,18 +189,17 @@ def pleasant_hill(model, _, n_realizations):
         earthquake = source(event=read_event(example / "event.xml"))
         inventory = read_inventory(example / "stations.xml")
         given = read_given(example / "waveforms", earthquake, model, inventory)
-    spans = valid_spans(given.scenario, model.n_samples)
-    kinds = Measures(model.component_order, 100.0, ("eas", "pgv"), (2.0, 5.0, 10.0))
-    recorded = kinds(cut_to_spans(given.values, spans, 100.0))
+    names = given.measures.labels
     run(
         "Pleasant Hill, waveforms given",
         model,
         given.scenario,
         given.values,
-        recorded,
-        kinds,
-        kinds.labels,
+        given.values,
+        given.measures,
+        names,
         n_realizations,
+        given.measures,
     )
 
 
