@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from cgmgm_seis import EvolutionaryCGM
@@ -41,6 +42,7 @@ def main() -> None:
     conditioned = given.chosen(others).condition(model)
     nodes = grid_nodes(REGION, SHAPE)
     scenario = nodes.scenario(earthquake, 0, len(nodes))
+    rcParams["axes.titlesize"] = "medium"
     figure = Figure(figsize=(11.0, 8.0), dpi=100, layout="constrained")
     axes = figure.subplots(2, 2)
     k = round(HZ * model.n_fft / model.sampling_rate)
@@ -95,7 +97,7 @@ def main() -> None:
             ylim=(-3.8 * scale, 0.8 * scale),
             xlabel="s after the origin",
             ylabel="Velocity (m/s)",
-            title=f"{LEFT_OUT}, left out: recorded (black), generated {title}",
+            title=f"{LEFT_OUT}, recorded (black); drawn {title}",
         )
     figure.savefig(Path(__file__).with_name("conditioned.png"))
 

@@ -1,4 +1,4 @@
-"""Records of an earthquake for `--given`: which rows are read, and what the commands make of them."""
+"""Records of an earthquake for `--given`: which rows are read, and what commands make of them."""
 
 import json
 
