@@ -33,7 +33,7 @@ LENGTHS, SHARES = (5.0, 10.0, 15.0, 20.0, 30.0, 50.0), (0.0, 0.2, 0.4, 0.6, 0.8,
 PERIODS = (0.3, 1.0)
 
 
-def leave_one_out(model, values, scenario, evidence, measures, n_realizations):
+def leave_one_out(model, scenario, evidence, measures, n_realizations):
     """Return realizations (station, realization, series): unconditioned and conditioned."""
     free = measures(model.sample(scenario, n_realizations, 1, extrapolate=True))
     given = np.empty_like(free)
@@ -111,7 +111,7 @@ def run(title, model, scenario, values, recorded, measures, names, n_realization
         rows = np.flatnonzero(scenario["source_id"] == name)
         own = scenario.iloc[rows].reset_index(drop=True)
         evidence = model.evidence(values[rows], own, given_by, extrapolate=True)
-        parts.append((rows, *leave_one_out(model, values, own, evidence, measures, n_realizations)))
+        parts.append((rows, *leave_one_out(model, own, evidence, measures, n_realizations)))
     rows, free, given = (np.concatenate(x) for x in zip(*parts, strict=True))
     own = scenario.iloc[rows]
     points = local_km(own["station_latitude_deg"], own["station_longitude_deg"], model.centre)
