@@ -16,6 +16,8 @@ from cgmgm_seis_cli.parameters import (
     device_option,
     extrapolate_options,
     extrapolation_warnings,
+    given_option,
+    given_settings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -72,6 +74,7 @@ Examples:
     help="Recorded waveforms (counts) to plot with the generated ones, as for `dataset "
     "from-records`; repeatable.",
 )
+@given_option
 @realizations_option(most=1296)
 @seed_option
 @click.option(
@@ -121,6 +124,7 @@ def generate(
     stations: tuple[str, ...],
     inventories: tuple[str, ...],
     observed: tuple[str, ...],
+    given: str | None,
     n_realizations: int,
     seed: int,
     components: str | None,
@@ -188,6 +192,10 @@ def generate(
             " (distance {:.0f} to {:.0f} km)".format(*reach) if reach else "",
         )
     recorded = _recorded(observed, inventory, scenario, model) if observed else None
+    if given:
+        from cgmgm_seis.evaluation.given import read_given
+
+        model = read_given(given, earthquake, model, inventory).condition(model)
 
     logger.debug(
         "Generating %d realization(s) of %d records with %s, weights %s, on %s.",
@@ -219,6 +227,7 @@ def generate(
         "batch_size": batch_size,
         "extrapolate": extrapolate,
         "observed": list(observed),
+        **given_settings(given, model),
     }
     made_by = provenance(
         model,

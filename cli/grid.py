@@ -20,6 +20,8 @@ from cgmgm_seis_cli.parameters import (
     device_option,
     extrapolate_options,
     extrapolation_warnings,
+    given_option,
+    given_settings,
     out_option,
     overwrite_option,
     realizations_option,
@@ -32,8 +34,12 @@ from cgmgm_seis_cli.parameters import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
     from cgmgm_seis.grid.nodes import Nodes
-    from cgmgm_seis.grid.synthesis import Engine
+    from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -60,6 +66,7 @@ Examples:
 )
 @click.option("--shape", type=Shape(), help="Rows and columns of nodes in --region.")
 @stations_option
+@given_option
 @realizations_option()
 @seed_option
 @click.option(
@@ -138,6 +145,7 @@ def grid(
     region: tuple[float, float, float, float] | None,
     shape: tuple[int, int] | None,
     stations: tuple[str, ...],
+    given: str | None,
     n_realizations: int,
     seed: int,
     names: tuple[str, ...],
@@ -192,6 +200,14 @@ def grid(
     model, *_ = models.values()
     published = [NamedGMM.of(name) for name in gmms]
     messages = _range_messages(models, earthquake, nodes.extremes(earthquake), extrapolate, seed)
+    if given:
+        from cgmgm_seis.evaluation.given import read_given
+
+        models = {
+            name: read_given(given, earthquake, each).condition(each)
+            for name, each in models.items()
+        }
+        model, *_ = models.values()
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
     _check_parts(chosen, nodes, file_format, asked=write is not None)
@@ -244,6 +260,7 @@ def grid(
         "movie": movie,
         "extrapolate": extrapolate,
         "device": device,
+        **given_settings(given, model),
     }
     written = write_grid(
         out,
@@ -271,7 +288,7 @@ def _range_messages(
     extrapolate: bool | float,
     seed: int,
 ) -> list[str]:
-    """Print and return which values are outside the trained ranges, with names of several models."""
+    """Print and return the values outside of the trained ranges, by name if there are several."""
     from cgmgm_seis.models.conditions import MAGNITUDE, inside_range
 
     messages: list[str] = []

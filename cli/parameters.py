@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cgmgm_seis.models.base import GroundMotionModel
     from cgmgm_seis.scenario.stations import Places
 
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
@@ -306,6 +307,24 @@ def weights_option(default: str | None = None) -> Callable[[Command], Command]:
     return click.option(
         "--weights", default=default, show_default=True, metavar="NAME|PATH", help=f"{text}."
     )
+
+
+def given_option(command: Command) -> Command:
+    """Add --given: recorded motion on which the model is conditioned."""
+    return click.option(
+        "--given",
+        metavar="PATH",
+        help="Condition the model on what was recorded of this earthquake: a CSV file of "
+        "amplitudes (as for `evaluate`), the folder of a SeisBench data set, or, where --inventory "
+        "is given, waveforms in counts.",
+    )(command)
+
+
+def given_settings(given: str | None, model: "GroundMotionModel") -> dict[str, Any]:
+    """Return the entry of the provenance for a model that was conditioned on records."""
+    if given is None:
+        return {}
+    return {"given": given, "given_sha256": model.conditioning.digest()}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Computation of a map in tasks of some nodes and all realizations; finished tasks are saved."""
 
+import copy
 import hashlib
 import shutil
 import warnings
@@ -104,6 +105,7 @@ class GridJob(NodeTasks):
         """What the results depend on, JSON-serialisable."""
         return {
             "weights": self.model.weights_sha256,
+            "given": self.model.conditioning.digest() if self.model.conditioning else None,
             "source": self.source.to_dict(orient="records"),
             "nodes": self.nodes.digest(),
             "measures": self.measures.labels,
@@ -236,13 +238,18 @@ class GridJob(NodeTasks):
     def __getstate__(self) -> dict[str, Any]:
         """Exclude the model: workers load it by name, which is faster and safer."""
         kept = dict(self.__dict__, model=None)
-        return kept | {"sha256": self.model.weights_sha256}
+        return kept | {
+            "sha256": self.model.weights_sha256,
+            "conditioning": self.model.conditioning,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Load the model and check that the weights are the same."""
-        wanted = state.pop("sha256")
+        wanted, conditioning = state.pop("sha256"), state.pop("conditioning")
         torch.set_num_threads(1)
-        state["model"] = _loaded(state["weights"], state["device"])
+        # A copy shares the networks; the model in the cache stays unconditioned.
+        state["model"] = copy.copy(_loaded(state["weights"], state["device"]))
+        state["model"].conditioning = conditioning
         if state["model"].weights_sha256 != wanted:
             raise OutputError(
                 f"Weights {state['weights']} differ on this worker; all workers must load the same "

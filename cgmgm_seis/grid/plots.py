@@ -24,6 +24,8 @@ from cgmgm_seis.scenario.stations import bay_area_stations
 AMPLITUDES, SCATTER = "magma_r", "viridis"
 N_CONTOURS = 8
 MOVIE_MS = 100
+# Attributes of a map file: stations whose records the model is conditioned on, degrees.
+GIVEN_PLACES = ("given_latitude_deg", "given_longitude_deg")
 # Colours of the movie cover this many decades below the largest velocity.
 MOVIE_DECADES = 3.5
 
@@ -121,6 +123,8 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
     for (name, values), axes in zip(layers, panels.ravel(), strict=False):
         image = draw_map(axes, file["longitude"][:], file["latitude"][:], values, colours)
         draw_source(axes, file.attrs)
+        if GIVEN_PLACES[0] in file.attrs:
+            draw_given(axes, *(file.attrs[name] for name in GIVEN_PLACES))
         figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
         axes.set_title(name, fontsize=9)
     for axes in panels.ravel()[: len(layers)][-columns:]:
@@ -199,6 +203,21 @@ def draw_source(axes: Axes, source: Mapping[str, Any] | pd.Series) -> None:
         color="gold",
         markeredgecolor="k",
         markersize=13,
+    )
+
+
+def draw_given(axes: Axes, latitude: NDArray[Any], longitude: NDArray[Any]) -> None:
+    """Plot the stations whose records the model is conditioned on, within the limits of a map."""
+    shown = unwrapped_longitude(longitude, float(np.mean(axes.get_xlim())))
+    axes.plot(
+        shown,
+        latitude,
+        "^",
+        color="k",
+        markeredgecolor="w",
+        markersize=5.5,
+        scalex=False,
+        scaley=False,
     )
 
 

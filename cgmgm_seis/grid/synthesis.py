@@ -18,7 +18,7 @@ from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
-from cgmgm_seis.grid.plots import map_figures, write_figure, write_movie
+from cgmgm_seis.grid.plots import GIVEN_PLACES, map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
 from cgmgm_seis.grid.tasks import MODEL_STATISTICS, NodeTasks
@@ -301,8 +301,10 @@ def _bring_waveforms(folder: Path, job: GridJob) -> str:
 
 def _attributes(job: GridJob) -> dict[str, Any]:
     """Return the global attributes of the maps."""
-    source = job.source.iloc[0]
+    source, given = job.source.iloc[0], job.model.conditioning
+    places = {} if given is None else dict(zip(GIVEN_PLACES, given.evidence.places.T, strict=True))
     return {
+        **places,
         "title": "Generated ground motion of a scenario earthquake",
         "source": f"{job.model.name} of cgmgm-seis, weights {job.model.weights_name}",
         "weights_sha256": job.model.weights_sha256,

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
 from cgmgm_seis.measures.quantities import in_quantity
+from cgmgm_seis.models.conditioned import ConditionedModel
 from cgmgm_seis.models.conditions import (
     MAGNITUDE,
     RANGE_COLUMNS,
@@ -27,7 +28,6 @@ from cgmgm_seis.models.conditions import (
 )
 from cgmgm_seis.models.extrapolation import compare_extrapolated
 from cgmgm_seis.models.step import Step
-from cgmgm_seis.models.weights_files import SavedModel
 from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.seeding import Realization, record_keys
 from cgmgm_seis.scenario.streams import to_stream
@@ -39,7 +39,7 @@ from cgmgm_seis.storage.json_files import plain
 Batch = Mapping[str, Tensor]
 
 
-class GroundMotionModel(SavedModel):
+class GroundMotionModel(ConditionedModel):
     """Base class of the generators.
 
     A new generator implements `conditions`, `numbers` and `forward`, which draw a batch of records,

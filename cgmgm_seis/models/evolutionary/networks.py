@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.evolutionary.calibration import N_TERMS, design
+from cgmgm_seis.models.evolutionary.conditioning import Conditioning, standard_normal
 from cgmgm_seis.models.evolutionary.correlation import event_fields
 from cgmgm_seis.models.evolutionary.decoder import Spectra, SpectralDecoder
 from cgmgm_seis.models.evolutionary.encoder import Encoder
@@ -89,6 +91,7 @@ class EvolutionaryNetworks(GroundMotionModel):
         self.means = LatentMeans(N_PLAIN, 2 * n_waves, n_latents, n_stations, station_length_km)
         self.encoder = Encoder(N_PLAIN, n_components, n_bins, n_latents)
         self.effects = RandomEffects(n_latents)
+        self.conditioning: Conditioning | None = None
 
     @property
     def n_stations(self) -> int:
@@ -106,6 +109,8 @@ class EvolutionaryNetworks(GroundMotionModel):
             (record, 2), P and S of the 1-D table, s after the origin; "receiver" (record, 2), km
             east and north of the centre.
         """
+        if self.conditioning is not None:
+            self.conditioning.check(scenario)
         arrivals = self.travel_times.at(
             scenario["source_depth_km"], scenario["path_ep_distance_km"]
         )
@@ -137,23 +142,28 @@ class EvolutionaryNetworks(GroundMotionModel):
         Returns
         -------
         dict of torch.Tensor
-            "field" (record, realization, latent), standard normal; empty if records are
-            independent.
+            "field" (record, realization, latent), standard normal, unless records are independent;
+            "correction", of the same shape, if the model is conditioned on records.
         """
+        found = {}
         length_km, receivers = self.correlation_length_km, receivers_km(scenario, self.centre)
-        if length_km == 0.0:
-            return {}
-        keys = [key[:N_SOURCE_COLUMNS] for key in record_keys(scenario)]
-        fields = event_fields(keys, receivers, length_km, self.n_latents, n_realizations, seed)
-        return {"field": torch.as_tensor(fields)}
+        if length_km > 0.0:
+            keys = [key[:N_SOURCE_COLUMNS] for key in record_keys(scenario)]
+            found["field"] = event_fields(
+                keys, receivers, length_km, self.n_latents, n_realizations, seed
+            )
+        if self.conditioning is not None:
+            found["correction"] = self.conditioning.corrections(scenario, n_realizations, seed)
+        return {name: torch.as_tensor(values) for name, values in found.items()}
 
     def forward(self, batch: Batch) -> Tensor:
         """Draw latents, and records with their spectra; see `GroundMotionModel.forward`.
 
         Records of one source share an event term, which differs between realizations.
         """
-        terms = batch["event_term"], batch["record_term"], batch.get("field")
-        latents = self.means(batch) + self.effects.draw(*terms)
+        terms = batch["event_term"], batch["record_term"]
+        shared = batch.get("field"), batch.get("correction")
+        latents = self.means(batch) + self.effects.draw(*terms, *shared)
         return self._draw(batch, latents, [batch[name] for name in EVOLUTION_NUMBERS])
 
     @torch.no_grad()
@@ -170,6 +180,8 @@ class EvolutionaryNetworks(GroundMotionModel):
     @torch.no_grad()
     def median_spectra(self, scenario: pd.DataFrame) -> Spectra:
         """Return the spectra of ground motion for a scenario, with the latents at their mean.
+
+        In a conditioned model it is their mean given the records.
 
         Returns
         -------
@@ -208,6 +220,11 @@ class EvolutionaryNetworks(GroundMotionModel):
         Scatter
             tau and phi, each (component, frequency).
         """
+        if self.conditioning is not None:
+            raise CgmgmError(
+                "The scatter of a conditioned model differs from place to place; draw realizations "
+                "instead."
+            )
         scaled = float(scaled_to_one(magnitude, self.ranges["source_magnitude"]))
         bins = np.asarray(frequencies, float) * self.n_fft / self.sampling_rate
         return ln_fas_scatter(self.decoder, self.effects, bins, scaled, "PS".index(wave))
@@ -215,6 +232,11 @@ class EvolutionaryNetworks(GroundMotionModel):
     def _median(self, conditions: Batch) -> Spectra:
         """Return the decoder's spectra with the latents at their mean."""
         latents = self.effects.mean + self.means(conditions)
+        if self.conditioning is not None:
+            given = self.conditioning.mean(conditions["receiver"].double().cpu().numpy())
+            latents = self.means(conditions) + self.effects.latents(
+                torch.as_tensor(given).to(latents)
+            )
         output, magnitude = self.decoder(conditions), conditions["plain"][:, 0]
         return self.decoder.spectra(self.decoder.with_latents(output, latents, magnitude))
 
@@ -248,4 +270,4 @@ class EvolutionaryNetworks(GroundMotionModel):
 
 
 def _normal(generators: Sequence[np.random.Generator], n: int) -> NDArray[np.float32]:
-    return np.stack([random.standard_normal(n, dtype=np.float32) for random in generators])
+    return np.stack([standard_normal(random, n) for random in generators])

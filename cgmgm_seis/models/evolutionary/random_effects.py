@@ -90,7 +90,7 @@ class RandomEffects(nn.Module):
         correlation : Correlation
             Of the standardised latents, see `standardised`.
         """
-        transform, between = self._standardisation(least=-math.inf)
+        transform, between = self.standardisation(least=-math.inf)
         variance, share = (
             torch.as_tensor(x).to(transform) for x in (correlation.variance, correlation.share)
         )
@@ -122,7 +122,7 @@ class RandomEffects(nn.Module):
         torch.Tensor
             Nats, the sum over the records.
         """
-        transform, between = self._standardisation()
+        transform, between = self.standardisation()
         centred, variance = self.standardised(mean, log_variance.exp())
         counts = torch.bincount(event).to(mean.dtype)[:, None]
         zeros = mean.new_zeros(len(counts), mean.shape[1])
@@ -133,7 +133,13 @@ class RandomEffects(nn.Module):
         posterior = log_variance.sum() + 2.0 * len(mean) * torch.linalg.slogdet(transform)[1]
         return 0.5 * (quadratic + prior - posterior - mean.numel())
 
-    def draw(self, event: Tensor, record: Tensor, field: Tensor | None = None) -> Tensor:
+    def draw(
+        self,
+        event: Tensor,
+        record: Tensor,
+        field: Tensor | None = None,
+        correction: Tensor | None = None,
+    ) -> Tensor:
         """Return latents (record, latent) for standard normal numbers of events and records.
 
         Parameters
@@ -143,11 +149,19 @@ class RandomEffects(nn.Module):
         field : torch.Tensor, optional
             Standard normal fields of correlation length `length_km` at the receivers, the same
             shape; without them records are independent.
+        correction : torch.Tensor, optional
+            Added to the standardised latents, the same shape: what records of the event tell, see
+            `cgmgm_seis.models.evolutionary.conditioning`.
         """
-        transform, between = self._standardisation()
+        _, between = self.standardisation()
         if field is not None:
             record = self.correlated.sqrt() * field + (1.0 - self.correlated).sqrt() * record
         standard = event * between.sqrt() + record
+        return self.latents(standard if correction is None else standard + correction)
+
+    def latents(self, standard: Tensor) -> Tensor:
+        """Return the latents (record, latent) of standardised ones."""
+        transform, _ = self.standardisation()
         return self.mean + torch.linalg.solve(transform, standard.T).T
 
     def roots(self) -> tuple[Tensor, Tensor]:
@@ -155,21 +169,21 @@ class RandomEffects(nn.Module):
 
         A root times standard normal numbers has that covariance.
         """
-        transform, between = self._standardisation()
+        transform, between = self.standardisation()
         within = torch.linalg.inv(transform)
         return within * between.sqrt(), within
 
     def spread(self) -> Tensor:
         """Return a root (latent, latent) of the total covariance, between and within events."""
-        transform, between = self._standardisation()
+        transform, between = self.standardisation()
         return torch.linalg.inv(transform) * torch.sqrt(1.0 + between)
 
     def standardised(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior means and variances, scaled to a covariance within events of 1."""
-        transform, _ = self._standardisation()
+        transform, _ = self.standardisation()
         return (mean - self.mean) @ transform.T, variance @ transform.square().T
 
-    def _standardisation(self, least: float = _LEAST_BETWEEN) -> tuple[Tensor, Tensor]:
+    def standardisation(self, least: float = _LEAST_BETWEEN) -> tuple[Tensor, Tensor]:
         """Return the transform to a covariance of 1 within events and diagonal between them.
 
         Returns

@@ -1,0 +1,81 @@
+"""Records of an earthquake for `--given`: which rows are read, and what commands make of them."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from cgmgm_seis import from_points
+from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.evaluation.given import read_given
+from cgmgm_seis.models import load_model
+from cgmgm_seis.scenario.sources import source
+from cgmgm_seis_cli.main import main
+
+SOURCE = (37.9, -122.1)
+STATIONS = [(37.8, -122.2), (37.85, -122.0), (37.95, -122.25)]
+ARGUMENTS = ["--mag", "4", "--src", "37.9,-122.1"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("bay_area_evolutionary")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Amplitudes of two earthquakes, one of them 100 km away, and one value missing."""
+    here = from_points(4.1, SOURCE, STATIONS).assign(source_id="here")
+    away = from_points(4.1, (37.0, -122.1), STATIONS).assign(source_id="away")
+    rows = pd.concat([here, away], ignore_index=True)
+    rows = rows.assign(pgv_cmps=[3.0, 4.0, 5.0, 0.1, 0.1, 0.1], pga_g=[0.1, None, 0.2] * 2)
+    path = tmp_path_factory.mktemp("given") / "amplitudes.csv"
+    rows.to_csv(path, index=False)
+    return path
+
+
+def test_rows_of_the_earthquake_are_read(table, model):
+    given = read_given(table, source(4.0, *SOURCE), model)
+    assert given.scenario["source_id"].tolist() == ["here"] * 3
+    np.testing.assert_allclose(np.exp(given.values[:, 1]), [0.03, 0.04, 0.05])
+    np.testing.assert_allclose(np.exp(given.values[0, 0]), 0.980665)
+    assert np.isnan(given.values[1, 0])
+    assert given.measures(np.ones((2, 3, 6000), np.float32)).shape == (2, 2)
+
+
+def test_another_earthquake_is_not_in_the_file(table, model):
+    with pytest.raises(DatasetError, match="has 0 earthquakes within 10 km"):
+        read_given(table, source(5.0, *SOURCE), model)
+    with pytest.raises(DatasetError, match="waveforms in counts need the StationXML"):
+        read_given(table.parent, source(4.0, *SOURCE), model)
+
+
+def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
+    """The amplitudes are some five times the median: PGV between the stations doubles at least."""
+    run = CliRunner().invoke(
+        main,
+        ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x3", "-n", "4",
+         "--measures", "pgv", "--write", "maps,figures", "--given", str(table), "--workers", "2",
+         "--out", str(tmp_path / "map")],
+    )  # fmt: skip
+    assert run.exit_code == 0, run.output
+    with h5py.File(tmp_path / "map" / "maps.h5") as file:
+        given = file["ln_pgv_median"][:]
+        np.testing.assert_allclose(file.attrs["given_latitude_deg"], [37.8, 37.85, 37.95])
+    drawn = model.sample(from_points(4.0, SOURCE, [(37.85, -122.1)]), 4)[0]
+    assert given.mean() > np.log(2.0 * np.abs(drawn).max(axis=(1, 2)).mean())
+    made_by = json.loads((tmp_path / "map" / "provenance.json").read_text())
+    assert len(made_by["settings"]["given_sha256"]) == 64
+
+
+def test_cgmgm_refuses(table, tmp_path):
+    run = CliRunner().invoke(
+        main,
+        ["generate", *ARGUMENTS, "--weights", "bay_area", "--given", str(table), "--out",
+         str(tmp_path / "none")],
+    )  # fmt: skip
+    assert run.exit_code == 1 and "cannot be conditioned" in run.output
+    assert not (tmp_path / "none").exists()
