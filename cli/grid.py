@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cgmgm_seis.grid.nodes import Nodes
+    from cgmgm_seis.grid.synthesis import Engine
     from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")

@@ -209,7 +209,8 @@ def _spectra(
     kinds = ("eas" if horizontals(model.component_order) else "fas", "pgv")
     measures = AmplitudeMeasures(model.component_order, model.sampling_rate, kinds, FREQUENCIES)
     spans = valid_spans(scenario, model.n_samples)
-    return Given(measures(cut_to_spans(waveforms, spans, model.sampling_rate)), scenario, measures)
+    values = measures(cut_to_spans(waveforms, spans, model.sampling_rate))
+    return Given(values.astype(float), scenario, measures)
 
 
 def _of_earthquake(table: pd.DataFrame, earthquake: pd.DataFrame, path: Path) -> NDArray[np.bool_]:

@@ -135,7 +135,7 @@ def _structure(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         if name == "frequency_correlations":
             own = table[["frequency_1_hz", "frequency_2_hz"]]
             table = table[own.isin(FREQUENCIES).all(axis=1) & (own.iloc[:, 0] < own.iloc[:, 1])]
-            table = table.assign(**{column: own[column].map("{:g}".format) for column in own})
+            table = table.assign(**{str(column): own[column].map("{:g}".format) for column in own})
         found[name] = {
             generator: nested(table, generator, keys[name])
             for generator in table["generator"].unique()

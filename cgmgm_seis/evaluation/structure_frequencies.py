@@ -1,9 +1,10 @@
 """Correlation of residuals between frequencies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cgmgm_seis.evaluation.residuals import FEWEST
 from cgmgm_seis.evaluation.tables import stacked
@@ -14,7 +15,7 @@ PUBLISHED = "Bayless & Abrahamson"
 
 def frequency_correlations(
     residuals: Mapping[tuple[str, str], Floats],
-    frequencies: Sequence[float],
+    frequencies: ArrayLike,
     component: str,
     published: Floats | None = None,
 ) -> pd.DataFrame:
@@ -24,7 +25,7 @@ def frequency_correlations(
     ----------
     residuals : mapping
         (generator, "recorded" or "generated") to residuals, shape (record, frequency).
-    frequencies : sequence of float
+    frequencies : array_like
         Hz.
     component : str
         Component of the spectra.

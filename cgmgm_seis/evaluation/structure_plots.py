@@ -52,7 +52,8 @@ def plot_semivariograms(table: pd.DataFrame, fits: pd.DataFrame) -> Figure:
     fitted = fits.set_index(keys)[["nugget", "sill", "range_km"]]
     for (component, measure), axes in zip(shown, panels[0], strict=True):
         chosen = (table["component"] == component) & (table["measure"] == measure)
-        for (name, kind), own in table[chosen].groupby(["generator", "residuals"], sort=False):
+        for key, own in table[chosen].groupby(["generator", "residuals"], sort=False):
+            name, kind = map(str, key)
             label = name if kind == "recorded" else None
             axes.plot(
                 own["distance_km"],
@@ -63,7 +64,7 @@ def plot_semivariograms(table: pd.DataFrame, fits: pd.DataFrame) -> Figure:
                 markerfacecolor=names[name] if kind == "recorded" else "white",
                 label=label,
             )
-            curve = fitted.loc[(name, kind, component, measure)]
+            curve = fitted.loc[[(name, kind, component, measure)]].iloc[0]
             if curve.notna().all():
                 h = np.linspace(0.0, float(own["distance_km"].max()), 200)
                 values = model_semivariance(h, *curve.tolist())
@@ -95,7 +96,8 @@ def plot_frequency_correlations(table: pd.DataFrame) -> Figure:
     figure, panels = new_panels(1, len(references), (4.2 * len(references), 4.0), sharey=True)
     for reference, axes in zip(references, panels[0], strict=True):
         own = table[table["frequency_1_hz"] == reference]
-        for (name, kind), line in own.groupby(["generator", "residuals"], sort=False):
+        for key, line in own.groupby(["generator", "residuals"], sort=False):
+            name, kind = map(str, key)
             axes.plot(
                 line["frequency_2_hz"],
                 line["correlation"],
@@ -132,7 +134,8 @@ def plot_scaling(table: pd.DataFrame) -> Figure:
     for by, row in zip((MAGNITUDE, DISTANCE), panels, strict=True):
         for (component, measure), axes in zip(shown, row, strict=True):
             chosen = (table["component"] == component) & (table["measure"] == measure)
-            for name, own in table[chosen & (table["by"] == by)].groupby("generator", sort=False):
+            for key, own in table[chosen & (table["by"] == by)].groupby("generator", sort=False):
+                name = str(key)
                 label = "NGA-West2 models" if name in NGA_WEST2 else name
                 amplitude = np.exp(own["ln_median"])
                 axes.plot(own["value"], amplitude, ":", color=names[name], linewidth=1.2)

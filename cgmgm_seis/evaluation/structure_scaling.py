@@ -226,12 +226,12 @@ def scaling_table(
     tables = []
     keys = pd.DataFrame({"by": grid.by, "value": grid.values})
     for name, (medians, sds, outside) in predictions.items():
-        for (by, value), own in keys.groupby(["by", "value"], sort=False):
-            rows = own.index.to_numpy()
+        for (by, _), own in keys.groupby(["by", "value"], sort=False):
+            rows, kind = own.index.to_numpy(), str(by)
             table = names.to_frame(index=False).assign(
                 generator=name,
-                by=by,
-                value=value,
+                by=kind,
+                value=float(own["value"].iloc[0]),
                 ln_median=medians[rows].mean(axis=0),
                 sigma=np.sqrt((sds[rows] ** 2).mean(axis=0)),
                 extrapolated=outside[rows].mean(),

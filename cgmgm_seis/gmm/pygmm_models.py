@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.gmm.base import NEAREST_KM, Prediction
@@ -136,14 +137,14 @@ class BA19:
         return result.reshape(*np.shape(values)[:-1], len(wanted))
 
 
-def frequency_correlation(frequencies: Sequence[float]) -> Floats:
+def frequency_correlation(frequencies: ArrayLike) -> Floats:
     """Return the correlation of total residuals of ln EAS between frequencies.
 
     The model is that of Bayless & Abrahamson (2018) for California.
 
     Parameters
     ----------
-    frequencies : sequence of float
+    frequencies : array_like
         Hz, shape (frequency,).
 
     Returns
