@@ -134,8 +134,8 @@ def test_triggered_records_are_kept_with_their_valid_span(pleasant_hill, invento
     assert (spans["trace_valid_start_sample"] == 0).all()
     ends = spans[VALID_END].drop(["58360", "58369", "58442"])
     assert (ends == 6000).all()
-    # It ends at 45.19 s; half of the 5 % taper of 61.995 s, and a period of 0.5 Hz, are not valid.
-    assert spans.loc["58360", VALID_END] == pytest.approx(4519 - 155 - 200, abs=2)
+    # It ends at 45.19 s; half of the 5 % taper of 55.2 s, and a period of 0.5 Hz, are not valid.
+    assert spans.loc["58360", VALID_END] == pytest.approx(4519 - 138 - 200, abs=2)
     waveforms, scenario = read_records(out, Window("ZNE", 100.0, -5.0, 6000))
     for record, end in zip(waveforms, scenario[VALID_END], strict=True):
         assert not record[:, end:].any() and record[:, end - 100 : end].std(axis=1).all()

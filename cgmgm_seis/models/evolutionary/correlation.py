@@ -228,8 +228,8 @@ def _fit(sums: _Sums, heard: Floats, asked: NDArray[np.bool_]) -> tuple[float, F
     spread = squared - pairs * mean**2 + tiny
     slope = np.maximum((pairs * mean[:, None] * average - products) / spread[:, None], 0.0)
     # Reduction of the sum of squares by the fit, in units of the squared variances.
-    gain = slope**2 * spread[:, None] / np.maximum(heard, 1e-9) ** 2
-    best = int(gain[:, asked].sum(axis=1).argmax())
+    gain = slope[:, asked] ** 2 * spread[:, None] / heard[asked] ** 2
+    best = int(gain.sum(axis=1).argmax())
     sill = average + slope[best] * mean[best]
     scale = np.maximum(heard, 1e-9) ** 2
     correlated = np.where(asked, slope[best] / scale, 0.0)
