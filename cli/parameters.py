@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cgmgm_seis.models.base import GroundMotionModel
     from cgmgm_seis.scenario.stations import Places
+    from cgmgm_seis.scenario.window import Window
 
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
 
@@ -396,12 +397,11 @@ def source_options(command: Command) -> Command:
     return cast(Command, with_source)
 
 
-def components_of(dataset: Path) -> str:
-    """Return the components that most records of a data set have, of Z, N and E."""
+def components_of(dataset: Path, window: "Window") -> str:
+    """Return the components that most records of a data set have in a window, of Z, N and E."""
     from cgmgm_seis.datasets.windows import choose_components
-    from cgmgm_seis.scenario.window import Window
 
-    return choose_components(dataset, Window()).component_order
+    return choose_components(dataset, window).component_order
 
 
 # ---- messages ------------------------------------------------------------------------------

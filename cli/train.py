@@ -227,7 +227,8 @@ def train(
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **model_arguments(recipe.model, of_one_model)}
         if config_file is None or _is_given(ctx, "components"):
-            arguments["component_order"] = components or components_of(dataset)
+            window = replace(recipe, arguments=arguments).new_model(0).window
+            arguments["component_order"] = components or components_of(dataset, window)
         recipe = replace(recipe, arguments=arguments)
         config = recipe.config(**settings)
         model = recipe.new_model(config.seed)

@@ -106,6 +106,7 @@ def tune(
     """
     from cgmgm_seis.models.registry import model_choices
     from cgmgm_seis.models.weights import weights_info
+    from cgmgm_seis.training.recipe import Recipe
     from cgmgm_seis.tuning.objective import Study
     from cgmgm_seis.tuning.on_ray import run_on_ray
     from cgmgm_seis.tuning.search import BEST_FILE, Search, run_here
@@ -121,7 +122,9 @@ def tune(
     if condition_sets:
         sets = model_arguments(name, {"condition_set": list(dict.fromkeys(condition_sets))})
         space = SearchSpace(name, {**space.ranges, **sets})
-    fixed["component_order"] = components or components_of(dataset)
+    fixed["component_order"] = components or components_of(
+        dataset, Recipe(name).new_model(0).window
+    )
     study = Study(dataset, objective, seed, device, strict, units)
     weights = search_settings(
         Search(study, space, fixed, random_trials, early_stopping),

@@ -140,6 +140,28 @@ def test_it_is_evaluated(weights, dataset, tmp_path):
     assert "Toy" in report.read_text()
 
 
+@pytest.mark.usefixtures("installed")
+def test_records_of_one_component_are_enough_for_all_of_it(weights, tmp_path):
+    east = write_dataset(tmp_path / "east", n_samples=N_SAMPLES, component_order="E")
+    small = ("--model", "toy", "--epochs", 1, "--device", "cpu")
+    run("train", east, *small, "--out", tmp_path / "run", "--name", "east")
+    run("tune", east, *small, "--trials", 1, "--out", tmp_path / "search")
+    found = tmp_path / "run" / "east"
+    for path in (found, tmp_path / "search" / "best" / "toy"):
+        assert load_model(path).component_order == "E"
+    run("evaluate", east, "--weights", found, "--weights", weights, "-n", 2, "--picker", "none",
+        "--classifiers", 0, "--no-gmms", "--device", "cpu", "--workers", 1,
+        "--out", tmp_path / "report")  # fmt: skip
+    measures = pd.read_csv(tmp_path / "report" / "measures.csv")
+    assert set(measures["generator"]) == {"east", "toy"} and set(measures["component"]) == {"E"}
+    source = ("--weights", found, "--mag", 2, "--src", "37.6,-122.0", "--extrapolate")
+    run("generate", *source, "--no-plot", "--out", tmp_path / "records")
+    assert {path.suffix for path in (tmp_path / "records").rglob("*")} >= {".mseed", ".xml"}
+    run("grid", *source, "--region", "-122.3,-122.0,37.8,38.0", "--shape", "2x2", "--workers", 1,
+        "--write", "maps", "--out", tmp_path / "map")  # fmt: skip
+    assert (tmp_path / "map" / "maps.h5").exists()
+
+
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """The generator as another package declares it, for processes that only know its weights."""
