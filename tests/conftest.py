@@ -27,17 +27,6 @@ for _folder in (_cache, *_cache.rglob("*")):
     _folder.chmod(0o755 if _folder.is_dir() else 0o644)
 os.environ["SEISBENCH_CACHE_ROOT"] = str(_cache)
 
-TINY_RANGES = {
-    "source_magnitude": [1.0, 5.0],
-    "source_latitude_deg": [36.5, 39.0],
-    "source_longitude_deg": [-123.5, -121.0],
-    "source_depth_km": [0.0, 20.0],
-    "station_latitude_deg": [36.5, 39.0],
-    "station_longitude_deg": [-123.5, -121.0],
-    "path_ep_distance_km": [0.0, 60.0],
-    "path_hyp_distance_km": [0.0, 70.0],
-}
-
 
 def _shared(*parts: str) -> Path:
     path = SHARED.joinpath(*parts)
@@ -174,6 +163,8 @@ def whole_catalogue(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_ranges():
     """Ranges of untrained models."""
+    from small_datasets import TINY_RANGES
+
     return TINY_RANGES
 
 
@@ -181,6 +172,7 @@ def tiny_ranges():
 def tiny_weights(tmp_path_factory):
     """Path (without suffix) of saved weights of an untrained CGMGM that samples fast."""
     import torch
+    from small_datasets import TINY_RANGES
 
     from cgmgm_seis.models.cgmgm.model import CGMGM
 

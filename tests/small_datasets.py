@@ -12,6 +12,17 @@ from cgmgm_seis.scenario.stations import bay_area_stations
 
 N_SAMPLES = 800
 CATALOGUE_SEED = 5
+# Ranges of weights that are not trained.
+TINY_RANGES = {
+    "source_magnitude": [1.0, 5.0],
+    "source_latitude_deg": [36.5, 39.0],
+    "source_longitude_deg": [-123.5, -121.0],
+    "source_depth_km": [0.0, 20.0],
+    "station_latitude_deg": [36.5, 39.0],
+    "station_longitude_deg": [-123.5, -121.0],
+    "path_ep_distance_km": [0.0, 60.0],
+    "path_hyp_distance_km": [0.0, 70.0],
+}
 
 
 def write_dataset(

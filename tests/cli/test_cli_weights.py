@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import TINY_RANGES
-from small_datasets import write_dataset
+from small_datasets import TINY_RANGES, write_dataset
 
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.models import conditions
