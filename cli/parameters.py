@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cgmgm_seis.models.base import GroundMotionModel
     from cgmgm_seis.scenario.stations import Places
-    from cgmgm_seis.scenario.window import Window
+    from cgmgm_seis.training.recipe import Recipe
 
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
 
@@ -397,11 +397,11 @@ def source_options(command: Command) -> Command:
     return cast(Command, with_source)
 
 
-def components_of(dataset: Path, window: "Window") -> str:
-    """Return the components that most records of a data set have in a window, of Z, N and E."""
+def components_of(dataset: Path, recipe: "Recipe") -> str:
+    """Return the components that most records have in the window of a model, of Z, N and E."""
     from cgmgm_seis.datasets.windows import choose_components
 
-    return choose_components(dataset, window).component_order
+    return choose_components(dataset, recipe.new_model(0).window).component_order
 
 
 # ---- messages ------------------------------------------------------------------------------

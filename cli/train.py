@@ -226,10 +226,10 @@ def train(
             )
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **model_arguments(recipe.model, of_one_model)}
-        if config_file is None or _is_given(ctx, "components"):
-            window = replace(recipe, arguments=arguments).new_model(0).window
-            arguments["component_order"] = components or components_of(dataset, window)
         recipe = replace(recipe, arguments=arguments)
+        if config_file is None or _is_given(ctx, "components"):
+            order = components or components_of(dataset, recipe)
+            recipe = replace(recipe, arguments={**arguments, "component_order": order})
         config = recipe.config(**settings)
         model = recipe.new_model(config.seed)
     _check_schedule(config.schedule, chosen)

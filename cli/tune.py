@@ -122,9 +122,7 @@ def tune(
     if condition_sets:
         sets = model_arguments(name, {"condition_set": list(dict.fromkeys(condition_sets))})
         space = SearchSpace(name, {**space.ranges, **sets})
-    fixed["component_order"] = components or components_of(
-        dataset, Recipe(name).new_model(0).window
-    )
+    fixed["component_order"] = components or components_of(dataset, Recipe(name))
     study = Study(dataset, objective, seed, device, strict, units)
     weights = search_settings(
         Search(study, space, fixed, random_trials, early_stopping),

@@ -24,6 +24,7 @@ from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.scenario.spans import VALID_END, VALID_START, cut_to_spans, valid_spans
 from cgmgm_seis.scenario.stations import receivers
 from cgmgm_seis.scenario.table import cross
+from cgmgm_seis.scenario.times import read_times
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -157,17 +158,17 @@ def _waveforms(
     path: Path, earthquake: pd.DataFrame, model: GroundMotionModel, inventory: Inventory
 ) -> Given:
     """Read waveforms in counts, with their valid spans."""
-    window = model.window
+    window, origin = model.window, UTCDateTime(earthquake["source_origin_time"].iloc[0])
     stream = read_observed(
         str(path),
         inventory,
-        UTCDateTime(earthquake["source_origin_time"].iloc[0]),
+        origin,
         start_offset_s=window.start_offset_s,
         duration_s=window.n_samples / window.sampling_rate,
         sampling_rate=window.sampling_rate,
         band_hz=BAND_HZ,
     )
-    start = UTCDateTime(earthquake["source_origin_time"].iloc[0]) + window.start_offset_s
+    start = origin + window.start_offset_s
     scenario = cross(earthquake, receivers(inventory))
     rows, records, spans = [], [], []
     codes = scenario["station_network_code"], scenario["station_code"]
@@ -223,9 +224,9 @@ def _of_earthquake(table: pd.DataFrame, earthquake: pd.DataFrame, path: Path) ->
     found = near & (apart <= SAME_MAGNITUDE).to_numpy()
     events = table["source_id"].astype(str)
     if events[found].nunique() > 1:
-        times = pd.to_datetime(table["source_origin_time"], utc=True, format="ISO8601")
-        origin = pd.to_datetime(source["source_origin_time"], utc=True)
-        found &= ((times - origin).dt.total_seconds().abs() < SAME_S).to_numpy()
+        (origin,) = read_times(earthquake["source_origin_time"])
+        after = read_times(table["source_origin_time"]) - origin
+        found &= (after.dt.total_seconds().abs() < SAME_S).to_numpy()
     if (n_events := events[found].nunique()) != 1:
         raise DatasetError(
             f"{path} has {n_events} earthquakes within {SAME_KM:g} km, {SAME_MAGNITUDE:g} "

@@ -95,7 +95,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         Coefficients count by the share of the waves in their expected power, since the noise at a
         station differs from the expected one by more than its scatter in the training records.
         """
-        onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+        onsets = self._onsets(batch)
         output, magnitude, means = self.decoder(batch), batch["plain"][:, 0], self.means(batch)
 
         frequencies = torch.arange(self.evolution.n_bins) * self.sampling_rate / self.n_fft
@@ -151,6 +151,10 @@ class ConditionedNetworks(EvolutionaryNetworks):
         return median, slopes.transpose(0, 2, 1)
 
     # ---- mean spectrogram ------------------------------------------------------------------
+
+    def _onsets(self, batch: Batch) -> Tensor:
+        """Return the onsets of P and S (record, wave), s after the record's start."""
+        return batch["times"] - self.start_offset_s + self.decoder.delays(batch)
 
     def _means(self, spectra: Spectra, onsets: Tensor) -> MeanSpectrogram:
         """Return the mean spectrogram for onsets (record, wave), s after the record's start."""

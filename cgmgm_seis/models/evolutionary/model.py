@@ -241,7 +241,7 @@ class EvolutionaryCGM(ConditionedNetworks):
         """
         parts = []
         for batch in batches:
-            onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+            onsets = self._onsets(batch)
             mean, log_variance = self._encoded(batch, self.decoder(batch), onsets)
             names = [name for name in batch if name != "powers"]
             parts.append(gathered(mean, log_variance, *(batch[name] for name in names)))
@@ -281,7 +281,7 @@ class EvolutionaryCGM(ConditionedNetworks):
         """
         batch = self.on_device(self.features(waveforms, scenario))
         output = self.decoder(batch)
-        onsets = batch["times"] - self.start_offset_s + self.decoder.delays(batch)
+        onsets = self._onsets(batch)
         mean, _ = self._encoded(batch, output, onsets)
         output = self.decoder.with_latents(output, mean, batch["plain"][:, 0])
         expected = self._means(self.decoder.spectra(output), onsets).expected()
