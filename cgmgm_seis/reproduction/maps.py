@@ -12,13 +12,13 @@ from cgmgm_seis.gmm.named import ERGODIC, NON_ERGODIC, NamedGMM
 from cgmgm_seis.grid.beside import jobs_beside
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.measures import Measures
+from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.nodes import grid_nodes
-from cgmgm_seis.grid.synthesis import draw_tasks, local_engine, write_grid
+from cgmgm_seis.grid.plots import write_figure
+from cgmgm_seis.grid.synthesis import MAPS_FILE, draw_tasks, local_engine, write_grid
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.reproduction.recipe import PaperRecipe
 from cgmgm_seis.scenario.sources import source
-
-PARTS = ("maps", "figures", "html", "quakeml")
 
 
 def write_maps(
@@ -72,18 +72,26 @@ def write_maps(
     gmms = [NamedGMM.of(name) for name in (ERGODIC, f"{NON_ERGODIC}:{gmm}")]
     beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), gmms)
     visible = progress and sys.stderr.isatty()
-    engine = local_engine(workers or os.cpu_count() or 1)
+    n_workers = workers or os.cpu_count() or 1
     for own in (job, *beside.values()):
-        draw_tasks(own, engine, progress=visible)
+        # Processes import torch for seconds: not for one task, or for predictions, which are fast.
+        several = isinstance(own, GridJob) and min(n_workers, len(own.tasks)) > 1
+        draw_tasks(own, local_engine(n_workers) if several else None, progress=visible)
     write_grid(
         folder,
         job,
         beside=beside,
-        parts=PARTS,
+        parts=("maps", "html", "quakeml"),
         warnings=messages,
         overwrite=True,
         progress=visible,
     )
+    title = (
+        f"M {recipe.magnitude:g}, {recipe.depth_km:g} km deep, {recipe.map_realizations} "
+        "realizations of the generators"
+    )
+    for name, figure in model_figures(folder / MAPS_FILE, title).items():
+        write_figure(figure, folder / f"{name}.png")
 
 
 def _outside(models: Mapping[str, GroundMotionModel], extremes: pd.DataFrame) -> list[str]:
