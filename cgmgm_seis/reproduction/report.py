@@ -139,15 +139,15 @@ def _search(folder: Path) -> Iterator[str]:
         f"{len(trials)} trials of the published model by the objective "
         f"'{identity['objective']}'; lower scores are better.",
     )
-    rows = []
+    columns = {}
     for name, conditions in CONDITIONS.items():
         best = best_trial(trials, condition_set=conditions)
-        settings = {**best.settings, "condition_set": conditions}
-        tried = best.settings["condition_set"]
-        rows.append({"model": name, **settings, "trial": best.number, "tried with": tried})
+        shown = {**best.settings, "condition_set": conditions, "best trial": best.number}
+        shown["condition set of the trial"] = best.settings["condition_set"]
+        columns[name] = {key: str(value) for key, value in shown.items()}
     yield item_html(
         "settings",
-        pd.DataFrame(rows).set_index("model").T.rename_axis("setting").reset_index(),
+        pd.DataFrame(columns).rename_axis("setting").reset_index(),
         "Settings of the models: those of the best trial with their conditions, or of the best of "
         "all trials if there is none with them.",
     )
@@ -165,7 +165,7 @@ def _trainings(inputs: Mapping[str, Path]) -> Iterator[str]:
         "Loss of the training split and of the dev split by epoch; the weights with the lowest "
         f"dev loss are kept. {EVOLUTIONARY} has another loss. Epochs: "
         + ", ".join(
-            f"{name} {card['epochs']} (best {card['best_epoch']}, {card['training_minutes']:.1f} "
+            f"{name} {card['epochs']} (best {card['best_epoch']}, {card['training_minutes']:.2g} "
             "minutes)"
             for name, card in zip(MODELS, cards, strict=True)
         )
