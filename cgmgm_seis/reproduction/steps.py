@@ -1,12 +1,14 @@
 """Steps of a long computation: each writes one folder, and a second run makes what is missing."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.storage.files import hidden
 from cgmgm_seis.storage.locks import only_process
 from cgmgm_seis.storage.resumable import discard_unfinished, is_finished, resumable_folder
@@ -80,6 +82,8 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
     OutputError
         If a folder was made with other settings, which is checked before any step runs, or
         another process writes to `out`.
+    CgmgmError
+        If a step fails or is interrupted.
     """
     folders, identities = step_folders(out, steps), _identities(steps)
     out.mkdir(parents=True, exist_ok=True)
@@ -94,10 +98,24 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
             logger.info("Step %d of %d: %s.", number, len(steps), step.does)
             began = perf_counter()
             inputs = {name: folders[name] for name in step.needs}
-            with resumable_folder(folder, identities[step.name]) as (content, scratch):
+            with (
+                _interruptions(f"step {number} of {len(steps)}"),
+                resumable_folder(folder, identities[step.name]) as (content, scratch),
+            ):
                 step.run(Work(content, scratch, inputs))
             logger.debug("%s: %.1f s.", folder.name, perf_counter() - began)
     return folders
+
+
+@contextmanager
+def _interruptions(where: str) -> Iterator[None]:
+    """Say how to continue after Ctrl-C, for which trainings and searches have errors of theirs."""
+    try:
+        yield
+    except (KeyboardInterrupt, CgmgmError) as error:
+        if isinstance(error, CgmgmError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        raise CgmgmError(f"Interrupted in {where}; the same command continues.") from error
 
 
 def step_folders(out: Path, steps: Sequence[Step]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from cgmgm_seis.errors import OutputError
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
 from cgmgm_seis.reproduction.steps import Step, run_steps
 
 
@@ -130,3 +130,27 @@ def test_a_failing_step_keeps_what_it_has(tmp_path):
         run_steps(tmp_path / "out", [Step("one", "fail", (), {}, fail)])
     (left,) = names(tmp_path / "out")
     assert left.startswith(".01-one.")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_interruption_says_how_to_continue(tmp_path, wrapped):
+    def stop(work):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            if wrapped:
+                raise TrainingError("Interrupted; --resume continues.") from error
+            raise
+
+    with pytest.raises(CgmgmError, match=r"^Interrupted in step 1 of 1; the same command contin"):
+        run_steps(tmp_path / "out", [Step("one", "stop", (), {}, stop)])
+
+
+def test_only_one_process_writes(tmp_path):
+    """The lock of another run of the same folder is seen."""
+
+    def again(work):
+        run(tmp_path / "out")
+
+    with pytest.raises(OutputError, match="out is being written by another process"):
+        run_steps(tmp_path / "out", [Step("one", "run again", (), {}, again)])
