@@ -93,16 +93,21 @@ def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, di
     for title, items in sections(evaluation):
         body.append(f"<h2>{escape(title)}</h2>")
         for item in items:
-            content = item.content
+            content: Figure | pd.DataFrame | bytes = item.content
             if isinstance(content, Figure):
-                buffer = BytesIO()
-                content.savefig(buffer, format="png", metadata={"Software": None})
-                content = images[item.name] = buffer.getvalue()
+                images[item.name] = content = png_bytes(content)
             body.append(item_html(item.name, content, item.sentence))
     return page_html(f"Evaluation on {evaluation.metrics['dataset']['name']}", body), images
 
 
 # ---- HTML ----------------------------------------------------------------------------------
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as PNG, which depends on the figure only."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def page_html(title: str, body: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from cgmgm_seis.evaluation.report import (
     item_html,
     items_of,
     page_html,
+    png_bytes,
 )
 from cgmgm_seis.output.provenance import versions
 from cgmgm_seis.reproduction.models import CONDITIONS, EVOLUTIONARY, MODELS
@@ -27,19 +27,20 @@ from cgmgm_seis.training.run_folder import METRICS_FILE as EPOCHS_FILE
 from cgmgm_seis.tuning.search import FIGURE_FILE
 from cgmgm_seis.tuning.trials import TRIALS_FILE, best_trial, read_trials
 
-# Sections with items of the evaluation's report, in the order of the paper, and the beginnings of
-# the names of their items.
-WAVEFORMS = ("Waveforms", ("panels_", "sections", "envelopes"))
-PICKS = ("P and S arrivals", ("picks", "pick_residuals", "picks_by_bin"))
-SPECTRA = (
+# Heading of a section, and names or beginnings of names of its items.
+Part = tuple[str, tuple[str, ...]]
+# Sections with items of the evaluation's report, in the order of the paper.
+WAVEFORMS: Part = ("Waveforms", ("panels_", "sections", "envelopes"))
+PICKS: Part = ("P and S arrivals", ("picks", "pick_residuals", "picks_by_bin"))
+SPECTRA: Part = (
     "Fourier amplitude spectra",
     ("spectral_residuals", "residuals_by_", "scatter_by_bin"),
 )
-GMMS = (
+GMMS: Part = (
     "Ergodic and non-ergodic ground-motion models",
     ("ground_motion_models_", "terms", "term_correlations"),
 )
-DISTRIBUTIONS = (
+DISTRIBUTIONS: Part = (
     "Discriminative score and distributions",
     ("discriminator", "distributions", "projections", "pit"),
 )
@@ -155,13 +156,11 @@ def _search(folder: Path) -> Iterator[str]:
 
 def _trainings(inputs: Mapping[str, Path]) -> Iterator[str]:
     yield "<h2>Trainings</h2>"
-    buffer = BytesIO()
     curves = {name: pd.read_csv(inputs[name] / EPOCHS_FILE) for name in MODELS}
-    _plot_losses(curves).savefig(buffer, format="png", metadata={"Software": None})
     cards = [read_json(inputs[name] / f"{name}.json", OutputError)["card"] for name in MODELS]
     yield item_html(
         "trainings",
-        buffer.getvalue(),
+        png_bytes(_plot_losses(curves)),
         "Loss of the training split and of the dev split by epoch; the weights with the lowest "
         f"dev loss are kept. {EVOLUTIONARY} has another loss. Epochs: "
         + ", ".join(
