@@ -16,6 +16,7 @@ from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.nodes import grid_nodes
 from cgmgm_seis.grid.plots import write_figure
 from cgmgm_seis.grid.synthesis import MAPS_FILE, draw_tasks, local_engine, write_grid
+from cgmgm_seis.grid.tasks import NodeTasks
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.reproduction.recipe import PaperRecipe
 from cgmgm_seis.scenario.sources import source
@@ -50,27 +51,7 @@ def write_maps(
     progress : bool
         Show progress bars where stderr is a terminal.
     """
-    names = [str(path) for path in weights]
-    models = load_generators(names, device)
-    model, *_ = models.values()
-    earthquake = source(recipe.magnitude, recipe.latitude, recipe.longitude, recipe.depth_km)
-    nodes = grid_nodes(recipe.region, (recipe.shape[0], recipe.shape[1]))
-    messages = _outside(models, nodes.extremes(earthquake))
-    job = GridJob(
-        model,
-        names[0],
-        earthquake,
-        nodes,
-        Measures(model.component_order, model.sampling_rate, ("fas",), recipe.frequencies),
-        recipe.map_realizations,
-        recipe.seed,
-        waveforms=False,
-        extrapolate=True,
-        device=device,
-        folder=scratch,
-    )
-    gmms = [NamedGMM.of(name) for name in (ERGODIC, f"{NON_ERGODIC}:{gmm}")]
-    beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), gmms)
+    job, beside, messages = _jobs(weights, gmm, scratch, recipe, device)
     visible = progress and sys.stderr.isatty()
     n_workers = workers or os.cpu_count() or 1
     for own in (job, *beside.values()):
@@ -92,6 +73,34 @@ def write_maps(
     )
     for name, figure in model_figures(folder / MAPS_FILE, title).items():
         write_figure(figure, folder / f"{name}.png")
+
+
+def _jobs(
+    weights: Sequence[Path], gmm: Path, scratch: Path, recipe: PaperRecipe, device: str
+) -> tuple[GridJob, dict[str, NodeTasks], list[str]]:
+    """Return the job of the first generator, those of the others, and what is extrapolated."""
+    names = [str(path) for path in weights]
+    models = load_generators(names, device)
+    model, *_ = models.values()
+    earthquake = source(recipe.magnitude, recipe.latitude, recipe.longitude, recipe.depth_km)
+    nodes = grid_nodes(recipe.region, (recipe.shape[0], recipe.shape[1]))
+    messages = _outside(models, nodes.extremes(earthquake))
+    job = GridJob(
+        model,
+        names[0],
+        earthquake,
+        nodes,
+        Measures(model.component_order, model.sampling_rate, ("fas",), recipe.frequencies),
+        recipe.map_realizations,
+        recipe.seed,
+        waveforms=False,
+        extrapolate=True,
+        device=device,
+        folder=scratch,
+    )
+    gmms = [NamedGMM.of(name) for name in (ERGODIC, f"{NON_ERGODIC}:{gmm}")]
+    beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), gmms)
+    return job, beside, messages
 
 
 def _outside(models: Mapping[str, GroundMotionModel], extremes: pd.DataFrame) -> list[str]:
