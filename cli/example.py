@@ -1,4 +1,4 @@
-"""`cgmgm-seis example`: a recorded earthquake and a simulated archive to try the commands on."""
+"""`cgmgm-seis example`: a recorded earthquake and simulated data to try the commands on."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from cgmgm_seis_cli.parameters import out_option, show_messages, verbosity_optio
 
 @click.group()
 def example() -> None:
-    """Write example data: QuakeML, StationXML and MiniSEED."""
+    """Write example data to try the commands on."""
 
 
 @example.command("pleasant-hill")
@@ -29,6 +29,17 @@ def kermadec(out: Path, verbosity: int | None) -> None:
     Nothing in it was recorded; its channels are marked as synthesized.
     """
     _write("kermadec", out, verbosity)
+
+
+@example.command("data-report")
+@out_option("data-report")
+@verbosity_options
+def data_report(out: Path, verbosity: int | None) -> None:
+    """Simulate 24 earthquakes in the layout of the paper's data report, for `reproduce`.
+
+    Nothing in it was recorded; data sets that are made of it say so.
+    """
+    _write("data-report", out, verbosity)
 
 
 def _write(name: str, out: Path, verbosity: int | None) -> None:

@@ -59,27 +59,14 @@ def fit(
     """
     from cgmgm_seis.errors import OutputError
     from cgmgm_seis.evaluation.config import EvaluationConfig
-    from cgmgm_seis.evaluation.data import TRAINING_SPLIT, EvaluationData
-    from cgmgm_seis.evaluation.gmm_table import training_spectra
-    from cgmgm_seis.gmm.base import compared_component
-    from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
-    from cgmgm_seis.scenario.window import Window
+    from cgmgm_seis.evaluation.gmm_table import fit_nonergodic
 
     show_messages(verbosity or 0)
     if out.exists() and not overwrite:
         raise OutputError(f"{out} already exists; choose another name or use --overwrite.")
     progress = verbosity != -1 and sys.stderr.isatty()
     config = EvaluationConfig(units=units, progress=progress)
-    data = EvaluationData(dataset, Window(components), config)
-    scenario, ln_fas = training_spectra(data.read_training(), data.window, frequencies)
-    model = NonErgodicFAS().fit(scenario, ln_fas, frequencies)
-    model.card = {
-        "dataset": data.name,
-        "split": TRAINING_SPLIT,
-        "component": compared_component(data.window.component_order) or "Z",
-        "records": len(scenario),
-        "events": int(scenario["source_id"].nunique()),
-    }
+    model = fit_nonergodic(dataset, components, frequencies, config)
     model.save(out)
     click.echo(f"{out}: {_described(model.card)}")
 

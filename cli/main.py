@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
     "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),
     "evaluate": ("cgmgm_seis_cli.evaluate:evaluate", "Compare models with recorded data."),
+    "reproduce": ("cgmgm_seis_cli.reproduce:reproduce", "Reproduce the paper on a data set."),
     "gmm": ("cgmgm_seis_cli.gmm:gmm", "Fit and describe ground-motion models."),
     "example": ("cgmgm_seis_cli.example:example", "Write example data to try the commands on."),
     "weights": ("cgmgm_seis_cli.weights:weights", "List, describe and import trained weights."),

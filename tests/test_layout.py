@@ -17,10 +17,11 @@ ORDER = (
     ("simulator", "datasets", "output"),
     ("training",),
     ("tuning", "evaluation", "grid"),
+    ("reproduction",),
     ("cli",),
 )
 ROW = {name: row for row, names in enumerate(ORDER) for name in names}
-MOST_ENTRIES, MOST_LINES = 16, 500
+MOST_ENTRIES, MOST_LINES = 17, 500
 
 
 def modules():

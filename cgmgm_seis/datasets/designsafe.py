@@ -79,7 +79,8 @@ def import_designsafe(
     -------
     pandas.DataFrame
         The metadata.  Stations within 50 m of a bundled station get its codes, others network XX
-        and a number.
+        and a number.  Events with negative numbers are simulated (``trace_simulated``), see
+        `cgmgm_seis.datasets.simulated_report`.
 
     Raises
     ------
@@ -265,7 +266,7 @@ def _with_origin_times(table: pd.DataFrame, events: Catalog | None) -> pd.DataFr
         source_origin_time_is_placeholder=placeholder,
         trace_units="m/s",
         trace_channel="HX",
-        trace_simulated=False,
+        trace_simulated=names.str.startswith("-"),
     )
 
 

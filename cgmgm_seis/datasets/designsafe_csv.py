@@ -1,7 +1,8 @@
-"""Reading the CSV files of the data report of Ren et al. (2026), also as an ObsPy plugin.
+"""Reading and writing CSV files of the data report of Ren et al. (2026), also as an ObsPy plugin.
 
 A file contains one component, and each row one record: 14 columns of metadata, followed by the
-samples of ground velocity, m/s.  There is no header.
+samples of ground velocity, m/s.  There is no header.  Events have positive numbers; in files that
+this package simulates they have negative ones.
 """
 
 import logging
@@ -20,6 +21,7 @@ from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
 from cgmgm_seis.scenario.stations import bay_area_stations
 from cgmgm_seis.scenario.table import add_paths
+from cgmgm_seis.storage.files import write_file
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +193,34 @@ def read_samples(file: BinaryIO, offset: int) -> NDArray[np.float64]:
         return pd.to_numeric(pd.Series(fields).str.decode("ascii", "replace"), "coerce").to_numpy(
             float
         )
+
+
+def write_designsafe(
+    path: str | Path, waveforms: NDArray[np.floating], table: pd.DataFrame
+) -> None:
+    """Write a file of the data report: the inverse of `scan` and `read_samples`.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The CSV file; the ending of its name gives the component, see `component_of`.
+    waveforms : numpy.ndarray
+        Velocity of one component, m/s, shape (record, sample), with the precision of float32.
+    table : pandas.DataFrame
+        One row per record with `COLUMNS`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    rows = [
+        ",".join([*map(str, row), *(f"{sample:.8e}" for sample in samples)]) + "\n"
+        for row, samples in zip(
+            table[list(COLUMNS)].itertuples(index=False, name=None), waveforms, strict=True
+        )
+    ]
+    write_file(Path(path), "".join(rows).encode())
 
 
 def component_of(path: str | Path, default: str = "") -> str:

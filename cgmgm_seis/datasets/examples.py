@@ -1,4 +1,4 @@
-"""Examples: a recorded earthquake that the package brings along, and a simulated archive."""
+"""Examples: a recorded earthquake that the package brings along, and simulated ones."""
 
 import os
 import shutil
@@ -11,14 +11,16 @@ from cgmgm_seis.storage.folders import complete_folder
 
 
 def write_example(name: str, out: str | Path) -> list[tuple[Path, str]]:
-    """Write an example to a new folder: QuakeML, StationXML, MiniSEED and a README.
+    """Write an example and a README to a new folder.
 
     Parameters
     ----------
     name : str
         "pleasant-hill": the Mw 4.46 Pleasant Hill earthquake of 2019 as recorded by 11 stations,
         in counts.  "kermadec": simulated records of earthquakes at the Kermadec ridge, see
-        `cgmgm_seis.datasets.simulated_archive.write_archive`.
+        `cgmgm_seis.datasets.simulated_archive.write_archive`.  "data-report": simulated records in
+        the layout of the paper's data, see
+        `cgmgm_seis.datasets.simulated_report.write_simulated_report`.
     out : str or pathlib.Path
         The folder to create.
 
@@ -73,7 +75,15 @@ def _kermadec(folder: Path) -> dict[str, str]:
     return write_archive(folder)
 
 
+def _data_report(folder: Path) -> dict[str, str]:
+    """Simulate the data report."""
+    from cgmgm_seis.datasets.simulated_report import write_simulated_report
+
+    return write_simulated_report(folder)
+
+
 EXAMPLES: dict[str, Callable[[Path], dict[str, str]]] = {
     "pleasant-hill": _pleasant_hill,
     "kermadec": _kermadec,
+    "data-report": _data_report,
 }

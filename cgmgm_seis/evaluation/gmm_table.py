@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation.data import TRAINING_SPLIT, calibrated
+from cgmgm_seis.evaluation.config import EvaluationConfig
+from cgmgm_seis.evaluation.data import TRAINING_SPLIT, EvaluationData, calibrated
 from cgmgm_seis.evaluation.measures import BOTH, horizontals
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.gmm.base import ErgodicGMM, FASModel, compared_component
@@ -151,6 +153,43 @@ def fitted_models(
         REFITTED: NonErgodicFAS(fields=()).fit(scenario, ln_fas, frequencies),
         NON_ERGODIC: NonErgodicFAS().fit(scenario, ln_fas, frequencies),
     }
+
+
+def fit_nonergodic(
+    dataset: str | Path,
+    component_order: str,
+    frequencies: Sequence[float],
+    config: EvaluationConfig | None = None,
+) -> NonErgodicFAS:
+    """Fit the non-ergodic model to the training split of a data set; its card names the data.
+
+    Parameters
+    ----------
+    dataset : str or pathlib.Path
+        SeisBench data set.
+    component_order : str
+        Components that are read; the model is fitted to the last horizontal.
+    frequencies : sequence of float
+        Frequencies, Hz.
+    config : EvaluationConfig, optional
+        Units of the data set and progress bar.
+
+    Raises
+    ------
+    CgmgmError
+        If the data set cannot be used, or its training split is missing or too small.
+    """
+    data = EvaluationData(dataset, Window(component_order), config)
+    scenario, ln_fas = training_spectra(data.read_training(), data.window, frequencies)
+    model = NonErgodicFAS().fit(scenario, ln_fas, frequencies)
+    model.card = {
+        "dataset": data.name,
+        "split": TRAINING_SPLIT,
+        "component": compared_component(data.window.component_order) or "Z",
+        "records": len(scenario),
+        "events": int(scenario["source_id"].nunique()),
+    }
+    return model
 
 
 def training_spectra(

@@ -1,7 +1,8 @@
 """Write an evaluation as a folder: numbers, tables, figures, and a report with all of them."""
 
+import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -92,23 +93,52 @@ def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, di
     for title, items in sections(evaluation):
         body.append(f"<h2>{escape(title)}</h2>")
         for item in items:
-            if isinstance(item.content, Figure):
-                buffer = BytesIO()
-                item.content.savefig(buffer, format="png", metadata={"Software": None})
-                images[item.name] = buffer.getvalue()
-                data = b64encode(images[item.name]).decode()
-                inner = f'<img src="data:image/png;base64,{data}" alt="{escape(item.sentence)}">'
-            else:
-                inner = _table(item.content)
-            body.append(
-                f'<figure id="{item.name}"><div class="wide">{inner}</div>'
-                f"<figcaption>{escape(item.sentence)}</figcaption></figure>"
-            )
-    name = escape(evaluation.metrics["dataset"]["name"])
-    return PAGE.format(title=f"Evaluation on {name}", style=STYLE, body="\n".join(body)), images
+            content: Figure | pd.DataFrame | bytes = item.content
+            if isinstance(content, Figure):
+                images[item.name] = content = png_bytes(content)
+            body.append(item_html(item.name, content, item.sentence))
+    return page_html(f"Evaluation on {evaluation.metrics['dataset']['name']}", body), images
 
 
 # ---- HTML ----------------------------------------------------------------------------------
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as PNG, which depends on the figure only."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def page_html(title: str, body: Iterable[str]) -> str:
+    """Return a self-contained page of some elements."""
+    return PAGE.format(title=escape(title), style=STYLE, body="\n".join(body))
+
+
+def item_html(name: str, content: bytes | pd.DataFrame, sentence: str) -> str:
+    """Return a figure (PNG) or a table with its caption as an element of a page."""
+    if isinstance(content, bytes):
+        data = b64encode(content).decode()
+        inner = f'<img src="data:image/png;base64,{data}" alt="{escape(sentence)}">'
+    else:
+        inner = _table(content)
+    return (
+        f'<figure id="{name}"><div class="wide">{inner}</div>'
+        f"<figcaption>{escape(sentence)}</figcaption></figure>"
+    )
+
+
+def items_of(page: str) -> dict[str, str]:
+    """Return the elements of `item_html` in a page by name.
+
+    Examples
+    --------
+    >>> items = [item_html(name, b"", "Half < whole.") for name in "ab"]
+    >>> items_of(page_html("Two", items)) == dict(zip("ab", items, strict=True))
+    True
+    """
+    found = re.findall(r'(<figure id="([^"]*)">.*?</figure>)', page, re.DOTALL)
+    return {name: element for element, name in found}
 
 
 def _head(evaluation: Evaluation, command: Sequence[str]) -> str:

@@ -1,8 +1,6 @@
 """From a job to a folder of maps, waveforms and metadata."""
 
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +24,7 @@ from cgmgm_seis.output.provenance import provenance
 from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.streams import to_catalog
+from cgmgm_seis.storage.files import link_file
 from cgmgm_seis.storage.folders import (
     PROVENANCE_FILE,
     complete_folder,
@@ -285,12 +284,7 @@ def _bring_waveforms(folder: Path, job: GridJob) -> str:
     """Create the folder of a finished job's waveforms; return a description of it."""
     for task in job.tasks:
         for name, path in job.waveform_paths(*task).items():
-            place = folder / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, place)
-            except OSError:  # another file system, or one without hard links
-                shutil.copyfile(path, place)
+            link_file(path, folder / name)
     nodes, n = len(job.nodes), len(job.realizations_written)
     if job.format == "seisbench":
         lines = [f"{job.files.chunk(*task)}\n" for task in job.tasks]

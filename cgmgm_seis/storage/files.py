@@ -1,5 +1,7 @@
 """Files that are written completely or not at all, and the hidden files next to them."""
 
+import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,3 +38,12 @@ def write_file(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def link_file(path: Path, place: Path) -> None:
+    """Give a file a second name, or copy it where file systems differ or have no hard links."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, place)
+    except OSError:
+        shutil.copyfile(path, place)

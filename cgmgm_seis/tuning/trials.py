@@ -1,7 +1,7 @@
 """The trials of a search: a file written after each trial, a table, and their ranking."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,7 @@ class TrialsFile:
         TrainingError
             If no trial is complete.
         """
-        complete = [trial for trial in self.trials if trial.state == COMPLETE]
-        if not complete:
-            reason = next((trial.message for trial in self.trials if trial.message), "")
-            raise TrainingError(
-                f"0 of {len(self.trials)} trials are complete, and at least 1 is needed; the first "
-                f"failed with: {reason}"
-            )
-        return min(complete, key=lambda trial: (trial.score, trial.number))
+        return best_trial(self.trials)
 
     def complete_scores(self) -> list[float]:
         """Return the scores of the complete trials."""
@@ -159,16 +152,51 @@ class TrialsFile:
         return trials
 
     def _load(self) -> None:
-        content = read_json(self.path, TrainingError, UNREADABLE, START_ANEW)
-        try:
-            before = content["search"]
-            self.trials = [Trial(**row) for row in content["trials"]]
-        except (TypeError, KeyError) as error:
-            raise TrainingError(
-                f"{self.path} is {UNREADABLE}: {reason_of(error)}{START_ANEW}."
-            ) from error
+        before, self.trials = read_trials(self.path)
         if found := difference(before, self.identity):
             raise TrainingError(
                 f"The search in {self.path.parent} has {found}; it can be resumed with the same "
                 f"settings and data only."
             )
+
+
+def read_trials(path: Path) -> tuple[dict[str, Any], list[Trial]]:
+    """Return the identity of a search and its finished trials from a file of trials.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or damaged.
+    """
+    content = read_json(path, TrainingError, UNREADABLE, START_ANEW)
+    try:
+        return content["search"], [Trial(**row) for row in content["trials"]]
+    except (TypeError, KeyError) as error:
+        raise TrainingError(f"{path} is {UNREADABLE}: {reason_of(error)}{START_ANEW}.") from error
+
+
+def best_trial(trials: Sequence[Trial], **settings: Any) -> Trial:
+    """Return the complete trial with the lowest score.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The trials.
+    **settings
+        Settings of which trials are preferred, for example ``condition_set="distance"``; if none
+        of these is complete, the best of all is returned.
+
+    Raises
+    ------
+    TrainingError
+        If no trial is complete.
+    """
+    complete = [trial for trial in trials if trial.state == COMPLETE]
+    if not complete:
+        reason = next((trial.message for trial in trials if trial.message), "")
+        raise TrainingError(
+            f"0 of {len(trials)} trials are complete, and at least 1 is needed; the first "
+            f"failed with: {reason}"
+        )
+    own = [trial for trial in complete if settings.items() <= trial.settings.items()]
+    return min(own or complete, key=lambda trial: (trial.score, trial.number))

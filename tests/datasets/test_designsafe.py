@@ -14,7 +14,12 @@ from obspy.core.event import ResourceIdentifier
 from small_datasets import small_network
 
 from cgmgm_seis.datasets.designsafe import OFFSET_ERROR_S, import_designsafe
-from cgmgm_seis.datasets.designsafe_csv import COLUMNS, component_of, is_designsafe, read_designsafe
+from cgmgm_seis.datasets.designsafe_csv import (
+    component_of,
+    is_designsafe,
+    read_designsafe,
+    write_designsafe,
+)
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.scenario.streams import to_catalog
@@ -48,26 +53,20 @@ def simulated():
     return np.concatenate([lead, waveforms], axis=-1), table
 
 
-def write_csv(path, samples, table):
-    rows = [
-        ",".join([*(f"{value}" for value in row), *(f"{x:.9e}" for x in data)])
-        for row, data in zip(table[list(COLUMNS)].to_numpy(object), samples, strict=True)
-    ]
-    path.write_text("\n".join(rows) + "\n")
-    return path
-
-
 @pytest.fixture(scope="module")
 def written(simulated, tmp_path_factory):
     """Three files, of which the second has its rows in another order."""
     waveforms, table = simulated
     tmp_path = tmp_path_factory.mktemp("files")
     order = np.random.default_rng(0).permutation(len(table))
-    return [
-        write_csv(tmp_path / "data_v5_EW.csv", waveforms[:, 2], table),
-        write_csv(tmp_path / "data_v5_NS.csv", waveforms[order, 1], table.iloc[order]),
-        write_csv(tmp_path / "data_v5_UD.csv", waveforms[:, 0], table),
+    files = [
+        (tmp_path / "data_v5_EW.csv", waveforms[:, 2], table),
+        (tmp_path / "data_v5_NS.csv", waveforms[order, 1], table.iloc[order]),
+        (tmp_path / "data_v5_UD.csv", waveforms[:, 0], table),
     ]
+    for file in files:
+        write_designsafe(*file)
+    return [path for path, *_ in files]
 
 
 @pytest.fixture
@@ -115,7 +114,8 @@ def test_the_start_is_measured(files, tmp_path):
 def test_no_onsets_no_start(simulated, tmp_path):
     waveforms, table = simulated
     noise = np.random.default_rng(1).standard_normal(waveforms[:, 0].shape)
-    path = write_csv(tmp_path / "noise_EW.csv", noise, table)
+    path = tmp_path / "noise_EW.csv"
+    write_designsafe(path, noise, table)
     with pytest.raises(DatasetError, match="--start-offset"):
         import_designsafe([path], tmp_path / "set")
     assert not (tmp_path / "set").exists()

@@ -23,7 +23,7 @@ from cgmgm_seis.tuning.objective import Attempt, Study
 from cgmgm_seis.tuning.on_ray import run_on_ray
 from cgmgm_seis.tuning.search import Search, suggest, tune
 from cgmgm_seis.tuning.space import SearchSpace, default_space, read_space
-from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile
+from cgmgm_seis.tuning.trials import COMPLETE, FAILED, STOPPED, Trial, TrialsFile, best_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SPACE = SearchSpace("CGMGM", {"learning_rate": {"from": 1e-4, "to": 1e-2}, "n_latents": [2, 4]})
@@ -356,3 +356,13 @@ def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
     recipe = a_search(dataset).recipe(complete["settings"])
     attempt = Attempt(study, recipe, study.read(recipe))
     assert list(attempt.scores())[-1] == pytest.approx(complete["score"], rel=1e-5)
+
+
+def test_the_best_trial_with_some_settings():
+    rows = [("a", COMPLETE, 2.0), ("b", COMPLETE, 1.0), ("a", STOPPED, 0.5), ("c", FAILED, None)]
+    trials = [Trial(n, {"set": name}, state, score) for n, (name, state, score) in enumerate(rows)]
+    assert best_trial(trials).number == 1
+    assert best_trial(trials, set="a").number == 0
+    assert best_trial(trials, set="c").number == 1
+    with pytest.raises(TrainingError, match="0 of 1 trials are complete"):
+        best_trial(trials[2:3])
