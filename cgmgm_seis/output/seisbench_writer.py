@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
-from cgmgm_seis.scenario.columns import COLUMNS
+from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
@@ -23,6 +23,8 @@ METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"
 CHUNKS_FILE = "chunks"
 # Number of records that are kept in memory and written as one HDF5 block.
 _BLOCK = 256
+# Splits of successive generated earthquakes: 80, 10 and 10 %, and some in dev after 3 of them.
+SPLIT_CYCLE = ("train", "train", "dev", "train", "train", "test", *["train"] * 4)
 
 
 def chunk_files(chunk: str) -> tuple[str, str]:
@@ -164,7 +166,9 @@ def write_labelled(
     """Write generated records with the samples of the P and S onsets, for training pickers.
 
     Each realization is treated as a separate earthquake: its number is the location code and, if
-    there are several realizations, it is appended to the ``source_id``.
+    there are several realizations, it is appended to the ``source_id``.  Of ten earthquakes, one
+    each is in the splits dev and test, as in `SPLIT_CYCLE`.  ``trace_pga_cmps2`` (of velocity and
+    acceleration) and ``trace_pgv_cmps`` (of velocity) are the larger of the horizontal peaks.
 
     Parameters
     ----------
@@ -201,8 +205,10 @@ def write_labelled(
     """
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
     channel = channel_code("Z", sampling_rate, writer.quantity.name)[:2]
+    described = scenario.filter(regex="^(source|station|path)_")
+    sources = pd.factorize(scenario["source_id"])[0]
     for number, (row, record) in enumerate(
-        zip(scenario[list(COLUMNS)].to_dict("records"), waveforms, strict=True)
+        zip(described.to_dict("records"), waveforms, strict=True)
     ):
         ends = (
             row["source_latitude_deg"],
@@ -217,13 +223,35 @@ def write_labelled(
             "trace_sampling_rate_hz": sampling_rate,
             "trace_npts": record.shape[-1],
             "trace_units": writer.quantity.unit,
+            "trace_category": "earthquake",
             "trace_simulated": True,
             "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
             "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,
         }
+        peaks = _horizontal_peaks(record, writer, sampling_rate)
         for realization, components in enumerate(record):
             code = location_code(realization)
-            own = {"station_location_code": code}
+            earthquake = int(sources[number]) * len(record) + realization
+            own = {
+                "station_location_code": code,
+                "split": SPLIT_CYCLE[earthquake % len(SPLIT_CYCLE)],
+                **{name: values[realization] for name, values in peaks.items()},
+            }
             if len(record) > 1:
                 own["source_id"] = f"{row['source_id']}-{code}"
             writer.add(row | own | labels, components)
+
+
+def _horizontal_peaks(
+    record: NDArray[Any], writer: DatasetWriter, sampling_rate: float
+) -> dict[str, NDArray[np.float64]]:
+    """Return peaks of a record's realizations in cm/s and cm/s2, by SeisBench's column names."""
+    rows = [row for row, letter in enumerate(writer.component_order) if letter in "NE"]
+    horizontal, quantity = record[:, rows], writer.quantity.name
+    peaks = {}
+    if rows and quantity == "velocity":
+        peaks["trace_pgv_cmps"] = horizontal
+        peaks["trace_pga_cmps2"] = in_quantity(horizontal, sampling_rate, "acceleration")
+    elif rows and quantity == "acceleration":
+        peaks["trace_pga_cmps2"] = horizontal
+    return {name: 100.0 * np.abs(motion).max(axis=(1, 2)) for name, motion in peaks.items()}

@@ -167,7 +167,7 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
 def test_waveforms_of_other_quantities(job, tmp_path, encoding):
     """Samples and units; the maps are those of velocity."""
     drawn = job.model.sample(job.nodes.scenario(SOURCE, 0, 12), 2, 3).astype(float)
-    for quantity, unit in (("acceleration", "M/S**2"), ("displacement", "M")):
+    for quantity, unit in (("acceleration", "m/s**2"), ("displacement", "m")):
         one = replace(job, quantity=quantity, encoding=encoding, folder=tmp_path / f".{quantity}")
         draw_tasks(one)
         write_grid(tmp_path / quantity, one, parts=("maps",))
