@@ -15,7 +15,7 @@ from seisbench.models.base import SeisBenchModel
 from cgmgm_seis.errors import WeightsError
 
 # The oldest SeisBench that can read the weights, where SeisBench would name the installed one.
-OLDEST_SEISBENCH = "0.12.0"
+OLDEST_SEISBENCH = "0.12.2"
 
 
 class SavedModel(SeisBenchModel):
