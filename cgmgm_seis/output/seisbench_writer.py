@@ -74,6 +74,7 @@ class DatasetWriter:
         self.component_order = component_order
         self.quantity = find_quantity(quantity)
         self.n_records = 0
+        self._rates: set[float] = set()
         self._buffer = BytesIO() if in_memory else None
         self._writer = WaveformDataWriter(folder / METADATA_FILE, folder / WAVEFORMS_FILE)
         self._writer.bucket_size = _BLOCK
@@ -91,10 +92,13 @@ class DatasetWriter:
         """Add a record: its metadata and its samples (component, sample).
 
         A ``trace_name`` is kept as ``trace_name_original``, since it is its place in another file.
+        Without a ``trace_category`` a record is that of an earthquake.
         """
-        own = {**metadata, "trace_component_order": self.component_order}
+        own = {"trace_category": "earthquake", **metadata}
+        own["trace_component_order"] = self.component_order
         if name := own.pop("trace_name", None):
             own["trace_name_original"] = name
+        self._rates.add(float(own.get("trace_sampling_rate_hz", np.nan)))
         # SeisBench's writer always shows a progress bar.
         with redirect_stderr(StringIO()):
             self._writer.add_trace(own, np.asarray(waveform, dtype=np.float32))
@@ -109,6 +113,8 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if len(self._rates) == 1 and np.isfinite(rate := next(iter(self._rates))):
+            self._writer.data_format["sampling_rate"] = rate
         # After an exception, SeisBench's writer only closes its files; its errors are suppressed.
         with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
             self._writer.__exit__(None, None, None)
@@ -223,12 +229,13 @@ def write_labelled(
             "trace_sampling_rate_hz": sampling_rate,
             "trace_npts": record.shape[-1],
             "trace_units": writer.quantity.unit,
-            "trace_category": "earthquake",
             "trace_simulated": True,
             "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
             "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,
         }
-        peaks = _horizontal_peaks(record, writer, sampling_rate)
+        peaks = horizontal_peaks(
+            record, writer.component_order, sampling_rate, writer.quantity.name
+        )
         for realization, components in enumerate(record):
             code = location_code(realization)
             earthquake = int(sources[number]) * len(record) + realization
@@ -242,16 +249,39 @@ def write_labelled(
             writer.add(row | own | labels, components)
 
 
-def _horizontal_peaks(
-    record: NDArray[Any], writer: DatasetWriter, sampling_rate: float
+def horizontal_peaks(
+    motion: NDArray[Any], component_order: str, sampling_rate: float, quantity: str = "velocity"
 ) -> dict[str, NDArray[np.float64]]:
-    """Return peaks of a record's realizations in cm/s and cm/s2, by SeisBench's column names."""
-    rows = [row for row, letter in enumerate(writer.component_order) if letter in "NE"]
-    horizontal, quantity = record[:, rows], writer.quantity.name
-    peaks = {}
+    """Return peaks of records by SeisBench's names of columns.
+
+    Parameters
+    ----------
+    motion : numpy.ndarray
+        The quantity in SI units, (record, component, sample).
+    component_order : str
+        Components of the records.
+    sampling_rate : float
+        Samples per second, Hz.
+    quantity : str
+        Quantity of the records.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        The larger of the horizontal peaks of every record: ``trace_pga_cmps2`` of velocity and
+        acceleration, and ``trace_pgv_cmps`` of velocity; empty without horizontals.
+
+    Examples
+    --------
+    >>> horizontal_peaks(np.full((1, 1, 9), -0.01), "N", 100.0)["trace_pgv_cmps"].tolist()
+    [1.0]
+    """
+    rows = [row for row, letter in enumerate(component_order) if letter in "NE"]
+    horizontal = motion[:, rows]
+    found = {}
     if rows and quantity == "velocity":
-        peaks["trace_pgv_cmps"] = horizontal
-        peaks["trace_pga_cmps2"] = in_quantity(horizontal, sampling_rate, "acceleration")
+        found["trace_pgv_cmps"] = horizontal
+        found["trace_pga_cmps2"] = in_quantity(horizontal, sampling_rate, "acceleration")
     elif rows and quantity == "acceleration":
-        peaks["trace_pga_cmps2"] = horizontal
-    return {name: 100.0 * np.abs(motion).max(axis=(1, 2)) for name, motion in peaks.items()}
+        found["trace_pga_cmps2"] = horizontal
+    return {name: 100.0 * np.abs(part).max(axis=(1, 2)) for name, part in found.items()}

@@ -17,7 +17,7 @@ from obspy import UTCDateTime
 from tqdm import tqdm
 
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.output.seisbench_writer import new_dataset
+from cgmgm_seis.output.seisbench_writer import horizontal_peaks, new_dataset
 from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.simulator.earthquakes import STATIONS_PER_EVENT, draw_catalogue
 from cgmgm_seis.simulator.seismograms import (
@@ -170,5 +170,6 @@ def _simulate_block(
         trace_component_order="ZNE",
         trace_units="m/s",
         trace_simulated=True,
+        **horizontal_peaks(waveforms[kept], "ZNE", SAMPLING_RATE),
     )
     return len(events), waveforms[kept], table
