@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.components import (
     STILL,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from obspy import Stream
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError

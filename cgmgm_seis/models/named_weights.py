@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from packaging.version import parse as parse_version
 
 from cgmgm_seis.errors import WeightsError, WeightsNotFoundError, reason_of
+from cgmgm_seis.models.weights_card import card_html
 from cgmgm_seis.models.weights_files import SavedModel, read_metadata
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,19 @@ class NamedModel(SavedModel):
         if not path_pt.is_file():
             raise WeightsNotFoundError(f"{path_pt} is missing beside {path_json}.")
         return super().load(path, version_str, **kwargs)
+
+    def _repr_html_(self) -> str:
+        """Return the weight card, which notebooks show in place of the tree of layers."""
+        return card_html(
+            {
+                "name": self.weights_name,
+                "model": self.name,
+                "version": self.weights_version or "",
+                "docstring": self.weights_docstring or "",
+                "ranges": self.ranges,
+                "card": self.card,
+            }
+        )
 
     @classmethod
     def bundled_path(cls) -> Path:

@@ -1,6 +1,7 @@
 """Weight cards for people: as text, and as the README of an archive."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 # Shown in sections of their own, or named in the description.
@@ -18,6 +19,8 @@ def description(info: Mapping[str, Any]) -> str:
     if text := info["docstring"].strip():
         return str(text)
     card, (low, high) = info["card"], info["ranges"].get("source_magnitude", (None, None))
+    if not card and not info["ranges"]:
+        return f"{info['model']}, untrained."
     text = f"{info['model']}, trained on {card.get('trained_on', 'unknown data')}"
     if order := card.get("component_order"):
         text += f", components {' '.join(order)}"
@@ -96,6 +99,37 @@ def card_markdown(info: Mapping[str, Any], license_id: str) -> str:
         lines += ["", f"## {name}", "", "| what | value |", "| --- | --- |"]
         lines += [f"| {key} | {text} |" for key, text in part.items()]
     return "\n".join(lines) + "\n"
+
+
+def card_html(info: Mapping[str, Any]) -> str:
+    """Return a card as HTML for notebooks; texts of the weights are escaped.
+
+    Parameters
+    ----------
+    info : mapping
+        The entries name, model, version, docstring, ranges and card of
+        `cgmgm_seis.models.weights.weights_info`.
+
+    Examples
+    --------
+    >>> info = {"name": "<i>", "model": "CGMGM", "version": "1", "docstring": "Mine.", "ranges": {}}
+    >>> card_html(info | {"card": {}})
+    '<div><strong>&lt;i&gt;</strong> (CGMGM, version 1)<p>Mine.</p></div>'
+    """
+    title = f"<strong>{escape(info['name'])}</strong> ({escape(info['model'])}"
+    title += f", version {escape(str(info['version']))})" if info["version"] else ")"
+    parts = [title, f"<p>{escape(description(info))}</p>"]
+    sections = {"Trained ranges": ranges_section(info), **card_sections(info)}
+    for name, values in sections.items():
+        if values:
+            rows = "".join(
+                f"<tr><th>{escape(key)}</th><td>{escape(text)}</td></tr>"
+                for key, text in values.items()
+            )
+            opened = " open" if name == "Trained ranges" else ""
+            table = f"<summary>{escape(name)}</summary><table>{rows}</table>"
+            parts.append(f"<details{opened}>{table}</details>")
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _readable(key: object) -> str:

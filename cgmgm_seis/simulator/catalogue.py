@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from obspy import UTCDateTime
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import horizontal_peaks, new_dataset
