@@ -126,7 +126,7 @@ def card_html(info: Mapping[str, Any]) -> str:
                 f"<tr><th>{escape(key)}</th><td>{escape(text)}</td></tr>"
                 for key, text in values.items()
             )
-            opened = " open" if name == "Trained ranges" else ""
+            opened = ' open=""' if name == "Trained ranges" else ""
             table = f"<summary>{escape(name)}</summary><table>{rows}</table>"
             parts.append(f"<details{opened}>{table}</details>")
     return f"<div>{''.join(parts)}</div>"
