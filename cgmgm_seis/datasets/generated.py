@@ -59,7 +59,10 @@ def read_output(folder: str | Path) -> Stream:
                 "with waveforms."
             )
     channels = _channels(read_inventory(folder / "stations.xml"))
-    origins = [preferred_origin(event) for event in read_catalog(folder / "events.xml")]
+    events = read_catalog(folder / "events.xml")
+    origins = [origin for event in events if (origin := preferred_origin(event)) is not None]
+    if not origins:
+        raise OutputError(f"{folder}/events.xml has no origin; every event must have one.")
     stream, in_units = _waveforms(folder)
     for trace in stream:
         stats = trace.stats

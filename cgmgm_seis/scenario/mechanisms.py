@@ -73,16 +73,16 @@ def focal_mechanism(
 
 def _columns(names: Mapping[str, str], part: NodalPlane | Tensor | None) -> dict[str, float]:
     """Return the columns of a plane or a tensor, or none if a value is missing."""
-    values = [getattr(part, name, None) for name in names]
-    if any(value is None for value in values):
-        return {}
-    return dict(zip(names.values(), map(float, values), strict=True))
+    values = {column: getattr(part, name, None) for name, column in names.items()}
+    known = {column: float(value) for column, value in values.items() if value is not None}
+    return known if len(known) == len(names) else {}
 
 
 def _values(names: Mapping[str, str], row: Mapping[Hashable, Any]) -> dict[str, float]:
     """Return the values of a plane or a tensor by name, or none if one is missing in the row."""
     values = {name: row.get(column) for name, column in names.items()}
-    return {} if any(map(pd.isna, values.values())) else values
+    known = {name: float(value) for name, value in values.items() if pd.notna(value)}
+    return known if len(known) == len(names) else {}
 
 
 def _plane_of_tensor(parts: list[float]) -> dict[str, float]:
