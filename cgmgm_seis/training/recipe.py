@@ -55,8 +55,9 @@ class Recipe:
     def new_model(self, seed: int) -> GroundMotionModel:
         """Return the model with random initial weights."""
         torch.manual_seed(check_seed(seed))
+        cls = model_class(self.model)
         try:
-            return model_class(self.model)(**self.arguments)
+            return cls(**self.arguments)
         except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
             raise TrainingError(
                 f"{self.model} cannot be constructed with {dict(self.arguments)}: {error}."
