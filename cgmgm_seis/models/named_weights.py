@@ -195,9 +195,12 @@ class NamedModel(SavedModel):
 
     @classmethod
     def _docstring(cls, name: str) -> str:
-        """Return the description of the latest local version of weights."""
-        found = cls.find_pretrained(name)
-        return str(read_metadata(found[0]).get("docstring", "")) if found else ""
+        """Return the description of the latest local version of weights, empty if damaged."""
+        try:
+            found = cls.find_pretrained(name)
+            return str(read_metadata(found[0]).get("docstring", "")) if found else ""
+        except WeightsError:
+            return ""
 
     @classmethod
     def _remote_versions(cls, name: str) -> set[str]:

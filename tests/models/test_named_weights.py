@@ -127,6 +127,7 @@ def test_a_damaged_file_does_not_hide_others(put, cache):
     put("mine", "1")
     (cache / "broken.json").write_text("{")
     assert "mine" in CGMGM.list_pretrained()
+    assert CGMGM.list_pretrained(details=True)["broken"] == ""
     with pytest.raises(WeightsError, match="broken"):
         CGMGM.from_pretrained("broken")
 
