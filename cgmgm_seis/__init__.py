@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cgmgm_seis.storage.seisbench_cache import ensure_cache
 
 if TYPE_CHECKING:
+    from cgmgm_seis.datasets.generated import read_output
     from cgmgm_seis.errors import CgmgmError
     from cgmgm_seis.models.base import GroundMotionModel
     from cgmgm_seis.models.cgmgm.model import CGMGM
@@ -37,6 +38,7 @@ __all__ = [
     "from_event_and_inventory",
     "from_points",
     "load_model",
+    "read_output",
     "receivers",
     "source",
 ]
@@ -81,6 +83,7 @@ __getattr__, __dir__ = lazy_names(
         "from_event_and_inventory": "scenario.table",
         "from_points": "scenario.table",
         "load_model": "models.weights",
+        "read_output": "datasets.generated",
         "receivers": "scenario.stations",
         "source": "scenario.sources",
     },

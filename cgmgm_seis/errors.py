@@ -18,8 +18,12 @@ class RangeError(ScenarioError):
     """A scenario value lies outside the range the model was trained on."""
 
 
-class WeightsError(CgmgmError):
+class WeightsError(CgmgmError, ValueError):
     """A weights file is missing, damaged, unsafe or belongs to another model."""
+
+
+class WeightsNotFoundError(WeightsError, FileNotFoundError):
+    """No weights have this name, or a file of a pair does not exist."""
 
 
 class DatasetError(CgmgmError):

@@ -5,21 +5,24 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.weights_add import add_command
 from cgmgm_seis_cli.weights_import import import_command
+from cgmgm_seis_cli.weights_pack import pack_command
 
 
 @click.group()
 def weights() -> None:
-    """List, describe and import trained weights."""
+    """List, describe, share and import trained weights."""
 
 
-weights.add_command(import_command)
+for command in (add_command, import_command, pack_command):
+    weights.add_command(command)
 
 
 @weights.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
-    """List the weights that `--weights NAME` finds: bundled, then SeisBench's cache."""
+    """List the weights that `--weights NAME` finds: bundled, and in SeisBench's cache."""
     from cgmgm_seis.models.weights import list_weights
 
     found = list_weights()
@@ -50,23 +53,13 @@ def list_command(as_json: bool) -> None:
 def info_command(name_or_path: str, as_json: bool) -> None:
     """Show the card, trained ranges and checksums of weights."""
     from cgmgm_seis.models.weights import weights_info
+    from cgmgm_seis.models.weights_card import card_text
 
     info = weights_info(name_or_path)
     if as_json:
         click.echo(json.dumps(info, indent=1))
         return
-    click.echo(f"{info['name']} ({info['model']}, version {info['version']})")
-    if info["docstring"]:
-        click.echo(info["docstring"].strip())
-    click.echo("\nTrained ranges:")
-    for column, (low, high) in info["ranges"].items():
-        click.echo(f"  {column:24} {low:12.6g} to {high:.6g}")
-    click.echo("\nCard:")
-    for key, value in info["card"].items():
-        click.echo(f"  {key}: {value if isinstance(value, str) else json.dumps(value)}")
-    click.echo("\nFiles:")
-    for name, digest in info["sha256"].items():
-        click.echo(f"  {name}  {info['size_bytes'][name]} bytes  sha256 {digest}")
+    click.echo(card_text(info))
 
 
 def _megabytes(info: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Sphinx configuration."""
 
 import importlib.metadata
-import json
 import pkgutil
 import re
 from importlib import import_module
@@ -11,6 +10,7 @@ from sphinx.application import Sphinx
 
 import cgmgm_seis
 from cgmgm_seis.models.weights import weights_info
+from cgmgm_seis.models.weights_card import card_sections, ranges_section
 
 project = "cgmgm-seis"
 author = "The cgmgm-seis developers"
@@ -45,33 +45,23 @@ copybutton_prompt_is_regexp = True
 # The weight cards are printed from the weights themselves, so that the page cannot go stale.
 
 
-def _rows(values: dict) -> str:
+def _rows(values: dict[str, str]) -> str:
     """Return the rows of a two-column Markdown table."""
     lines = ["| what | value |", "| --- | --- |"]
-    for key, value in values.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        lines.append(f"| {key.replace('_', ' ')} | {text} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"| {key} | {text} |" for key, text in values.items())])
 
 
 def _card(name: str) -> dict[str, str]:
     """Return the tables of named weights: the card, what was measured, the valid ranges."""
     info = weights_info(name)
-    card = info["card"]
-    flat = {key: value for key, value in card.items() if not isinstance(value, dict)}
-    tables = {key: value for key, value in card.items() if isinstance(value, dict)}
-    head = _rows({key: info[key] for key in ("name", "model", "version")} | flat)
+    sections = card_sections(info)
+    head = _rows({key: info[key] for key in ("name", "model", "version")} | sections.pop("Card"))
     sums = [f"| SHA-256 of `{file}` | `{digest}` |" for file, digest in info["sha256"].items()]
-    measured = [
-        f"**{key.replace('_', ' ').capitalize()}**\n\n{_rows(table)}"
-        for key, table in tables.items()
-        if key != "ranges"
-    ]
-    limits = {column: f"{low:.6g} to {high:.6g}" for column, (low, high) in info["ranges"].items()}
+    measured = [f"**{title}**\n\n{_rows(table)}" for title, table in sections.items()]
     return {
         name: "\n".join([head, *sums]),
         f"{name}_measured": "\n\n".join(measured),
-        f"{name}_ranges": _rows(limits),
+        f"{name}_ranges": _rows(ranges_section(info)),
     }
 
 

@@ -83,7 +83,7 @@ def test_first_steps(run, page, tmp_path):
 def test_your_own_region(run, tmp_path):
     said = run(DOCS / "tutorial.md")
     assert "train would" in said and "station_longitude_deg" in said
-    assert "trained_on: simulated records (data set kermadec)" in said
+    assert "trained on: simulated records (data set kermadec)" in said
     assert "m/s at 1" in said
     assert "simulated records of" in (tmp_path / "report" / "report.html").read_text()
     for name in ("kermadec.png", "map/map_peaks.png"):

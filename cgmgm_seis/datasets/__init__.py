@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cgmgm_seis.datasets.archive import Processing, import_records
     from cgmgm_seis.datasets.benchmarks import import_benchmark
     from cgmgm_seis.datasets.designsafe import import_designsafe
+    from cgmgm_seis.datasets.generated import read_output
     from cgmgm_seis.datasets.records import read_observed
     from cgmgm_seis.datasets.splitting import (
         event_split,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
     from cgmgm_seis.datasets.summary import Summary, summarise
     from cgmgm_seis.datasets.summary_plots import plot_summary
-    from cgmgm_seis.datasets.windows import read_records
+    from cgmgm_seis.datasets.windows import read_records, restore_codes
 
 __all__ = [
     "Processing",
@@ -31,8 +32,10 @@ __all__ = [
     "import_records",
     "plot_summary",
     "read_observed",
+    "read_output",
     "read_records",
     "region_split",
+    "restore_codes",
     "split_dataset",
     "station_split",
     "summarise",
@@ -49,8 +52,10 @@ __getattr__, __dir__ = lazy_names(
         "import_records": "archive",
         "plot_summary": "summary_plots",
         "read_observed": "records",
+        "read_output": "generated",
         "read_records": "windows",
         "region_split": "splitting",
+        "restore_codes": "windows",
         "split_dataset": "splitting",
         "station_split": "splitting",
         "summarise": "summary",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from obspy import Catalog, Inventory, Stream, UTCDateTime
 from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth, locations2degrees
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.catalogue_picks import OUTSIDE, CataloguePicks
 from cgmgm_seis.datasets.instruments import channel_of, units_source

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformBenchmarkDataset, WaveformDataset
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.components import common_components, moving
 from cgmgm_seis.datasets.metadata import open_as_written, tidy_metadata

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from obspy.core.event import Catalog
 from obspy.signal.trigger import classic_sta_lta
 from scipy.signal import butter, sosfilt
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.designsafe_csv import (
     COLUMNS,

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from obspy import Stream, Trace
 from obspy.core import AttribDict
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS

@@ -12,7 +12,7 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
-from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.seeding import check_seed, random_generator
 from cgmgm_seis.storage.files import write_file
 
 # Side length of the square cells of a split by region, km.
@@ -121,6 +121,7 @@ def event_split(
         If the fractions are not three positive numbers or zeros that sum to 1.
     """
     check_fractions(fractions)
+    seed = check_seed(seed)
     limits = np.cumsum(fractions)[:-1]
     events, record_event = np.unique(scenario["source_id"].astype(str), return_inverse=True)
     draws = [random_generator(seed, "split", event).random() for event in events.tolist()]
@@ -152,6 +153,7 @@ def region_split(
     Squares are assigned in random order, each to the split that lacks most of its records.
     """
     check_fractions(fractions)
+    seed = check_seed(seed)
     try:
         places = table[["source_latitude_deg", "source_longitude_deg"]].astype(float).to_numpy()
     except ValueError as error:

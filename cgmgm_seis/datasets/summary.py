@@ -26,7 +26,7 @@ from cgmgm_seis.datasets.windows import (
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
-from cgmgm_seis.scenario.seeding import random_generator
+from cgmgm_seis.scenario.seeding import check_seed, random_generator
 from cgmgm_seis.scenario.spans import Spans, cut_to_spans, partial, valid_spans
 from cgmgm_seis.scenario.window import Window
 
@@ -117,6 +117,7 @@ def summarise(
     DatasetError
         If it cannot be read or lacks columns required for training.
     """
+    seed = check_seed(seed)
     with _Messages() as said:
         window = window or choose_components(folder, DEFAULT_WINDOW)
         dataset = open_dataset(folder, window)

@@ -11,7 +11,7 @@ from typing import Any
 
 import obspy
 from obspy import Stream, UTCDateTime
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.traces import instruments_of
 from cgmgm_seis.errors import DatasetError, reason_of

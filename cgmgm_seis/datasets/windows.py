@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.components import (
     STILL,
@@ -276,6 +276,11 @@ def restore_codes(dataset: WaveformDataset) -> None:
     """Read network, station and location codes of all chunks of a data set as text.
 
     SeisBench's reader converts location 00 to 0 and network NA to a missing value.
+
+    Examples
+    --------
+    >>> dataset = WaveformDataset("my_dataset")  # doctest: +SKIP
+    >>> restore_codes(dataset)  # doctest: +SKIP
     """
     tables = [
         pd.read_csv(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.scenario.seeding import check_seed
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class EvaluationConfig:
     progress: bool = False
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.n_realizations < 2:
             raise CgmgmError(f"n_realizations = {self.n_realizations} must be at least 2.")
         numbers = {"max_records": 1, "n_classifiers": 0, "workers": 1, "n_draws": 1}

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.scenario.seeding import random_generator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.measures import ln_measures

@@ -27,6 +27,7 @@ from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.output.provenance import trained_on
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.codes import check_format_codes
+from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.storage.files import write_file
 
 # Records drawn at once before they are measured: 18 MB of three-component waveforms.
@@ -88,6 +89,7 @@ class GridJob(NodeTasks):
     task_records: int = 1000
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.n_realizations < 1:
             raise ScenarioError(f"n_realizations = {self.n_realizations} must be at least 1.")
         # Raises an error if format, encoding and quantity do not match.

@@ -23,8 +23,9 @@ def write_stationxml(path: Path, job: GridJob, provenance: Mapping[str, Any]) ->
     for inventory in _inventories(job, channel_comment(provenance)):
         for network in inventory:
             channels += sum(len(station.channels) for station in network)
-            known = networks.setdefault(network.code, Network(network.code))
-            known.stations.extend(network.stations)
+            known = networks.setdefault(network.code, network)
+            if known is not network:
+                known.stations.extend(network.stations)
     created = UTCDateTime(job.source["source_origin_time"].iloc[0])
     whole = Inventory(list(networks.values()), source="cgmgm-seis", created=created)
     whole.write(str(path), format="STATIONXML")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local

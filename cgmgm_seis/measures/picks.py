@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from obspy import Stream, Trace, UTCDateTime
 from packaging.version import parse
 from seisbench.models import PhaseNet
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
 from cgmgm_seis.scenario.spans import TAPER_S, Spans

@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
     from cgmgm_seis.models.registry import register
     from cgmgm_seis.models.weights import load_model
+    from cgmgm_seis.models.weights_archives import add_weights, pack_weights
 
-__all__ = ["CGMGM", "EvolutionaryCGM", "GroundMotionModel", "load_model", "register"]
+__all__ = [
+    "CGMGM",
+    "EvolutionaryCGM",
+    "GroundMotionModel",
+    "add_weights",
+    "load_model",
+    "pack_weights",
+    "register",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -19,7 +28,9 @@ __getattr__, __dir__ = lazy_names(
         "CGMGM": "cgmgm.model",
         "EvolutionaryCGM": "evolutionary.model",
         "GroundMotionModel": "base",
+        "add_weights": "weights_archives",
         "load_model": "weights",
+        "pack_weights": "weights_archives",
         "register": "registry",
     },
 )

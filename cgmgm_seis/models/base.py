@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from obspy import Stream
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis import __version__
 from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
@@ -29,7 +29,7 @@ from cgmgm_seis.models.conditions import (
 from cgmgm_seis.models.extrapolation import compare_extrapolated
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.quantities import find_quantity
-from cgmgm_seis.scenario.seeding import Realization, record_keys
+from cgmgm_seis.scenario.seeding import Realization, drawn_seed, record_keys
 from cgmgm_seis.scenario.streams import to_stream
 from cgmgm_seis.scenario.table import check_scenario
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
@@ -195,7 +195,7 @@ class GroundMotionModel(ConditionedModel):
         self,
         scenario: pd.DataFrame,
         n_realizations: int = 1,
-        seed: int = 0,
+        seed: int | None = 0,
         batch_size: int | None = None,
         extrapolate: bool | float = False,
         progress: bool = False,
@@ -208,9 +208,9 @@ class GroundMotionModel(ConditionedModel):
             Scenario table, see `cgmgm_seis.scenario.table`.
         n_realizations : int
             Records drawn per row.
-        seed : int
+        seed : int, optional
             The same seed, row and realization give the same samples (to rounding), whatever
-            the batch size, order or other rows.
+            the batch size, order or other rows; at least 0.  None gives new records every time.
         batch_size : int, optional
             Records drawn at once; affects memory and speed only.
         extrapolate : bool or float
@@ -228,6 +228,7 @@ class GroundMotionModel(ConditionedModel):
         """
         if n_realizations < 1:
             raise ScenarioError(f"n_realizations = {n_realizations} must be at least 1.")
+        seed = drawn_seed(seed)
         scenario = check_scenario(scenario)
         self.check_ranges(scenario, extrapolate)
         shape = (len(scenario), n_realizations, len(self.component_order), self.n_samples)
@@ -248,7 +249,7 @@ class GroundMotionModel(ConditionedModel):
         self,
         scenario: pd.DataFrame,
         n_realizations: int = 1,
-        seed: int = 0,
+        seed: int | None = 0,
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         """Yield the input of `forward` batch by batch; realizations of a row follow each other.
@@ -266,6 +267,7 @@ class GroundMotionModel(ConditionedModel):
         >>> model(batch).shape
         torch.Size([1, 3, 6000])
         """
+        seed = drawn_seed(seed)
         keys = record_keys(scenario)
         conditions = self.conditions(scenario)
         fields = self.fields(scenario, n_realizations, seed)
@@ -351,7 +353,7 @@ class GroundMotionModel(ConditionedModel):
         self,
         scenario: pd.DataFrame,
         n_realizations: int = 1,
-        seed: int = 0,
+        seed: int | None = 0,
         batch_size: int | None = None,
         extrapolate: bool | float = False,
         progress: bool = False,
@@ -392,6 +394,7 @@ class GroundMotionModel(ConditionedModel):
         scenario = check_scenario(scenario)
         rows, samples = self.window.select(components, start_offset_s, duration_s)
         find_quantity(quantity)  # raises an error before the records are drawn
+        seed = drawn_seed(seed)  # that of None is part of stats.processing
         waveforms = self.sample(scenario, n_realizations, seed, batch_size, extrapolate, progress)
         motion = in_quantity(waveforms[:, :, rows], self.sampling_rate, quantity)
         return to_stream(

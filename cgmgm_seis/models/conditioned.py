@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.models.weights_files import SavedModel
+from cgmgm_seis.models.named_weights import NamedModel
 
 # Natural logarithms of measures (.., series) of velocities (.., component, sample), m/s.
 Measures = Callable[[NDArray[np.float32]], NDArray[Any]]
@@ -16,7 +16,7 @@ Measures = Callable[[NDArray[np.float32]], NDArray[Any]]
 BAND_HZ = (0.5, 20.0)
 
 
-class ConditionedModel(SavedModel):
+class ConditionedModel(NamedModel):
     """A model that may be conditioned on what was recorded of an earthquake.
 
     Attributes

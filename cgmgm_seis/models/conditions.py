@@ -188,10 +188,10 @@ def check_ranges(
     Raises
     ------
     RangeError
-        For the first such column, unless `extrapolate` is set, and for magnitudes beyond its limit.
+        With all such columns, unless `extrapolate` is set, and for magnitudes beyond its limit.
     """
-    messages = []
-    limit = _magnitude_limit(extrapolate)
+    messages, refused = [], []
+    limit, needed = _magnitude_limit(extrapolate), 0.0
     for column, (low, high) in ranges.items():
         outside = ~inside_range(table, column, (low, high))
         if not outside.any():
@@ -210,15 +210,18 @@ def check_ranges(
             f"{column} = {value:.6g}{where} is outside the trained range "
             f"{low + turn:.6g} to {high + turn:.6g}"
         )
-        if not extrapolate and not beyond[first] > MAGNITUDE_MARGIN:
-            raise RangeError(f"{message}; --extrapolate (extrapolate=True) allows it.")
-        if beyond[first] > limit + 1e-9:
+        if beyond[first] > max(limit + 1e-9, 0.0 if extrapolate else MAGNITUDE_MARGIN):
             needed = math.ceil(beyond[first] * 10.0 - 1e-6) / 10.0
-            raise RangeError(
-                f"{message}, by more than {limit or MAGNITUDE_MARGIN:g}; "
-                f"--extrapolate-magnitude {needed:g} (extrapolate={needed:g}) allows it."
-            )
+            refused.append(f"{message}, by more than {limit or MAGNITUDE_MARGIN:g}")
+        elif not extrapolate:
+            refused.append(message)
         messages.append(f"{message} ({outside.sum()} of {len(table)} rows).")
+    if refused:
+        option = "--extrapolate (extrapolate=True)"
+        if needed:
+            option = f"--extrapolate-magnitude {needed:g} (extrapolate={needed:g})"
+        them = "it" if len(refused) == 1 else "them"
+        raise RangeError(f"{', and '.join(refused)}; {option} allows {them}.")
     if RUPTURE in ranges and (unknown := int((~_known_ruptures(table)).sum())):
         messages.append(
             f"{RUPTURE}, which the model was trained on, is not known in {unknown} of {len(table)} "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.errors import WeightsError, WeightsNotFoundError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class, model_names
 from cgmgm_seis.models.weights_files import read_metadata, sha256
@@ -41,7 +41,10 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
             f"{', '.join(model_names())}."
         )
     cls = model_class(name)
-    model = cls.load(_without_suffix(path_json), version_str=version)
+    base = _without_suffix(path_json)
+    if path_json.parent in (cls.bundled_path(), cls.cache_path()):
+        cls.warn_of(base.name, path_json)
+    model = cls.load(base, version_str=version)
     return model.to_device(device)
 
 
@@ -73,7 +76,7 @@ def weights_info(name_or_path: str | Path) -> dict[str, Any]:
     base = _without_suffix(path_json)
     _, path_pt = GroundMotionModel._get_weights_file_paths(base, version)
     if not path_pt.is_file():
-        raise WeightsError(f"{path_pt} is missing beside {path_json}.")
+        raise WeightsNotFoundError(f"{path_pt} is missing beside {path_json}.")
     return {
         "name": base.name,
         "model": metadata.get("model"),
@@ -117,7 +120,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
         if found := model_class(model).find_pretrained(str(name_or_path)):
             return found
     names = [name for model in model_names() for name in model_class(model).list_pretrained()]
-    raise WeightsError(
+    raise WeightsNotFoundError(
         f"Weights '{name_or_path}' were not found; give one of the names "
         f"{', '.join(names) or '(none)'}, or the path of a pair {path}.json and {path}.pt."
     )

@@ -1,4 +1,4 @@
-"""Write, read, find and list models as SeisBench's pairs of weights files."""
+"""Write and read models as SeisBench's pairs of weights files."""
 
 import hashlib
 import json
@@ -7,14 +7,15 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
-from packaging.version import parse
 from seisbench.models.base import SeisBenchModel
 
 from cgmgm_seis.errors import WeightsError
+
+# The oldest SeisBench that can read the weights, where SeisBench would name the installed one.
+OLDEST_SEISBENCH = "0.12.2"
 
 
 class SavedModel(SeisBenchModel):
@@ -81,6 +82,7 @@ class SavedModel(SeisBenchModel):
             self.to(device)
             new_json, new_pt = self._get_weights_file_paths(Path(folder) / path.name, version_str)
             metadata = json.loads(new_json.read_text())
+            metadata["seisbench_requirement"] = OLDEST_SEISBENCH
             metadata |= {
                 "model": self.name,
                 "version": version_str or "1",
@@ -139,79 +141,6 @@ class SavedModel(SeisBenchModel):
         model.weights_sha256 = sha256(path_pt)
         return model.eval()
 
-    @classmethod
-    def bundled_path(cls) -> Path:
-        """Return the folder of the weights that come with the package."""
-        return Path(str(files("cgmgm_seis.models") / "bundled" / cls._name_internal().lower()))
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str,
-        version_str: str = "latest",
-        update: bool = False,
-        force: bool = False,
-        wait_for_file: bool = False,
-    ) -> Self:
-        """Load named weights: those bundled with the package first, then SeisBench's cache.
-
-        Nothing is downloaded unless `update` or `force` is set; parameters as in
-        `seisbench.models.base.SeisBenchModel.from_pretrained`.
-
-        Raises
-        ------
-        WeightsError
-            If no weights have that name; the message lists the available names.
-        """
-        if update or force:
-            return super().from_pretrained(name, version_str, update, force, wait_for_file)
-        found = cls.find_pretrained(name, version_str)
-        if found is None:
-            raise WeightsError(
-                f"{cls._name_internal()} has no weights '{name}' (version {version_str}); "
-                f"available are {', '.join(cls.list_pretrained()) or 'none'}."
-            )
-        path_json, version_str = found
-        return cls.load(path_json.with_name(name), version_str=version_str)
-
-    @classmethod
-    def find_pretrained(cls, name: str, version_str: str = "latest") -> tuple[Path, str] | None:
-        """Return the JSON file and version of locally available weights, or None."""
-        for folder in (cls.bundled_path(), cls._model_path()):
-            versions = _versions(folder, name)
-            if version_str != "latest":
-                versions = [version for version in versions if version == version_str]
-            if versions:
-                latest = max(versions, key=parse)
-                return cls._get_weights_file_paths(folder / name, latest)[0], latest
-        return None
-
-    @classmethod
-    def list_pretrained(cls, details: bool = False, remote: bool = False) -> Any:
-        """List the locally available weights: bundled and in SeisBench's cache.
-
-        Parameters
-        ----------
-        details : bool
-            Return a dictionary of name to docstring instead of a list.
-        remote : bool
-            Include SeisBench's repository, over the network.
-        """
-        names = {
-            path.name.split(".json.v")[0]
-            for folder in (cls.bundled_path(), cls._model_path())
-            for path in folder.glob("*.json.v*")
-        }
-        found = [cls.find_pretrained(name) for name in names]
-        texts: dict[str, str] = {
-            path.name.split(".json.v")[0]: read_metadata(path).get("docstring", "")
-            for path, _ in filter(None, found)
-        }
-        if remote:
-            texts = {**super().list_pretrained(details=True, remote=True), **texts}
-        texts = dict(sorted(texts.items()))
-        return texts if details else list(texts)
-
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read the JSON file of a pair of weights files.
@@ -236,9 +165,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 checksum of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _versions(folder: Path, name: str) -> list[str]:
-    prefix = f"{name}.json.v"
-    names = [path.name for path in folder.glob("*.json.v*")]
-    return [found.removeprefix(prefix) for found in names if found.startswith(prefix)]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
-from cgmgm_seis.scenario.columns import COLUMNS
+from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
@@ -23,6 +23,8 @@ METADATA_FILE, WAVEFORMS_FILE = "metadata.csv", "waveforms.hdf5"
 CHUNKS_FILE = "chunks"
 # Number of records that are kept in memory and written as one HDF5 block.
 _BLOCK = 256
+# Splits of successive generated earthquakes: 80, 10 and 10 %, and some in dev after 3 of them.
+SPLIT_CYCLE = ("train", "train", "dev", "train", "train", "test", *["train"] * 4)
 
 
 def chunk_files(chunk: str) -> tuple[str, str]:
@@ -72,6 +74,7 @@ class DatasetWriter:
         self.component_order = component_order
         self.quantity = find_quantity(quantity)
         self.n_records = 0
+        self._rates: set[float] = set()
         self._buffer = BytesIO() if in_memory else None
         self._writer = WaveformDataWriter(folder / METADATA_FILE, folder / WAVEFORMS_FILE)
         self._writer.bucket_size = _BLOCK
@@ -89,10 +92,13 @@ class DatasetWriter:
         """Add a record: its metadata and its samples (component, sample).
 
         A ``trace_name`` is kept as ``trace_name_original``, since it is its place in another file.
+        Without a ``trace_category`` a record is that of an earthquake.
         """
-        own = {**metadata, "trace_component_order": self.component_order}
+        own = {"trace_category": "earthquake", **metadata}
+        own["trace_component_order"] = self.component_order
         if name := own.pop("trace_name", None):
             own["trace_name_original"] = name
+        self._rates.add(float(own.get("trace_sampling_rate_hz", np.nan)))
         # SeisBench's writer always shows a progress bar.
         with redirect_stderr(StringIO()):
             self._writer.add_trace(own, np.asarray(waveform, dtype=np.float32))
@@ -107,6 +113,8 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if len(self._rates) == 1 and np.isfinite(rate := next(iter(self._rates))):
+            self._writer.data_format["sampling_rate"] = rate
         # After an exception, SeisBench's writer only closes its files; its errors are suppressed.
         with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
             self._writer.__exit__(None, None, None)
@@ -164,7 +172,9 @@ def write_labelled(
     """Write generated records with the samples of the P and S onsets, for training pickers.
 
     Each realization is treated as a separate earthquake: its number is the location code and, if
-    there are several realizations, it is appended to the ``source_id``.
+    there are several realizations, it is appended to the ``source_id``.  Of ten earthquakes, one
+    each is in the splits dev and test, as in `SPLIT_CYCLE`.  ``trace_pga_cmps2`` (of velocity and
+    acceleration) and ``trace_pgv_cmps`` (of velocity) are the larger of the horizontal peaks.
 
     Parameters
     ----------
@@ -201,8 +211,10 @@ def write_labelled(
     """
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
     channel = channel_code("Z", sampling_rate, writer.quantity.name)[:2]
+    described = scenario.filter(regex="^(source|station|path)_")
+    sources = pd.factorize(scenario["source_id"])[0]
     for number, (row, record) in enumerate(
-        zip(scenario[list(COLUMNS)].to_dict("records"), waveforms, strict=True)
+        zip(described.to_dict("records"), waveforms, strict=True)
     ):
         ends = (
             row["source_latitude_deg"],
@@ -221,9 +233,55 @@ def write_labelled(
             "trace_p_arrival_sample": (p_times[number] - start_offset_s) * sampling_rate,
             "trace_s_arrival_sample": (s_times[number] - start_offset_s) * sampling_rate,
         }
+        peaks = horizontal_peaks(
+            record, writer.component_order, sampling_rate, writer.quantity.name
+        )
         for realization, components in enumerate(record):
             code = location_code(realization)
-            own = {"station_location_code": code}
+            earthquake = int(sources[number]) * len(record) + realization
+            own = {
+                "station_location_code": code,
+                "split": SPLIT_CYCLE[earthquake % len(SPLIT_CYCLE)],
+                **{name: values[realization] for name, values in peaks.items()},
+            }
             if len(record) > 1:
                 own["source_id"] = f"{row['source_id']}-{code}"
             writer.add(row | own | labels, components)
+
+
+def horizontal_peaks(
+    motion: NDArray[Any], component_order: str, sampling_rate: float, quantity: str = "velocity"
+) -> dict[str, NDArray[np.float64]]:
+    """Return peaks of records by SeisBench's names of columns.
+
+    Parameters
+    ----------
+    motion : numpy.ndarray
+        The quantity in SI units, (record, component, sample).
+    component_order : str
+        Components of the records.
+    sampling_rate : float
+        Samples per second, Hz.
+    quantity : str
+        Quantity of the records.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        The larger of the horizontal peaks of every record: ``trace_pga_cmps2`` of velocity and
+        acceleration, and ``trace_pgv_cmps`` of velocity; empty without horizontals.
+
+    Examples
+    --------
+    >>> horizontal_peaks(np.full((1, 1, 9), -0.01), "N", 100.0)["trace_pgv_cmps"].tolist()
+    [1.0]
+    """
+    rows = [row for row, letter in enumerate(component_order) if letter in "NE"]
+    horizontal = motion[:, rows]
+    found = {}
+    if rows and quantity == "velocity":
+        found["trace_pgv_cmps"] = horizontal
+        found["trace_pga_cmps2"] = in_quantity(horizontal, sampling_rate, "acceleration")
+    elif rows and quantity == "acceleration":
+        found["trace_pga_cmps2"] = horizontal
+    return {name: 100.0 * np.abs(part).max(axis=(1, 2)) for name, part in found.items()}

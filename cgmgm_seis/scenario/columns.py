@@ -52,10 +52,11 @@ def check_limits(table: pd.DataFrame, rows: Sequence[str] = ()) -> pd.DataFrame:
     Raises
     ------
     ScenarioError
-        If a value is not finite or outside the limits; the message contains the column, the
-        value and the limits.
+        If a value is not finite or outside the limits; the message contains all such columns, the
+        first value of each, and the limits.
     """
     table = table.copy()
+    wrong = []
     for column, (low, high) in LIMITS.items():
         if column not in table:
             continue
@@ -63,9 +64,11 @@ def check_limits(table: pd.DataFrame, rows: Sequence[str] = ()) -> pd.DataFrame:
         bad = ~((values >= low) & (values <= high))
         if bad.any():
             row = int(np.argmax(bad))
-            raise ScenarioError(
+            wrong.append(
                 f"{rows[row] + ': ' if rows else ''}{column} = {table[column].iloc[row]} is not "
-                f"valid; it must be a number from {low:g} to {high:g}."
+                f"valid; it must be a number from {low:g} to {high:g}"
             )
         table[column] = values
+    if wrong:
+        raise ScenarioError(", and ".join(wrong) + ".")
     return table

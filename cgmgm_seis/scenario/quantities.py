@@ -37,9 +37,9 @@ class Quantity:
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
-        Quantity("acceleration", "m/s^2", "M/S**2", "mps2", "N", 8),
-        Quantity("velocity", "m/s", "M/S", "mps", "X", 7),
-        Quantity("displacement", "m", "M", "m", "X", 6),
+        Quantity("acceleration", "m/s^2", "m/s**2", "mps2", "N", 8),
+        Quantity("velocity", "m/s", "m/s", "mps", "X", 7),
+        Quantity("displacement", "m", "m", "m", "X", 6),
     )
 }
 

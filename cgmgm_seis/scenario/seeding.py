@@ -1,12 +1,16 @@
 """Random numbers that depend only on the record: one counter-based generator per key."""
 
 import hashlib
+import operator
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from cgmgm_seis.errors import CgmgmError
 
 # Rows with the same values in these columns get the same random numbers.
 RECORD_COLUMNS = (
@@ -19,6 +23,33 @@ RECORD_COLUMNS = (
 )
 # The first columns describe the source.
 N_SOURCE_COLUMNS = 4
+
+
+def check_seed(seed: object) -> int:
+    """Return a random seed as a plain integer, so that all integers of a value are the same key.
+
+    Raises
+    ------
+    CgmgmError
+        If it is not an integer or negative.
+
+    Examples
+    --------
+    >>> check_seed(np.int64(3))
+    3
+    """
+    try:
+        number = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise CgmgmError(f"seed = {seed!r} must be an integer of at least 0.")
+    return number
+
+
+def drawn_seed(seed: int | None) -> int:
+    """Return a random seed, see `check_seed`; None gives a new one every time, as in NumPy."""
+    return secrets.randbits(32) if seed is None else check_seed(seed)
 
 
 def random_generator(*key: int | float | str) -> np.random.Generator:

@@ -17,6 +17,8 @@ from cgmgm_seis.scenario.events import (
     unique_ids,
 )
 from cgmgm_seis.scenario.geography import wrapped_longitude
+from cgmgm_seis.scenario.mechanisms import mechanism_columns
+from cgmgm_seis.scenario.times import utc
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +76,15 @@ def source(
     """
     given = {
         "source_id": source_id,
-        "source_origin_time": None if origin_time is None else str(UTCDateTime(origin_time)),
+        "source_origin_time": None if origin_time is None else str(utc(origin_time)),
         "source_latitude_deg": latitude,
         "source_longitude_deg": longitude,
         "source_depth_km": depth_km,
         "source_magnitude": magnitude,
     }
     values = {column: value for column, value in given.items() if value is not None}
+    if not isinstance(event, Event | None):
+        raise ScenarioError(f"event = {event!r} must be an obspy.core.event.Event.")
     if event is not None:
         values = event_source(event, **values)
     else:
@@ -101,7 +105,8 @@ def event_source(event: Event, **overrides: Any) -> dict[str, Any]:
     first moment magnitude or the first one.  Magnitudes are not converted; the column
     ``source_magnitude_type`` contains their type, or "unknown".  Depths are converted from metres
     to km, and longitudes above 180 degrees to negative ones.  An event without a depth gets 8 km,
-    which is logged and marked by a column ``source_depth_is_estimated``.
+    which is logged and marked by a column ``source_depth_is_estimated``.  A focal mechanism is kept
+    in the columns of `cgmgm_seis.scenario.mechanisms`.
 
     Parameters
     ----------
@@ -176,6 +181,7 @@ def _event_values(event: Event, overrides: dict[str, Any]) -> dict[str, Any]:
             "source_magnitude": magnitude.mag,
             MAGNITUDE_TYPE: magnitude.magnitude_type or "unknown",
         }
+    values |= mechanism_columns(event)
     if "source_magnitude" in overrides:
         values[MAGNITUDE_TYPE] = "Mw"
     values |= overrides

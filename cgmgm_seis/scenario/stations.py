@@ -1,9 +1,9 @@
 """Receivers: the stations of a scenario."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 from obspy import Inventory, UTCDateTime
@@ -12,6 +12,7 @@ from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, point_codes
 from cgmgm_seis.scenario.station_epochs import inventory_epochs, open_stations
 from cgmgm_seis.scenario.station_files import complete_stations, read_stations
+from cgmgm_seis.scenario.times import utc
 
 Places: TypeAlias = (
     Iterable[tuple[float, float]] | Inventory | pd.DataFrame | str | Path | Iterable[str | Path]
@@ -58,7 +59,7 @@ def receivers(places: Places | None = None, time: UTCDateTime | str | None = Non
     0                   SY        V0000                37.876
     1                   SY        V0001                37.770
     """
-    time = None if time is None else UTCDateTime(time)
+    time = None if time is None else utc(time)
     if places is None:
         table = bay_area_stations()
     elif isinstance(places, Inventory):
@@ -67,11 +68,19 @@ def receivers(places: Places | None = None, time: UTCDateTime | str | None = Non
         table = complete_stations(places, "The table of receivers")
     elif isinstance(places, str | Path):
         table = read_stations(places, time)
+    elif not isinstance(places, Iterable) or isinstance(places, Mapping | pd.Series):
+        raise ScenarioError(
+            f"Receivers of the type {type(places).__name__} are not supported; they must be "
+            "points (latitude, longitude), an obspy.Inventory, a pandas.DataFrame or station files."
+        )
     else:
         listed = list(places)
         paths = [place for place in listed if isinstance(place, str | Path)]
-        points = [place for place in listed if not isinstance(place, str | Path)]
-        table = read_stations(paths, time) if paths and not points else _virtual_stations(points)
+        if paths and len(paths) < len(listed):
+            raise ScenarioError(
+                f"The receivers contain points and files such as {paths[0]}; they must be either."
+            )
+        table = read_stations(paths, time) if paths else _virtual_stations(listed)
     check_codes(table)
     return table
 
@@ -102,12 +111,31 @@ def bay_area_stations() -> pd.DataFrame:
         )
 
 
-def _virtual_stations(points: list[tuple[float, float]]) -> pd.DataFrame:
+def point(place: Any, name: str = "A point") -> tuple[float, float]:
+    """Return latitude and longitude of a place, or raise `ScenarioError` if it is not two numbers.
+
+    Examples
+    --------
+    >>> point([37.9, -122.1])
+    (37.9, -122.1)
+    """
+    try:
+        latitude, longitude = (float(value) for value in place)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(
+            f"{name} = {place!r} must be a latitude and a longitude, such as (37.9, -122.1)."
+        ) from error
+    return latitude, longitude
+
+
+def _virtual_stations(places: list[Any]) -> pd.DataFrame:
     """Return a table of points with virtual station codes."""
+    codes = point_codes(len(places))
+    points = [point(place) for place in places]
     table = pd.DataFrame(
         {
             "station_network_code": VIRTUAL_NETWORK,
-            "station_code": point_codes(len(points)),
+            "station_code": codes,
             "station_latitude_deg": [point[0] for point in points],
             "station_longitude_deg": [point[1] for point in points],
             "station_elevation_m": 0.0,

@@ -4,7 +4,6 @@
 one; training, generation and the writers all use it.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from cgmgm_seis.scenario.sources import (
 
 # Renamed because arguments are called source and receivers as well.
 from cgmgm_seis.scenario.sources import source as source_of
+from cgmgm_seis.scenario.stations import Places, point
 from cgmgm_seis.scenario.stations import receivers as receivers_of
 
 
@@ -55,15 +55,19 @@ def cross(source: pd.DataFrame, receivers: pd.DataFrame) -> pd.DataFrame:
     >>> table.path_ep_distance_km.round(1).tolist()
     [17.2]
     """
+    if not isinstance(source, pd.DataFrame):
+        raise ScenarioError(
+            f"source = {source!r} must be a table with the columns of cgmgm_seis.source."
+        )
     return check_scenario(source.merge(receivers_of(receivers), how="cross"))
 
 
 def from_points(
     magnitude: float,
     source: tuple[float, float],
-    stations: Sequence[tuple[float, float]] | pd.DataFrame | None = None,
+    stations: Places | None = None,
     depth_km: float = DEFAULT_DEPTH_KM,
-    origin_time: UTCDateTime | str = DEFAULT_ORIGIN_TIME,
+    origin_time: UTCDateTime | str | None = None,
     source_id: str = DEFAULT_SOURCE_ID,
 ) -> pd.DataFrame:
     """Build the scenario of one source and several receivers.
@@ -74,13 +78,15 @@ def from_points(
         Moment magnitude.
     source : tuple of float
         Latitude and longitude of the epicentre, degrees.
-    stations : sequence of (latitude, longitude), or pandas.DataFrame, optional
-        Points become virtual receivers with network SY and codes V0000, V0001, ..; the codes of
-        a table are kept.  By default the bundled Bay Area stations.
+    stations : optional
+        Points, an obspy.Inventory, a pandas.DataFrame with latitudes and longitudes, or station
+        files, see `cgmgm_seis.receivers`.  Points become virtual receivers with network SY and
+        codes V0000, V0001, ..  By default the bundled Bay Area stations.
     depth_km : float
         Source depth below sea level, km.
-    origin_time : obspy.UTCDateTime or str
-        Origin time.
+    origin_time : obspy.UTCDateTime or str, optional
+        Origin time, by default 2020-01-01.  Where it is given, stations of an inventory or a file
+        that were not open are left out.
     source_id : str
         Name of the event.
 
@@ -100,8 +106,9 @@ def from_points(
     >>> table.path_ep_distance_km.round(1).tolist()
     [17.2]
     """
-    earthquake = source_of(magnitude, *source, depth_km, origin_time, source_id)
-    return cross(earthquake, receivers_of(stations))
+    latitude, longitude = point(source, "source")
+    earthquake = source_of(magnitude, latitude, longitude, depth_km, origin_time, source_id)
+    return cross(earthquake, receivers_of(stations, origin_time))
 
 
 def from_event_and_inventory(

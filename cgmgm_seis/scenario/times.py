@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from obspy import UTCDateTime
+
+from cgmgm_seis.errors import ScenarioError
 
 logger = logging.getLogger(__name__)
 
@@ -70,3 +73,14 @@ def time_texts(times: "pd.Series[Any]") -> "pd.Series[Any]":
     ['2019-10-15T05:33:42.810000Z', nan]
     """
     return times.dt.strftime(TIME_FORMAT)
+
+
+def utc(time: UTCDateTime | str) -> UTCDateTime:
+    """Return a time as ObsPy's, or raise `ScenarioError` if it cannot be read."""
+    try:
+        return UTCDateTime(time)
+    except Exception as error:  # ObsPy raises several kinds of errors
+        raise ScenarioError(
+            f"'{time}' is not a time; it must be an obspy.UTCDateTime or a text such as "
+            "2019-10-15T05:33:42.81."
+        ) from error

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RegularGridInterpolator
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import ScenarioError, reason_of
 

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from obspy import UTCDateTime
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.output.seisbench_writer import new_dataset
+from cgmgm_seis.output.seisbench_writer import horizontal_peaks, new_dataset
+from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.simulator.earthquakes import STATIONS_PER_EVENT, draw_catalogue
 from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
@@ -72,8 +73,9 @@ def simulate(
     Raises
     ------
     DatasetError
-        If the number of events or stations is not positive, the seed is negative, or no record
-        exceeds the noise.
+        If the number of events or stations is not positive, or no record exceeds the noise.
+    CgmgmError
+        If the seed is negative.
     OutputError
         If ``out`` exists and may not be overwritten, or cannot be written.
 
@@ -114,11 +116,11 @@ def simulate_catalogue(
 
 
 def _check(n_events: int, seed: int, stations_per_event: int = STATIONS_PER_EVENT) -> None:
-    if n_events < 1 or stations_per_event < 1 or seed < 0:
+    check_seed(seed)
+    if n_events < 1 or stations_per_event < 1:
         raise DatasetError(
-            f"{n_events} events at {stations_per_event} stations with seed {seed} cannot be "
-            "simulated; there must be at least 1 event and 1 station, and the seed must be at "
-            "least 0."
+            f"{n_events} events at {stations_per_event} stations cannot be simulated; there must "
+            "be at least 1 event and 1 station."
         )
 
 
@@ -168,5 +170,6 @@ def _simulate_block(
         trace_component_order="ZNE",
         trace_units="m/s",
         trace_simulated=True,
+        **horizontal_peaks(waveforms[kept], "ZNE", SAMPLING_RATE),
     )
     return len(events), waveforms[kept], table

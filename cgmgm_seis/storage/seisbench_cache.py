@@ -9,9 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cgmgm_seis.errors import OutputError
+
 logger = logging.getLogger("cgmgm_seis")
 
 VARIABLE = "SEISBENCH_CACHE_ROOT"
+# The temporary folder, if there is one.
+_temporary: list[str] = []
 
 
 def ensure_cache() -> None:
@@ -32,6 +36,7 @@ def ensure_cache() -> None:
         folder = tempfile.mkdtemp(prefix="seisbench-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ[VARIABLE] = folder
+        _temporary.append(folder)
         logger.warning(
             "SeisBench cannot use %s (%s); %s is used until this process ends; set %s to a folder "
             "that you can write to.",
@@ -39,6 +44,15 @@ def ensure_cache() -> None:
             reason,
             folder,
             VARIABLE,
+        )
+
+
+def check_kept() -> None:
+    """Raise `OutputError` if what is written to SeisBench's folder would not be kept."""
+    if _temporary:
+        raise OutputError(
+            "Nothing can be installed, because SeisBench's folder is a temporary one; set "
+            f"{VARIABLE} to a folder that you can write to."
         )
 
 

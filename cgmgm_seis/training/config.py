@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
+from cgmgm_seis.scenario.seeding import check_seed
 
 OPTIMIZERS, SCHEDULES = ("adamw", "adam"), ("cosine", "step")
 
@@ -89,6 +90,7 @@ class TrainingConfig:
         return cls(**{**model.default_settings(model.get_model_args()), **given})
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         for key in ("epochs", "batch_size", "patience", "devices"):
             if getattr(self, key) < 1:
                 raise TrainingError(f"{key} = {getattr(self, key)} must be at least 1.")

@@ -10,6 +10,7 @@ import torch
 from cgmgm_seis.errors import TrainingError, WeightsError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class
+from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 
@@ -53,9 +54,10 @@ class Recipe:
 
     def new_model(self, seed: int) -> GroundMotionModel:
         """Return the model with random initial weights."""
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
+        cls = model_class(self.model)
         try:
-            return model_class(self.model)(**self.arguments)
+            return cls(**self.arguments)
         except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
             raise TrainingError(
                 f"{self.model} cannot be constructed with {dict(self.arguments)}: {error}."

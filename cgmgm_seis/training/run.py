@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seisbench.data import WaveformDataset
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import TrainingError

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.training.recipe import Recipe
 from cgmgm_seis.training.trainer import Trainer
@@ -48,6 +49,7 @@ class Study:
     units: str = ""
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.objective not in OBJECTIVES:
             raise TrainingError(
                 f"objective = '{self.objective}' must be {' or '.join(OBJECTIVES)}."

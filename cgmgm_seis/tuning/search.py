@@ -12,7 +12,7 @@ from typing import Any
 
 import hyperopt
 from hyperopt import Domain
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
 from cgmgm_seis.models.registry import model_class

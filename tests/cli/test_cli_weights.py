@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import seisbench
 import torch
 from click.testing import CliRunner
 from small_datasets import TINY_RANGES, write_dataset
@@ -48,10 +49,25 @@ def test_info(tiny_weights):
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("tiny (CGMGM, version 1)\nUntrained.")
     assert "source_magnitude" in result.stdout
-    assert "trained_on: nothing: simulated" in result.stdout
+    assert "trained on: nothing: simulated" in result.stdout
     info = json.loads(run("weights", "info", str(tiny_weights), "--json").stdout)
     for digest in info["sha256"].values():
         assert digest in result.stdout
+
+
+def test_pack_and_add(tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(seisbench, "cache_model_root", tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    result = run("weights", "pack", str(tiny_weights), "--license", "MIT", "--name", "mine")
+    assert result.exit_code == 0, result.output
+    install = result.stdout.splitlines()[-1].removeprefix("Install: cgmgm-seis ").split()
+    assert install[:3] == ["weights", "add", "mine-v1.zip"]
+    result = run(*install)
+    assert result.exit_code == 0, result.output
+    assert "Installed mine (CGMGM, version 1)." in result.stdout
+    assert run("weights", "info", "mine").stdout.startswith("mine (CGMGM, version 1)\nUntrained.")
+    result = run("weights", "add", "mine-v1.zip", "--sha256", "00")
+    assert result.exit_code == 1 and "Error: mine-v1.zip has the checksum" in result.stderr
 
 
 def test_unknown_name():

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from obspy.io.stationxml.core import validate_stationxml
 
-from cgmgm_seis import EvolutionaryCGM, receivers, source
+from cgmgm_seis import EvolutionaryCGM, read_output, receivers, source
 from cgmgm_seis.errors import CgmgmError, OutputError, ScenarioError
 from cgmgm_seis.grid.engines import run_local, run_ray
 from cgmgm_seis.grid.job import GridJob
@@ -149,8 +149,9 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
     """Steim-2: to a count, a picometre a second or the digits that 30 bits hold."""
     job = replace(job, encoding="steim2", n_realizations=1)
     draw_tasks(job)
-    write_grid(tmp_path / "out", job, parts=[])
-    direct = job.model.sample(job.nodes.scenario(SOURCE, 0, 12), 1, seed=3)
+    write_grid(tmp_path / "out", job, parts=["quakeml"])
+    scenario = job.nodes.scenario(SOURCE, 0, 12)
+    direct = job.model.sample(scenario, 1, seed=3)
     stream = obspy.read(str(tmp_path / "out/waveforms/*/*.mseed"))
     trace = stream.select(id="SY.A0007.00.HXE")[0]
     assert trace.stats.mseed.encoding == "STEIM2" and trace.data.dtype == np.int32
@@ -159,15 +160,17 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
     counts = response.instrument_sensitivity.value
     motion = direct[7, 0, 2]
     np.testing.assert_allclose(trace.data / counts, motion, atol=2e-6 * np.abs(motion).max())
-    back = trace.copy().remove_sensitivity(inventory)
-    np.testing.assert_allclose(back.data, motion, atol=2e-6 * np.abs(motion).max())
+    (read,) = read_output(tmp_path / "out").select(id=trace.id)
+    assert read.stats.distance == pytest.approx(1000.0 * scenario["path_ep_distance_km"].iloc[7])
+    for back in (trace.copy().remove_sensitivity(inventory), read):
+        np.testing.assert_allclose(back.data, motion, atol=2e-6 * np.abs(motion).max())
 
 
 @pytest.mark.parametrize("encoding", ["float32", "steim2"])
 def test_waveforms_of_other_quantities(job, tmp_path, encoding):
     """Samples and units; the maps are those of velocity."""
     drawn = job.model.sample(job.nodes.scenario(SOURCE, 0, 12), 2, 3).astype(float)
-    for quantity, unit in (("acceleration", "M/S**2"), ("displacement", "M")):
+    for quantity, unit in (("acceleration", "m/s**2"), ("displacement", "m")):
         one = replace(job, quantity=quantity, encoding=encoding, folder=tmp_path / f".{quantity}")
         draw_tasks(one)
         write_grid(tmp_path / quantity, one, parts=("maps",))

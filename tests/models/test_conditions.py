@@ -98,3 +98,20 @@ def test_right_above_the_source_is_inside():
     assert check_ranges(near, ranges) == []
     with pytest.raises(RangeError, match=r"path_hyp_distance_km = 8 .* 9 to 50"):
         check_ranges(near, ranges | {"path_hyp_distance_km": [9.0, 50.0]})
+
+
+def test_all_columns_outside_their_ranges_are_named_at_once():
+    table = from_points(6.0, (37.9, -122.0), [(37.8, -122.2)], depth_km=30.0)
+    ranges = {"source_magnitude": [1.0, 5.8], "source_depth_km": [0.0, 20.0]}
+    with pytest.raises(RangeError) as caught:
+        check_ranges(table, ranges)
+    assert str(caught.value) == (
+        "source_magnitude = 6 is outside the trained range 1 to 5.8, and source_depth_km = 30 is "
+        "outside the trained range 0 to 20; --extrapolate (extrapolate=True) allows them."
+    )
+    # One option allows both.
+    with pytest.raises(RangeError, match=r"by more than 0.5, and source_depth_km = 30 .* "
+                       r"--extrapolate-magnitude 1 \(extrapolate=1\) allows them"):  # fmt: skip
+        check_ranges(table, ranges | {"source_magnitude": [1.0, 5.0]})
+    with pytest.warns(ExtrapolationWarning):
+        assert len(check_ranges(table, ranges | {"source_magnitude": [1.0, 5.0]}, 1.0)) == 2

@@ -1,6 +1,7 @@
 """The contract: a generator of this file alone is trained, tuned, saved, evaluated and mapped."""
 
 import json
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +17,7 @@ from small_datasets import write_dataset
 from torch import nn
 
 from cgmgm_seis import from_points
-from cgmgm_seis.errors import RangeError, ScenarioError, WeightsError
+from cgmgm_seis.errors import CgmgmError, RangeError, ScenarioError, WeightsError
 from cgmgm_seis.models import GroundMotionModel, load_model, register
 from cgmgm_seis.models.registry import GROUP, model_choices, model_class
 from cgmgm_seis_cli.main import main
@@ -130,6 +131,20 @@ def test_what_cannot_be_drawn_is_named(weights):
         model.sample(scenario)
     with pytest.raises(ScenarioError, match="n_realizations = 0"):
         model.sample(scenario, 0)
+    for draw in (model.sample, model.generate, lambda *args: list(model.inputs(*args))):
+        with pytest.raises(CgmgmError, match="seed = -1 must be an integer of at least 0"):
+            draw(scenario.assign(source_magnitude=2.0), 1, -1)
+
+
+def test_without_a_seed_records_are_new_and_state_their_seed(weights):
+    model = load_model(weights)
+    scenario = from_points(2.0, (37.6, -122.0), [(37.8, -122.2)])
+    first, second = (model.generate(scenario, seed=None) for _ in range(2))
+    assert not np.array_equal(first[0].data, second[0].data)
+    seed = int(re.search(r"seed=(\d+)", first[0].stats.processing[0])[1])
+    np.testing.assert_array_equal(model.generate(scenario, seed=seed)[0].data, first[0].data)
+    again = model.sample(scenario, seed=np.int64(seed))[0, 0, 0]
+    np.testing.assert_array_equal(again, first[0].data)
 
 
 def test_it_is_evaluated(weights, dataset, tmp_path):

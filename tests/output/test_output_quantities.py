@@ -18,9 +18,9 @@ from cgmgm_seis.scenario.window import Window
 
 # Unit of StationXML, channel code, number of IDEP, unit in texts, and output of ObsPy.
 QUANTITIES = {
-    "acceleration": ("M/S**2", "HNZ", 8, "m/s^2", "ACC"),
-    "velocity": ("M/S", "HXZ", 7, "m/s", "VEL"),
-    "displacement": ("M", "HXZ", 6, "m", "DISP"),
+    "acceleration": ("m/s**2", "HNZ", 8, "m/s^2", "ACC"),
+    "velocity": ("m/s", "HXZ", 7, "m/s", "VEL"),
+    "displacement": ("m", "HXZ", 6, "m", "DISP"),
 }
 
 

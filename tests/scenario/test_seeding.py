@@ -1,8 +1,20 @@
 import numpy as np
+import pytest
 from scipy import stats
 
-from cgmgm_seis.scenario.seeding import complex_normal, random_generator, record_keys
+from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.config import EvaluationConfig
+from cgmgm_seis.scenario.seeding import (
+    check_seed,
+    complex_normal,
+    drawn_seed,
+    random_generator,
+    record_keys,
+)
 from cgmgm_seis.scenario.table import from_points
+from cgmgm_seis.simulator.catalogue import simulate_catalogue
+from cgmgm_seis.training.config import TrainingConfig
+from cgmgm_seis.tuning.objective import Study
 
 
 def test_a_key_gives_its_numbers_again_and_only_its_own():
@@ -39,3 +51,26 @@ def test_keys_follow_the_rows_content_not_its_place():
     shuffled = table.sample(frac=1, random_state=0)
     assert record_keys(shuffled) == [keys[i] for i in shuffled.index]
     assert len(set(keys)) == len(table)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "1", None])
+def test_seeds_are_integers_from_0(wrong):
+    message = r"seed = .* must be an integer of at least 0"
+    for use in (
+        check_seed,
+        lambda seed: TrainingConfig(seed=seed),
+        lambda seed: EvaluationConfig(seed=seed),
+        lambda seed: Study("data", seed=seed),
+        lambda seed: simulate_catalogue(1, seed),
+    ):
+        with pytest.raises(CgmgmError, match=message):
+            use(wrong)
+
+
+def test_all_integers_of_a_value_are_one_seed():
+    assert {repr(check_seed(seed)) for seed in (3, np.int64(3), np.uint8(3))} == {"3"}
+
+
+def test_none_is_a_new_seed_every_time():
+    assert len({drawn_seed(None) for _ in range(20)}) > 15
+    assert drawn_seed(7) == 7

@@ -114,6 +114,33 @@ def test_inventory_validates_and_reads_back(scenario):
     assert (coordinates["latitude"], coordinates["longitude"]) == (37.9, -122.0)
 
 
+def test_inventory_keeps_the_rules_of_iris(scenario):
+    """Rules of IRIS's StationXML validator by number, beyond the schema; checked with its port."""
+    _, stream = make(scenario)
+    inventory = to_inventory(stream, "CGMGM, seed 1", gain=1e9)
+    for network in inventory:
+        assert network.description
+        for station in network:
+            assert station.start_date >= network.start_date  # 112
+            assert station.end_date is None and station.start_date is not None  # 210
+            for channel in station:
+                assert station.start_date <= channel.start_date < channel.end_date  # 212, 310
+                assert channel.sensor.description  # 304
+                (stage,) = channel.response.response_stages
+                sensitivity = channel.response.instrument_sensitivity
+                units = {"m/s"} | {sensitivity.input_units, stage.input_units}
+                assert units == {"m/s"}  # 402, 407
+                assert sensitivity.output_units == stage.output_units == "count"  # 321, 406, 407
+                assert sensitivity.value == stage.stage_gain == 1e9  # 410, 412, 413
+                assert sensitivity.frequency < channel.sample_rate / 2  # 411
+                rate = stage.decimation_input_sample_rate / stage.decimation_factor
+                assert rate == channel.sample_rate  # 404, 420, 421
+    assert to_inventory(stream, "", gain=2.0)[0].description.startswith("Virtual receivers")
+    scenario["station_network_code"] = "BK"
+    _, real = make(scenario)
+    assert to_inventory(real, "")[0].description.endswith("at stations of the network BK")
+
+
 def test_response_is_the_identity(scenario):
     _, stream = make(scenario, n_samples=1000)
     inventory = to_inventory(stream, "")
@@ -142,6 +169,21 @@ def test_catalog_validates_and_gives_the_scenario_back(scenario):
     again = from_event_and_inventory(back[0], to_inventory(stream, ""))
     columns = [column for column in scenario if column not in PATH_COLUMNS]
     pd.testing.assert_frame_equal(again[columns], scenario[columns])
+
+
+def test_catalog_says_that_it_is_a_scenario(scenario):
+    """And the same scenario gives the same file."""
+    contents = []
+    for _ in range(2):
+        buffer = BytesIO()
+        to_catalog(scenario).write(buffer, format="QUAKEML")
+        contents.append(buffer.getvalue())
+    assert contents[0] == contents[1]
+    (event,) = obspy.read_events(BytesIO(contents[0]))
+    assert event.event_descriptions[0].text == "Scenario earthquake"
+    assert "not an observation" in event.comments[0].text
+    assert event.creation_info.agency_id == "cgmgm-seis"
+    assert event.creation_info.author.startswith("cgmgm-seis ")
 
 
 def test_contradicting_sources(scenario):

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import Catalog, Inventory, UTCDateTime, read_inventory
 from obspy.core.event import Event, Magnitude, Origin, ResourceIdentifier
+from obspy.core.inventory import Network, Station
 from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis import cross, receivers, source
@@ -216,3 +217,47 @@ def test_several_sources_at_the_same_receivers():
 def test_impossible_points_are_refused(points, words):
     with pytest.raises(ScenarioError, match=words):
         receivers(points)
+
+
+def test_from_points_takes_all_kinds_of_receivers(tmp_path):
+    epochs = [(1990, 37.8), (2010, 37.9)]
+    stations = [
+        Station("A", latitude, -122.2, 10.0, start_date=UTCDateTime(year, 1, 1))
+        for year, latitude in epochs
+    ]
+    inventory = Inventory([Network("BK", stations)])
+    inventory.write(str(tmp_path / "stations.xml"), "STATIONXML")
+    for places in (inventory, tmp_path / "stations.xml", [str(tmp_path / "stations.xml")]):
+        assert from_points(4.5, SOURCE, places)["station_latitude_deg"].tolist() == [37.9]
+        early = from_points(4.5, SOURCE, places, origin_time="2000-01-01")
+        assert early["station_latitude_deg"].tolist() == [37.8]
+    table = pd.DataFrame({"latitude": [37.8], "Longitude": [-122.2]})
+    assert from_points(4.5, SOURCE, table)["station_code"].tolist() == ["A0000"]
+    assert len(from_points(4.5, SOURCE, np.array([[37.8, -122.2]]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((4.5, 37.9), "source = 37.9 must be a latitude and a longitude"),
+        ((4.5, "here"), "source = 'here' must be"),
+        ((4.5, SOURCE, (37.8, -122.2)), "A point = 37.8 must be a latitude and a longitude"),
+        ((4.5, SOURCE, [(37.8, -122.2, 3.0)]), "must be a latitude and a longitude"),
+        ((4.5, SOURCE, 3), "Receivers of the type int are not supported"),
+        ((4.5, SOURCE, {"lat": 37.8}), "Receivers of the type dict are not supported"),
+        ((4.5, SOURCE, ["a.xml", (37.8, -122.2)]), "points and files such as a.xml"),
+        ((4.5, SOURCE, None, 8.0, "yesterday"), "'yesterday' is not a time"),
+        (("big", (95.0, 0.0)), "source_latitude_deg = 95.0 .* and source_magnitude = big is not"),
+    ],
+)
+def test_a_wrong_input_gets_a_sentence(arguments, said):
+    with pytest.raises(ScenarioError, match=said) as caught:
+        from_points(*arguments)
+    assert str(caught.value).endswith(".")
+
+
+def test_sources_of_the_wrong_type():
+    with pytest.raises(ScenarioError, match=r"event = 'x' must be an obspy"):
+        source(event="x")
+    with pytest.raises(ScenarioError, match="must be a table with the columns"):
+        cross((37.9, -122.1), [(37.8, -122.2)])

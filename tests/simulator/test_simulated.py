@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from obspy import Stream, Trace
 
-from cgmgm_seis.errors import DatasetError, OutputError
+from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError
 from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.travel_times import bay_area_travel_times
@@ -249,7 +249,7 @@ def test_an_existing_folder_is_kept(written, tmp_path):
 def test_bad_numbers_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="0 events"):
         simulate(0, out=tmp_path / "set")
-    with pytest.raises(DatasetError, match="seed -1"):
+    with pytest.raises(CgmgmError, match="seed = -1 must be"):
         simulate_catalogue(1, seed=-1)
 
 

@@ -24,7 +24,7 @@ from obspy.clients.fdsn.header import (
     FDSNTooManyRequestsException,
     FDSNUnauthorizedException,
 )
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.archive import near_stations
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request

@@ -11,7 +11,7 @@ import obspy
 from obspy import Catalog, Inventory, UTCDateTime
 from obspy.clients.fdsn.mass_downloader import CircularDomain, MassDownloader, Restrictions
 from obspy.core.inventory import Channel
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.download.data_centres import DataCentre, near_data_centres
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, fetch_events
