@@ -51,3 +51,15 @@ def reason_of(error: BaseException) -> str:
     line = lines[0].strip().rstrip(".")
     # The rest of ObsPy's message names a temporary file of its own.
     return "unknown format" if line.startswith("Unknown format") else line
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text as one line, cut at a number of characters, for messages.
+
+    Examples
+    --------
+    >>> shortened("1" * 100, 10)
+    '1111111 ..'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3]} .."

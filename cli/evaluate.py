@@ -136,10 +136,10 @@ def evaluate(
 
     import cgmgm_seis.evaluation as library
     from cgmgm_seis.storage.chunks import chunk_folder as chunk_folder_of
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
-    check_folder(out, overwrite)
+    ctx.with_resource(lock_output(out, overwrite))
     chunk_folder = chunk_folder_of(out)
     is_flatfile = dataset.is_file() or dataset.suffix == ".csv"
     if is_flatfile:

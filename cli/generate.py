@@ -166,10 +166,10 @@ def generate(
     from cgmgm_seis.scenario.codes import check_format_codes
     from cgmgm_seis.scenario.obspy_files import read_inventory
     from cgmgm_seis.scenario.table import cross
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
-    check_folder(out, overwrite)
+    ctx.with_resource(lock_output(out, overwrite))
     inventory = read_inventory(inventories) if inventories else None
     earthquake = source.table()
     chosen = source.receivers(points or stations or inventory, earthquake)

@@ -1,9 +1,13 @@
 """Files that are written completely or not at all, and the hidden files next to them."""
 
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from cgmgm_seis.errors import OutputError, reason_of
+
+# Beginning of the temporary names of `write_file`.
+PART = ".part-"
 
 
 def hidden(path: Path, ending: str) -> Path:
@@ -21,12 +25,15 @@ def hidden(path: Path, ending: str) -> Path:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that it is never incomplete.
 
+    The temporary name is unique: of several processes that write the same file, one wins.
+
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    temporary = hidden(path, "part")
+    # Not made of the name of the file, which may be as long as a name can be.
+    temporary = path.with_name(f"{PART}{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_resumable
 from cgmgm_seis.storage.identity import difference, plain
 from cgmgm_seis.storage.json_files import json_bytes
+from cgmgm_seis.storage.run_lock import run_lock
 
 CHECKPOINT_FILE = "checkpoint.pt"
 METRICS_FILE = "metrics.csv"
@@ -143,6 +144,21 @@ class RunFolder:
                 f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
                 f"command with --resume (resume=True) continues once the file can be written."
             ) from error
+
+
+@contextmanager
+def open_run(path: Path, resume: bool, overwrite: bool, writes: bool) -> Iterator[RunFolder]:
+    """Yield a run folder that no other process writes to; parameters as for `RunFolder`.
+
+    Raises
+    ------
+    OutputError
+        If another process holds the folder, or it may neither be resumed nor replaced.
+    """
+    RunFolder(path, resume, overwrite)  # a folder of others gets no lock
+    with run_lock(path) if writes else nullcontext():
+        # Another process may have just ended.
+        yield RunFolder(path, resume, overwrite, writes)
 
 
 @contextmanager

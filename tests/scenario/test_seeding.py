@@ -39,3 +39,15 @@ def test_keys_follow_the_rows_content_not_its_place():
     shuffled = table.sample(frac=1, random_state=0)
     assert record_keys(shuffled) == [keys[i] for i in shuffled.index]
     assert len(set(keys)) == len(table)
+
+
+def test_a_place_has_one_key_however_it_is_written():
+    def key(latitude, longitude):
+        return record_keys(from_points(4.0, (latitude, longitude), [(latitude, longitude)]))
+
+    assert repr(key(-0.0, 180.0)) == repr(key(0.0, -180.0))
+    # Latitudes and other longitudes keep their sign.
+    assert key(0.0, 179.0) != key(0.0, -179.0)
+    table = from_points(4.0, (37.9, -122.1))
+    columns = ["source_latitude_deg", "source_longitude_deg", "source_depth_km"]
+    assert record_keys(table)[0][:3] == tuple(table[columns].iloc[0])
