@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import torch
 from seisbench.data import WaveformDataset
 from small_datasets import N_SAMPLES, write_dataset
 
-from cgmgm_seis import CGMGM, from_points, load_model
+from cgmgm_seis import CGMGM, EvolutionaryCGM, from_points, load_model
 from cgmgm_seis.datasets.splitting import event_split
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
 from cgmgm_seis.scenario.window import Window
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis.training import data as training_data
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import prepare
@@ -280,6 +282,31 @@ def test_a_time_budget_stops_between_epochs(dataset, tmp_path):
     train(a_model(), dataset, timed, CONFIG, resume=True, progress=False)
     same_runs(whole, timed)
     assert load_model(path).card["epochs"] == 4
+
+
+def small_evolutionary():
+    torch.manual_seed(0)
+    return EvolutionaryCGM(n_samples=N_SAMPLES, n_latents=4, width=16, n_waves=8)
+
+
+@pytest.mark.parametrize("make", [a_model, small_evolutionary])
+def test_resuming_after_the_last_epoch_writes_the_same_card(dataset, tmp_path, make):
+    """Killed before the weights were written; the loss may depend on the share of epochs done."""
+    whole = train(make(), dataset, tmp_path / "whole", CONFIG, progress=False)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for kept in ("checkpoint.pt", "config.json", "metrics.csv"):
+        shutil.copy(whole.parent / kept, killed / kept)
+    again = train(make(), dataset, killed, CONFIG, resume=True, progress=False)
+    assert load_model(again).card == load_model(whole).card
+    assert load_model(again).weights_sha256 == load_model(whole).weights_sha256
+    assert load_model(again).card["metrics"]["dev"].keys() >= {"loss"}
+
+
+def test_a_folder_in_use_is_refused_before_the_data_are_read(tmp_path):
+    with run_lock(tmp_path / "run"):
+        with pytest.raises(OutputError, match=r"run is being written by process \d+ on .* since"):
+            train(a_model(), tmp_path / "no data", tmp_path / "run", CONFIG, progress=False)
 
 
 def test_resume_starts_where_there_is_nothing(dataset, tmp_path):
