@@ -1,5 +1,6 @@
 """Files that are written completely or not at all, and the hidden files next to them."""
 
+import stat
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,25 @@ def hidden(path: Path, ending: str) -> Path:
     """
     path = path.absolute()
     return path.with_name(f".{path.name}.{ending}")
+
+
+def check_regular(path: Path, most_bytes: int) -> None:
+    """Raise an error unless a path is a file of at most a number of bytes.
+
+    Devices and pipes may never end.
+
+    Raises
+    ------
+    OSError
+        If the file is missing.
+    ValueError
+        If it is not a regular file, or is larger.
+    """
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise ValueError("it is not a regular file")
+    if status.st_size > most_bytes:
+        raise ValueError(f"it has {status.st_size} bytes, more than {most_bytes}")
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -18,6 +18,7 @@ from cgmgm_seis.storage.folders import check_resumable
 from cgmgm_seis.storage.identity import difference, plain
 from cgmgm_seis.storage.json_files import json_bytes
 from cgmgm_seis.storage.run_lock import run_lock
+from cgmgm_seis.storage.torch_files import read_torch_file
 
 CHECKPOINT_FILE = "checkpoint.pt"
 METRICS_FILE = "metrics.csv"
@@ -117,11 +118,9 @@ class RunFolder:
 
     def _load(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = torch.load(
-                self.checkpoint, map_location="cpu", weights_only=True
-            )
+            state: dict[str, Any] = read_torch_file(self.checkpoint, TrainingError)
             before = json.loads(state.pop("identity"))
-        except Exception as error:  # torch raises many kinds of errors for a damaged file
+        except Exception as error:  # what is missing in it raises several kinds
             raise TrainingError(
                 f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
                 f"--overwrite (overwrite=True) replaces the run."

@@ -47,9 +47,9 @@ def holder(tmp_path):
 def test_a_lock_says_who_holds_it_and_ends_with_a_kill(holder, tmp_path):
     run = tmp_path / "run"
     who = rf"run is being written by process {holder.pid} on {re.escape(socket.gethostname())}"
-    with pytest.raises(OutputError, match=who + r" since \d{4}-\d\d-\d\dT.*; wait until it ends"):
-        with run_lock(run):
-            pass
+    text = who + r" since \d{4}-\d\d-\d\dT.*; wait until it ends"
+    with pytest.raises(OutputError, match=text), run_lock(run):
+        pass
     assert (run / ".part-dead").exists()
     holder.kill()
     holder.wait()
@@ -72,10 +72,13 @@ def test_a_folder_that_stays_empty_is_removed_with_its_parents(tmp_path):
 
 def test_parts_of_a_work_do_not_wait_for_each_other(tmp_path):
     out = tmp_path / "out"
-    with lock_output(out, part="1-of-2"), lock_output(out, part="2-of-2"):
-        with pytest.raises(OutputError, match="out is being written"):
-            with lock_output(out, part="2-of-2"):
-                pass
+    with (
+        lock_output(out, part="1-of-2"),
+        lock_output(out, part="2-of-2"),
+        pytest.raises(OutputError, match="out is being written"),
+        lock_output(out, part="2-of-2"),
+    ):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -304,9 +304,9 @@ def test_resuming_after_the_last_epoch_writes_the_same_card(dataset, tmp_path, m
 
 
 def test_a_folder_in_use_is_refused_before_the_data_are_read(tmp_path):
-    with run_lock(tmp_path / "run"):
-        with pytest.raises(OutputError, match=r"run is being written by process \d+ on .* since"):
-            train(a_model(), tmp_path / "no data", tmp_path / "run", CONFIG, progress=False)
+    text = r"run is being written by process \d+ on .* since"
+    with run_lock(tmp_path / "run"), pytest.raises(OutputError, match=text):
+        train(a_model(), tmp_path / "no data", tmp_path / "run", CONFIG, progress=False)
 
 
 def test_resume_starts_where_there_is_nothing(dataset, tmp_path):
