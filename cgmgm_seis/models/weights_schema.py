@@ -96,10 +96,7 @@ FIELDS = {
     "card": OBJECT,
     "card.trained_on": TEXT,
     "card.data": OBJECT,
-    "card.data.magnitude_types": Field(
-        "a list of texts",
-        lambda value: isinstance(value, list) and all(isinstance(kind, str) for kind in value),
-    ),
+    "card.data.magnitude_types": OBJECT,
 }
 # Arguments of the generators of this package; those of others have general bounds.
 ARGUMENTS = {
