@@ -6,6 +6,7 @@ import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model
 from cgmgm_seis_cli.parameters import (
+    SECONDS,
     described,
     out_option,
     overwrite_option,
@@ -22,7 +23,7 @@ from cgmgm_seis_cli.parameters import (
 @click.option(
     "--start-offset",
     "start_offset_s",
-    type=float,
+    type=SECONDS,
     help="Time of the first sample, s after the origin time.  [default: measured from onsets, "
     "uncertain by some 0.3 s]",
 )

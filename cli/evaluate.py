@@ -44,7 +44,7 @@ WAVEFORM_OPTIONS = (
 @realizations_option(least=2, default=20)
 @click.option(
     "--max-records",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000_000),
     help="Read whole events, chosen at random, up to this number of records.  [default: all]",
 )
 @click.option(
@@ -55,7 +55,7 @@ WAVEFORM_OPTIONS = (
 @click.option(
     "--draws",
     "n_draws",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100),
     default=4,
     help="Number of draws shown of --record.",
 )
@@ -68,7 +68,7 @@ WAVEFORM_OPTIONS = (
 @click.option(
     "--classifiers",
     "n_classifiers",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1000),
     default=5,
     help="Number of networks of the discriminative score; 0 leaves it out.",
 )

@@ -9,6 +9,8 @@ import click
 
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
+    MANY,
+    SECONDS,
     Components,
     Numbers,
     Point,
@@ -80,8 +82,10 @@ Examples:
 @click.option(
     "--components", type=Components(), help="Components to write.  [default: the model's]"
 )
-@click.option("--start", type=float, help="Start, s after the origin time.  [default: the model's]")
-@click.option("--duration", type=float, help="Length, s.  [default: to the end of the window]")
+@click.option(
+    "--start", type=SECONDS, help="Start, s after the origin time.  [default: the model's]"
+)
+@click.option("--duration", type=SECONDS, help="Length, s.  [default: to the end of the window]")
 @weights_option(DEFAULT_WEIGHTS)
 @click.option(
     "--quantity",
@@ -114,7 +118,7 @@ Examples:
 @overwrite_option
 @extrapolate_options
 @device_option("cpu")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Records generated at once.")
+@click.option("--batch-size", type=MANY, help="Records generated at once.")
 @verbosity_options
 @click.pass_context
 def generate(

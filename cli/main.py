@@ -1,6 +1,7 @@
 """The `cgmgm-seis` command: a group whose subcommands are imported when they are run."""
 
 import errno
+import re
 from importlib import import_module
 from typing import Any
 
@@ -20,11 +21,19 @@ COMMANDS = {
 }
 
 
+# Longest part of a message without a blank, characters; paths are shown whole.
+LONGEST = 80
+_LONGER = re.compile(rf"[^\s/\\]{{{LONGEST + 1},}}")
+
+_OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
+
+
 class OneLineError(click.ClickException):
-    """An error shown as one line; exit status 1."""
+    """An error shown as one line, in which long values are cut; exit status 1."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        cut = _LONGER.sub(lambda found: f"{found[0][: LONGEST - 2]}..", message)
+        super().__init__(" ".join(cut.split()))
 
 
 class OneLineUsageError(OneLineError):
@@ -68,7 +77,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; exit 2 for wrong usage, 1 for other errors."""
-        from cgmgm_seis.errors import CgmgmError
+        from cgmgm_seis.errors import CgmgmError, one_line
 
         try:
             return super().invoke(ctx)
@@ -84,6 +93,15 @@ class LazyGroup(click.Group):
             if error.errno == errno.EPIPE:
                 raise
             raise OneLineError(str(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            # torch raises RuntimeError, with a backtrace in its message.
+            if isinstance(error, RuntimeError) and not _OF_MEMORY.search(str(error)):
+                raise
+            reason = one_line(error) if str(error) else "no more can be allocated"
+            raise OneLineError(
+                f"The memory of this machine is not sufficient ({reason}); use fewer or shorter "
+                "records, realizations or nodes at once."
+            ) from error
 
 
 @click.group(

@@ -9,6 +9,8 @@ from cgmgm_seis.errors import OutputError, reason_of
 
 # Beginning of the temporary names of `write_file`.
 PART = ".part-"
+# Largest file of a catalogue, an inventory or a table, bytes.
+LARGEST = 1_000_000_000
 
 
 def hidden(path: Path, ending: str) -> Path:
@@ -23,7 +25,7 @@ def hidden(path: Path, ending: str) -> Path:
     return path.with_name(f".{path.name}.{ending}")
 
 
-def check_regular(path: Path, most_bytes: int) -> None:
+def check_regular(path: Path, most_bytes: int = LARGEST) -> None:
     """Raise an error unless a path is a file of at most a number of bytes.
 
     Devices and pipes may never end.

@@ -10,6 +10,7 @@ import torch
 from cgmgm_seis.errors import TrainingError, WeightsError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class
+from cgmgm_seis.models.weights_schema import fault_of_arguments
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
 
@@ -50,6 +51,8 @@ class Recipe:
         known = arguments_of(self.model)
         _check("arguments", self.arguments, known)
         _check("training", self.training, settings_of(self.model))
+        if fault := fault_of_arguments(self.arguments):
+            raise TrainingError(f"{fault}.")
 
     def new_model(self, seed: int) -> GroundMotionModel:
         """Return the model with random initial weights."""
