@@ -21,25 +21,30 @@ COMMANDS = {
 }
 
 
-# Longest part of a message without a blank, characters; paths are shown whole.
+# Longest value in a message, characters.
 LONGEST = 80
-_LONGER = re.compile(rf"[^\s/\\]{{{LONGEST + 1},}}")
-
+# Words, except paths, which are shown whole; and what is quoted, of which click repeats all.
+_LONG_WORD = re.compile(rf"(?<!\S)[^\s/\\]{{{LONGEST + 1},}}(?!\S)")
+_LONG_QUOTE = re.compile(rf"'[^']{{{LONGEST + 1},}}'")
 _OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
 
 
 class OneLineError(click.ClickException):
     """An error shown as one line, in which long values are cut; exit status 1."""
 
+    long_values = (_LONG_WORD,)
+
     def __init__(self, message: str) -> None:
-        cut = _LONGER.sub(lambda found: f"{found[0][: LONGEST - 2]}..", message)
-        super().__init__(" ".join(cut.split()))
+        for pattern in self.long_values:
+            message = pattern.sub(lambda found: f"{found[0][: LONGEST - 2]}..", message)
+        super().__init__(" ".join(message.split()))
 
 
 class OneLineUsageError(OneLineError):
     """A wrong command line, shown as one line; exit status 2."""
 
     exit_code = 2
+    long_values = (_LONG_QUOTE, _LONG_WORD)
 
 
 class LazyGroup(click.Group):

@@ -246,10 +246,10 @@ def train(
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **model_arguments(recipe.model, of_one_model)}
         recipe = replace(recipe, arguments=arguments)
+        config = recipe.config(**settings)  # before the data are opened
         if config_file is None or _is_given(ctx, "components"):
             order = components or components_of(dataset, recipe)
             recipe = replace(recipe, arguments={**arguments, "component_order": order})
-        config = recipe.config(**settings)
         model = recipe.new_model(config.seed)
     _check_schedule(config.schedule, chosen)
     if velocity_model is not None:

@@ -128,6 +128,13 @@ def test_going_on_from_weights_with_a_part_of_the_network(dataset, tmp_path):
         train(a_model(), dataset, tmp_path / "x", replace(CONFIG, only="nothing"), progress=False)
 
 
+def test_a_part_that_the_loss_does_not_depend_on_is_said(dataset, tmp_path):
+    """At first, the loss of this model does not depend on its encoder."""
+    config = replace(CONFIG, only="encoder", epochs=40)
+    with pytest.raises(TrainingError, match=r"only = 'encoder' cannot be trained: in epoch 1 "):
+        train(small_evolutionary(), dataset, tmp_path / "run", config, progress=False)
+
+
 def test_the_card_says_where_weights_come_from(dataset, tmp_path):
     path = train(a_model(), dataset, tmp_path / "run", CONFIG, progress=False)
     model = load_model(path)

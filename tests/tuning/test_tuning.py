@@ -15,7 +15,8 @@ import torch
 from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis import CGMGM, load_model
-from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis.training.recipe import Recipe, read_recipe
 from cgmgm_seis.tuning import objective
 from cgmgm_seis.tuning import search as search_module
@@ -356,3 +357,13 @@ def test_two_workers_of_ray_and_one_is_killed(dataset, tmp_path):
     recipe = a_search(dataset).recipe(complete["settings"])
     attempt = Attempt(study, recipe, study.read(recipe))
     assert list(attempt.scores())[-1] == pytest.approx(complete["score"], rel=1e-5)
+
+
+def test_an_absent_device_or_a_search_of_another_leaves_nothing(tmp_path):
+    """Said before the data are read: otherwise every trial would fail on its own."""
+    out = tmp_path / "search"
+    with pytest.raises(CgmgmError, match="Device 'warp' is not available"):
+        tune(Search(Study("none", device="warp"), SPACE, FIXED), out)
+    with run_lock(out), pytest.raises(OutputError, match=r"search is being written by process"):
+        tune(a_search("none"), out)
+    assert list(tmp_path.iterdir()) == []

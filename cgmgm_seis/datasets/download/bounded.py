@@ -55,8 +55,8 @@ class BoundedAnswers(BaseHandler):
             if packed != "gzip":
                 raise ValueError(f"the answer is packed as {packed}; it must be gzip")
             content = self._unpacked(content)
-        answer: Any = addinfourl(BytesIO(content), _without_packing(headers), response.url)
-        answer.code = answer.status = response.status
+        unpacked = BytesIO(content), _without_packing(headers)
+        answer: Any = addinfourl(*unpacked, response.url, response.status)
         answer.msg = response.msg
         return answer
 
