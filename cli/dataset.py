@@ -9,8 +9,8 @@ from cgmgm_seis_cli.dataset_download import download
 from cgmgm_seis_cli.dataset_inspect import info, split
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.dataset_seisbench import from_seisbench
+from cgmgm_seis_cli.numbers import MANY
 from cgmgm_seis_cli.parameters import (
-    MANY,
     described,
     out_option,
     overwrite_option,

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model
+from cgmgm_seis_cli.numbers import SECONDS
 from cgmgm_seis_cli.parameters import (
-    SECONDS,
     described,
     out_option,
     overwrite_option,

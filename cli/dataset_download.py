@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model, processing_options
+from cgmgm_seis_cli.numbers import Number
 from cgmgm_seis_cli.parameters import (
-    Number,
     described,
     out_option,
     overwrite_option,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import Number
 from cgmgm_seis_cli.parameters import (
-    Number,
     components_option,
     described,
     overwrite_option,

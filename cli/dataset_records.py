@@ -5,10 +5,8 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.numbers import KILOMETRES, SECONDS, Number
 from cgmgm_seis_cli.parameters import (
-    KILOMETRES,
-    SECONDS,
-    Number,
     described,
     out_option,
     overwrite_option,

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import KILOMETRES, Number
 from cgmgm_seis_cli.parameters import (
-    KILOMETRES,
-    Number,
     described,
     out_option,
     overwrite_option,

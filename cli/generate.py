@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgmgm_seis_cli.numbers import MANY, SECONDS
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
-    MANY,
-    SECONDS,
     Components,
     Numbers,
     Point,

@@ -8,10 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from cgmgm_seis_cli.numbers import MANY, PROCESSES, Number
 from cgmgm_seis_cli.parameters import (
-    MANY,
-    PROCESSES,
-    Number,
     components_of,
     components_option,
     device_option,

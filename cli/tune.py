@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.numbers import MANY
 from cgmgm_seis_cli.parameters import (
-    MANY,
     components_of,
     components_option,
     device_option,

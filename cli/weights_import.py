@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import SECONDS
 from cgmgm_seis_cli.parameters import (
-    SECONDS,
     overwrite_option,
     show_messages,
     strict_option,

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cgmgm_seis_cli.main import COMMANDS, main
-from cgmgm_seis_cli.parameters import Number
+from cgmgm_seis_cli.numbers import Number
 
 NOT_NUMBERS = (click.types.FloatParamType, click.types.IntParamType)
 GENERATE = ("generate", "--mag", "4", "--src", "37.9,-122.1", "--sta", "37.8,-122.2")
