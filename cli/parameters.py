@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from cgmgm_seis.training.recipe import Recipe
 
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
 # Years of origin times that pandas can hold, with windows around them.
 YEARS = (1678, 2261)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Point(click.ParamType):

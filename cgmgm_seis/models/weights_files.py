@@ -199,8 +199,7 @@ class SavedModel(SeisBenchModel):
         }
         found = [cls.find_pretrained(name) for name in names]
         texts: dict[str, str] = {
-            path.name.split(".json.v")[0]: read_metadata(path).get("docstring", "")
-            for path, _ in filter(None, found)
+            path.name.split(".json.v")[0]: _docstring(path) for path, _ in filter(None, found)
         }
         if remote:
             texts = {**super().list_pretrained(details=True, remote=True), **texts}
@@ -224,6 +223,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
     if fault := fault_of(metadata):
         raise WeightsError(f"{path}: {fault}.")
     return metadata
+
+
+def _docstring(path: Path) -> str:
+    """Return the description in the JSON file of weights; empty if the file is damaged."""
+    try:
+        return str(read_metadata(path).get("docstring", ""))
+    except WeightsError:
+        return ""
 
 
 def sha256(path: Path) -> str:

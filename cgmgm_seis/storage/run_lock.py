@@ -72,6 +72,8 @@ def run_lock(folder: Path, output: Path | None = None, part: str = "") -> Iterat
     suffix = f"-{part}" if part else ""
     path, holder = place / f"{LOCK}{suffix}", place / f"{HOLDER}{suffix}"
     new = [parent for parent in (place, *place.parents) if not parent.exists()]
+    if not new and _is_left(place):
+        new = [place]
     lock = FileLock(path, timeout=WAIT_S)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -121,6 +123,12 @@ def _who(holder: Path) -> str:
         return f"process {found['process']} on {found['host']} since {found['since']}"
     except (OSError, ValueError, LookupError, TypeError):  # just taken or just given back
         return "another process"
+
+
+def _is_left(folder: Path) -> bool:
+    """Return whether a folder has nothing but what a killed process left of its lock."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return bool(names) and all(map(is_ours, names))
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cgmgm_seis.errors import TrainingError, WeightsError
+from cgmgm_seis.errors import TrainingError, WeightsError, one_line
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.models.weights_schema import fault_of_arguments
@@ -61,7 +61,8 @@ class Recipe:
             return model_class(self.model)(**self.arguments)
         except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
             raise TrainingError(
-                f"{self.model} cannot be constructed with {dict(self.arguments)}: {error}."
+                f"{self.model} cannot be constructed with {dict(self.arguments)}: "
+                f"{one_line(error)}."
             ) from error
 
     def config(self, **given: Any) -> TrainingConfig:

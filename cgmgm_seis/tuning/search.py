@@ -14,7 +14,7 @@ import hyperopt
 from hyperopt import Domain
 from tqdm import tqdm
 
-from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError, one_line
 from cgmgm_seis.models.devices import check_device
 from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.scenario.seeding import random_generator
@@ -271,7 +271,7 @@ def run_trial(
     except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
         # Settings that cannot be trained are a result; torch raises general kinds of errors.
         trial.state, trial.score = FAILED, None
-        trial.message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        trial.message = f"{type(error).__name__}: {one_line(error)}"
     trial.seconds = time.monotonic() - began
     return trial
 

@@ -1,5 +1,6 @@
 """OpenQuake's engine reads the ground-motion fields: losses against a calculation by hand."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from cgmgm_seis import receivers
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.grid.html import write_html
+from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.openquake import OpenQuakeFiles, check_sites
@@ -107,3 +110,32 @@ def write_portfolio(folder):
             "</vulnerabilityModel>"
         )
     )
+
+
+def test_codes_of_others_are_no_cells_of_their_own(tmp_path):
+    """Neither a separator nor a formula of a spreadsheet."""
+    (tmp_path / "stations.csv").write_text(
+        'net,sta,lon,lat\nSY,=1+1,-122,38\nSY,"a,b",-122.4,37.7\nSY,A0001,-122.3,37.9\n'
+    )
+    nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
+    with OpenQuakeFiles(tmp_path, nodes, PGA) as files:
+        files.write(0, np.zeros((3, 1, PGA.n_series), np.float32))
+    names = [line.split(",")[0] for line in (tmp_path / "sitemesh.csv").read_text().split()[1:]]
+    assert names == ["n0", "n1", "A0001"]
+
+
+def test_the_page_of_a_map_is_not_ended_by_a_code(tmp_path):
+    code = "<!--<script></script>"
+    (tmp_path / "stations.csv").write_text(
+        f"net,sta,lon,lat\nXX,{code},-122,38\nXX,B,-122.4,37.7\n"
+    )
+    nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
+    about = {"source_latitude_deg": 37.8, "source_longitude_deg": -122.2}
+    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about):
+        pass
+    write_html(tmp_path / "map.html", tmp_path / "maps.h5", "</title><script>")
+    page = (tmp_path / "map.html").read_text()
+    data = next(line for line in page.splitlines() if line.startswith("const data = "))
+    assert "<" not in data
+    content = json.loads(data.removeprefix("const data = ").rstrip(";"))
+    assert content["codes"] == [f"XX.{code}", "XX.B"] and content["title"] == "</title><script>"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import SoftFileLock
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.storage.files import write_file
@@ -59,6 +60,31 @@ def test_a_lock_says_who_holds_it_and_ends_with_a_kill(holder, tmp_path):
         assert json.loads((run / ".lock.json").read_text())["process"] == os.getpid()
         (run / "result").write_text("mine")
     assert [path.name for path in run.iterdir()] == ["result"]
+
+
+def test_what_a_killed_process_left_of_its_lock_goes(tmp_path):
+    """The hidden folder beside an output holds nothing but the lock."""
+    left = tmp_path / ".out.lock"
+    left.mkdir()
+    (left / ".lock").write_text("")
+    (left / ".lock.json").write_text("{}")
+    with lock_output(tmp_path / "out"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with run_lock(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine").is_dir()  # a folder of the user stays
+
+
+def test_where_files_cannot_be_locked_the_lock_is_a_file(tmp_path, monkeypatch):
+    """As on systems without fcntl, where filelock takes its other kind of lock."""
+    monkeypatch.setattr("cgmgm_seis.storage.run_lock.FileLock", SoftFileLock)
+    text = f"process {os.getpid()} on"
+    run = tmp_path / "run"
+    with run_lock(run), pytest.raises(OutputError, match=text), run_lock(run):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_stays_empty_is_removed_with_its_parents(tmp_path):

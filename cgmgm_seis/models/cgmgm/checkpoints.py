@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.errors import WeightsError, one_line
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.conditions import (
     CONDITION_SETS,
@@ -107,8 +107,9 @@ def published_model(
     try:
         model.load_state_dict(own)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"The state is not that of the published network: {reason}") from error
+        raise WeightsError(
+            f"The state is not that of the published network: {one_line(error)}"
+        ) from error
     if not all(tensor.isfinite().all() for tensor in own.values()):
         raise WeightsError("The state has values that are not finite; all weights must be.")
     return model.eval()
