@@ -82,7 +82,7 @@ def test_a_bomb_is_not_unpacked_and_not_asked_for_again(server, client):
     assert len(server.asked) == 1
     centre = DataCentre(client)  # an ObsPy client of its own
     with pytest.raises(Exception, match="more than 1000000 bytes"):
-        centre.get_stations(level="station", channel="HN?")
+        centre.get_stations(level="station", latitude=37.9, longitude=-122.1, maxradius=1.0)
 
 
 def test_an_answer_without_end_ends(server, client):
