@@ -25,7 +25,7 @@ COMMANDS = {
 LONGEST = 80
 # Words, except paths, which are shown whole; and what is quoted, of which click repeats all.
 _LONG_WORD = re.compile(rf"(?<!\S)[^\s/\\]{{{LONGEST + 1},}}(?!\S)")
-_LONG_QUOTE = re.compile(rf"'[^']{{{LONGEST + 1},}}'")
+_LONG_QUOTE = re.compile(rf"(?<!\S)'[^']{{{LONGEST + 1},}}'")
 _OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
 
 

@@ -52,6 +52,7 @@ def test_every_number_of_every_command_is_finite_and_bounded():
         ("--start=-inf",),
         ("--duration", "inf"),
         ("--depth", "nan"),
+        ("--mag", "nan"),
         ("--seed", "1" + "0" * 30),
         ("-n", "1000000000"),
         ("--time", "9999-12-31T23:59:59"),

@@ -31,6 +31,8 @@ class SlowJob:
 if __name__ == "__main__":
     from slow_job import SlowJob as Imported
 
+    # A test run in the background of a shell ignores Ctrl-C, and its processes inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         draw_tasks(Imported(Path(sys.argv[1])), local_engine(2))
     except CgmgmError as error:

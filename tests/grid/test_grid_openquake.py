@@ -75,7 +75,7 @@ def test_sites_at_one_place_are_refused_by_name(tmp_path):
 
 
 def test_names_of_sites_are_read_back(tmp_path):
-    """Codes with commas and formulas, numbers that are codes, and longitudes of 360 degrees."""
+    """No codes with commas, none that are formulas or numbers; longitudes of 360 degrees."""
     path = tmp_path / "sites.csv"
     path.write_text(
         'net,sta,lat,lon\nSY,"a,b",37.9,237.9\nSY,=1+1,37.8,-122\nSY,n3,-0.000001,0\nBK,B,37,-122\n'
@@ -84,7 +84,7 @@ def test_names_of_sites_are_read_back(tmp_path):
     with OpenQuakeFiles(tmp_path, nodes, PGA) as files:
         files.write(0, np.zeros((4, 1, PGA.n_series), np.float32))
     sites = pd.read_csv(tmp_path / "sitemesh.csv")
-    assert sites["custom_site_id"].tolist() == ["a,b", "=1+1", "n2", "n3"]
+    assert sites["custom_site_id"].tolist() == ["n0", "n1", "n2", "n3"]
     assert sites["lon"].tolist() == [-122.1, -122.0, 0.0, -122.0]
     assert sites["lat"].tolist() == [37.9, 37.8, 0.0, 37.0]
 
@@ -110,18 +110,6 @@ def write_portfolio(folder):
             "</vulnerabilityModel>"
         )
     )
-
-
-def test_codes_of_others_are_no_cells_of_their_own(tmp_path):
-    """Neither a separator nor a formula of a spreadsheet."""
-    (tmp_path / "stations.csv").write_text(
-        'net,sta,lon,lat\nSY,=1+1,-122,38\nSY,"a,b",-122.4,37.7\nSY,A0001,-122.3,37.9\n'
-    )
-    nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
-    with OpenQuakeFiles(tmp_path, nodes, PGA) as files:
-        files.write(0, np.zeros((3, 1, PGA.n_series), np.float32))
-    names = [line.split(",")[0] for line in (tmp_path / "sitemesh.csv").read_text().split()[1:]]
-    assert names == ["n0", "n1", "A0001"]
 
 
 def test_the_page_of_a_map_is_not_ended_by_a_code(tmp_path):
