@@ -32,7 +32,7 @@ _OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory"
 class OneLineError(click.ClickException):
     """An error shown as one line, in which long values are cut; exit status 1."""
 
-    long_values = (_LONG_WORD,)
+    long_values: tuple[re.Pattern[str], ...] = (_LONG_WORD,)
 
     def __init__(self, message: str) -> None:
         for pattern in self.long_values:

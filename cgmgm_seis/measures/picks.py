@@ -31,7 +31,7 @@ START = UTCDateTime(0)
 TIMEOUT_S = 5.0
 
 
-class PhaseNet(seisbench.models.PhaseNet):  # type: ignore[misc]
+class PhaseNet(seisbench.models.PhaseNet):
     """PhaseNet of SeisBench, whose files of weights are checked and run no code when read."""
 
     @classmethod
