@@ -55,3 +55,27 @@ def reason_of(error: BaseException) -> str:
     line = lines[0].strip().rstrip(".")
     # The rest of ObsPy's message names a temporary file of its own.
     return "unknown format" if line.startswith("Unknown format") else line
+
+
+def one_line(error: BaseException, most: int = 300) -> str:
+    r"""Return the message of an error as one line, without the backtrace that torch adds to it.
+
+    Examples
+    --------
+    >>> one_line(RuntimeError("size\nmismatch\nException raised from f at c.cpp (..):\nframe #0"))
+    'size mismatch'
+    """
+    text = str(error).partition("Exception raised from")[0]
+    return shortened(text, most) or type(error).__name__
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text as one line, cut at a number of characters, for messages.
+
+    Examples
+    --------
+    >>> shortened("1" * 100, 10)
+    '1111111 ..'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3]} .."

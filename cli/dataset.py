@@ -9,6 +9,7 @@ from cgmgm_seis_cli.dataset_download import download
 from cgmgm_seis_cli.dataset_inspect import info, split
 from cgmgm_seis_cli.dataset_records import from_records
 from cgmgm_seis_cli.dataset_seisbench import from_seisbench
+from cgmgm_seis_cli.numbers import MANY
 from cgmgm_seis_cli.parameters import (
     described,
     out_option,
@@ -26,13 +27,13 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.option("--events", type=click.IntRange(min=1), required=True, help="Number of earthquakes.")
+@click.option("--events", type=MANY, required=True, help="Number of earthquakes.")
 @seed_option
 @out_option()
 @workers_option
 @click.option(
     "--stations-per-event",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 10_000),
     default=16,
     show_default=True,
     help="Maximum number of stations that record an earthquake.",

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model
+from cgmgm_seis_cli.numbers import SECONDS
 from cgmgm_seis_cli.parameters import (
     described,
     out_option,
@@ -22,7 +23,7 @@ from cgmgm_seis_cli.parameters import (
 @click.option(
     "--start-offset",
     "start_offset_s",
-    type=float,
+    type=SECONDS,
     help="Time of the first sample, s after the origin time.  [default: measured from onsets, "
     "uncertain by some 0.3 s]",
 )

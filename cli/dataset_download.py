@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cgmgm_seis_cli.dataset_records import load_velocity_model, processing_options
+from cgmgm_seis_cli.numbers import Number
 from cgmgm_seis_cli.parameters import (
     described,
     out_option,
@@ -14,6 +15,8 @@ from cgmgm_seis_cli.parameters import (
     velocity_model_option,
     verbosity_options,
 )
+
+WAIT = Number(0.0, 86_400.0)
 
 
 @click.command(context_settings={"show_default": True})
@@ -33,7 +36,7 @@ from cgmgm_seis_cli.parameters import (
     metavar="W,E,S,N",
     help="Region of epicentres, degrees; W > E across 180.",
 )
-@click.option("--min-mag", default=1.0, help="Minimum magnitude.")
+@click.option("--min-mag", type=Number(-10.0, 10.0), default=1.0, help="Minimum magnitude.")
 @click.option("--channels", default="HH?,BH?,HN?", help="Channel codes.")
 @click.option(
     "--events",
@@ -49,12 +52,16 @@ from cgmgm_seis_cli.parameters import (
 )
 @processing_options(start="--record-start")
 @velocity_model_option
-@click.option("--pause", default=0.5, help="Minimum time between two requests, s.")
+@click.option("--pause", type=WAIT, default=0.5, help="Minimum time between two requests, s.")
 @click.option(
-    "--tries", type=click.IntRange(min=1), default=5, help="Tries of a request before it fails."
+    "--tries", type=click.IntRange(1, 1000), default=5, help="Tries of a request before it fails."
 )
-@click.option("--backoff", default=2.0, help="Wait before the second try, s; doubled every time.")
-@click.option("--timeout", default=120.0, help="Time that the server may take to answer, s.")
+@click.option(
+    "--backoff", type=WAIT, default=2.0, help="Wait before the second try, s; doubled every time."
+)
+@click.option(
+    "--timeout", type=WAIT, default=120.0, help="Time that the server may take to answer, s."
+)
 @overwrite_option
 @verbosity_options
 def download(

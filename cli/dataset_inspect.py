@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import Number
 from cgmgm_seis_cli.parameters import (
     components_option,
     described,
@@ -76,7 +77,7 @@ def info(
 @click.option(
     "--fractions",
     nargs=3,
-    type=float,
+    type=Number(0.0, 1.0),
     default=(0.8, 0.1, 0.1),
     show_default=True,
     help="Fractions of train, dev and test.",

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.numbers import KILOMETRES, SECONDS, Number
 from cgmgm_seis_cli.parameters import (
     described,
     out_option,
@@ -17,21 +18,42 @@ from cgmgm_seis_cli.parameters import (
 DEFECTS = click.Choice(["refuse", "flag"])
 # Options of `cgmgm_seis.datasets.archive.Processing`, also used by `download`.
 PROCESSING_OPTIONS = (
-    click.option("--duration", "duration_s", default=60.0, help="Length of the records, s."),
-    click.option("--sampling-rate", default=100.0, help="Sampling rate of the records, Hz."),
+    click.option(
+        "--duration",
+        "duration_s",
+        type=Number(0.0, 1e5, above=True),
+        default=60.0,
+        help="Length of the records, s.",
+    ),
+    click.option(
+        "--sampling-rate",
+        type=Number(0.1, 10_000.0),
+        default=100.0,
+        help="Sampling rate of the records, Hz.",
+    ),
     click.option(
         "--band",
         "band_hz",
         nargs=2,
-        type=float,
+        type=Number(0.0, 1e4),
         default=(0.5, 40.0),
         help="Band in which the velocity is flat, Hz; the pre-filter of the response removal ends "
         "at half of the lower and 1.125 times the upper limit.",
     ),
     click.option(
-        "--max-distance", "max_distance_km", default=100.0, help="Maximum epicentral distance, km."
+        "--max-distance",
+        "max_distance_km",
+        type=KILOMETRES,
+        default=100.0,
+        help="Maximum epicentral distance, km.",
     ),
-    click.option("--min-snr", "min_snr_db", default=3.0, help="Minimum signal-to-noise ratio, dB."),
+    click.option(
+        "--min-snr",
+        "min_snr_db",
+        type=Number(-1e4, 1e4),
+        default=3.0,
+        help="Minimum signal-to-noise ratio, dB.",
+    ),
     click.option(
         "--gaps",
         type=DEFECTS,
@@ -54,7 +76,7 @@ def processing_options(start: str = "--start") -> Any:
         for option in reversed(PROCESSING_OPTIONS):
             command = option(command)
         text = "Start of the records, s after the origin time."
-        return click.option(start, "start_offset_s", default=-5.0, help=text)(command)
+        return click.option(start, "start_offset_s", type=SECONDS, default=-5.0, help=text)(command)
 
     return decorate
 

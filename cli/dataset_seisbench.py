@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import KILOMETRES, Number
 from cgmgm_seis_cli.parameters import (
     described,
     out_option,
@@ -20,8 +21,8 @@ from cgmgm_seis_cli.parameters import (
 @click.option(
     "--region", metavar="W,E,S,N", help="Region of epicentres, degrees; W > E across 180."
 )
-@click.option("--min-mag", type=float, help="Minimum magnitude.")
-@click.option("--max-distance", type=float, help="Maximum epicentral distance, km.")
+@click.option("--min-mag", type=Number(-10.0, 10.0), help="Minimum magnitude.")
+@click.option("--max-distance", type=KILOMETRES, help="Maximum epicentral distance, km.")
 @click.option(
     "--normalise-amplitudes",
     is_flag=True,

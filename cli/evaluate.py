@@ -44,7 +44,7 @@ WAVEFORM_OPTIONS = (
 @realizations_option(least=2, default=20)
 @click.option(
     "--max-records",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000_000),
     help="Read whole events, chosen at random, up to this number of records.  [default: all]",
 )
 @click.option(
@@ -55,7 +55,7 @@ WAVEFORM_OPTIONS = (
 @click.option(
     "--draws",
     "n_draws",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100),
     default=4,
     help="Number of draws shown of --record.",
 )
@@ -68,7 +68,7 @@ WAVEFORM_OPTIONS = (
 @click.option(
     "--classifiers",
     "n_classifiers",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1000),
     default=5,
     help="Number of networks of the discriminative score; 0 leaves it out.",
 )
@@ -136,10 +136,10 @@ def evaluate(
 
     import cgmgm_seis.evaluation as library
     from cgmgm_seis.storage.chunks import chunk_folder as chunk_folder_of
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
-    check_folder(out, overwrite)
+    ctx.with_resource(lock_output(out, overwrite))
     chunk_folder = chunk_folder_of(out)
     is_flatfile = dataset.is_file() or dataset.suffix == ".csv"
     if is_flatfile:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgmgm_seis_cli.numbers import MANY, SECONDS
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
     Components,
@@ -80,8 +81,10 @@ Examples:
 @click.option(
     "--components", type=Components(), help="Components to write.  [default: the model's]"
 )
-@click.option("--start", type=float, help="Start, s after the origin time.  [default: the model's]")
-@click.option("--duration", type=float, help="Length, s.  [default: to the end of the window]")
+@click.option(
+    "--start", type=SECONDS, help="Start, s after the origin time.  [default: the model's]"
+)
+@click.option("--duration", type=SECONDS, help="Length, s.  [default: to the end of the window]")
 @weights_option(DEFAULT_WEIGHTS)
 @click.option(
     "--quantity",
@@ -114,7 +117,7 @@ Examples:
 @overwrite_option
 @extrapolate_options
 @device_option("cpu")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Records generated at once.")
+@click.option("--batch-size", type=MANY, help="Records generated at once.")
 @verbosity_options
 @click.pass_context
 def generate(
@@ -166,10 +169,10 @@ def generate(
     from cgmgm_seis.scenario.codes import check_format_codes
     from cgmgm_seis.scenario.obspy_files import read_inventory
     from cgmgm_seis.scenario.table import cross
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
-    check_folder(out, overwrite)
+    ctx.with_resource(lock_output(out, overwrite))
     inventory = read_inventory(inventories) if inventories else None
     earthquake = source.table()
     chosen = source.receivers(points or stations or inventory, earthquake)

@@ -57,13 +57,13 @@ def fit(
     The model has source, site and path terms that are Gaussian processes over the region; the
     file is for `cgmgm-seis grid --gmm nonergodic:FILE`.
     """
-    from cgmgm_seis.errors import OutputError
     from cgmgm_seis.evaluation.config import EvaluationConfig
     from cgmgm_seis.evaluation.gmm_table import fit_nonergodic
+    from cgmgm_seis.storage.folders import check_new, check_place
 
     show_messages(verbosity or 0)
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} already exists; choose another name or use --overwrite.")
+    check_new(out, overwrite)
+    check_place(out)
     progress = verbosity != -1 and sys.stderr.isatty()
     config = EvaluationConfig(units=units, progress=progress)
     model = fit_nonergodic(dataset, components, frequencies, config)

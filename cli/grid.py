@@ -187,11 +187,11 @@ def grid(
     from cgmgm_seis.grid.nodes import Nodes, grid_nodes
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
     from cgmgm_seis.storage.chunks import chunk_folder
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
-    if shard is None:
-        check_folder(out, overwrite)
+    part = "" if shard is None else "{}-of-{}".format(*shard)
+    ctx.with_resource(lock_output(out, overwrite, part))
     earthquake = source.table()
     if region is not None and shape is not None:
         nodes = grid_nodes(region, shape)

@@ -1,6 +1,7 @@
 """The `cgmgm-seis` command: a group whose subcommands are imported when they are run."""
 
 import errno
+import re
 from importlib import import_module
 from typing import Any
 
@@ -21,10 +22,22 @@ COMMANDS = {
 }
 
 
+# Longest value in a message, characters.
+LONGEST = 80
+# Words, except paths, which are shown whole; and what is quoted, of which click repeats all.
+_LONG_WORD = re.compile(rf"(?<!\S)[^\s/\\]{{{LONGEST + 1},}}(?!\S)")
+_LONG_QUOTE = re.compile(rf"(?<!\S)'[^']{{{LONGEST + 1},}}'")
+_OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory", re.IGNORECASE)
+
+
 class OneLineError(click.ClickException):
-    """An error shown as one line; exit status 1."""
+    """An error shown as one line, in which long values are cut; exit status 1."""
+
+    long_values: tuple[re.Pattern[str], ...] = (_LONG_WORD,)
 
     def __init__(self, message: str) -> None:
+        for pattern in self.long_values:
+            message = pattern.sub(lambda found: f"{found[0][: LONGEST - 2]}..", message)
         super().__init__(" ".join(message.split()))
 
 
@@ -32,6 +45,7 @@ class OneLineUsageError(OneLineError):
     """A wrong command line, shown as one line; exit status 2."""
 
     exit_code = 2
+    long_values = (_LONG_QUOTE, _LONG_WORD)
 
 
 class LazyGroup(click.Group):
@@ -69,7 +83,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; exit 2 for wrong usage, 1 for other errors."""
-        from cgmgm_seis.errors import CgmgmError
+        from cgmgm_seis.errors import CgmgmError, one_line
 
         try:
             return super().invoke(ctx)
@@ -85,6 +99,15 @@ class LazyGroup(click.Group):
             if error.errno == errno.EPIPE:
                 raise
             raise OneLineError(str(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            # torch raises RuntimeError, with a backtrace in its message.
+            if isinstance(error, RuntimeError) and not _OF_MEMORY.search(str(error)):
+                raise
+            reason = one_line(error) if str(error) else "no more can be allocated"
+            raise OneLineError(
+                f"The memory of this machine is not sufficient ({reason}); use fewer or shorter "
+                "records, realizations or nodes at once."
+            ) from error
 
 
 @click.group(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
+from cgmgm_seis_cli.numbers import KILOMETRES, LARGEST_SEED, PROCESSES, Number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from cgmgm_seis.training.recipe import Recipe
 
 DEFAULT_WEIGHTS = "bay_area_evolutionary"
+# Years of origin times that pandas can hold, with windows around them.
+YEARS = (1678, 2261)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,9 +72,12 @@ class Time(click.ParamType):
         from obspy import UTCDateTime
 
         try:
-            return UTCDateTime(value)
+            time = UTCDateTime(value)
         except Exception:  # ObsPy raises several kinds of errors
             self.fail(f"'{value}' is not a time such as 2019-10-15T05:33:42.81", param, ctx)
+        if not YEARS[0] <= time.year <= YEARS[1]:
+            self.fail(f"'{value}' must be in the years {YEARS[0]} to {YEARS[1]}", param, ctx)
+        return time
 
 
 class Components(click.ParamType):
@@ -187,7 +194,11 @@ def _two_integers(
 # ---- options of several commands -----------------------------------------------------------
 
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Random seed.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
 
@@ -221,7 +232,7 @@ velocity_model_option = click.option(
 )
 workers_option = click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=PROCESSES,
     help="Number of processes; results do not depend on it.  [default: one per core]",
 )
 stations_option = click.option(
@@ -252,7 +263,7 @@ def extrapolate_options(command: Command) -> Command:
             ),
             click.option(
                 "--extrapolate-magnitude",
-                type=click.FloatRange(0.0, 10.0, min_open=True),
+                type=Number(0.0, 10.0, above=True),
                 metavar="FLOAT",
                 help="As --extrapolate, with this limit for the magnitude, for example 2.",
             ),
@@ -279,7 +290,7 @@ def device_option(default: str) -> Callable[[Command], Command]:
 
 
 def realizations_option(
-    least: int = 1, most: int | None = None, default: int = 1
+    least: int = 1, most: int = 10_000, default: int = 1
 ) -> Callable[[Command], Command]:
     """Return -n, the argument ``n_realizations``."""
     return click.option(
@@ -373,12 +384,12 @@ def source_options(command: Command) -> Command:
         (
             click.option(
                 "--mag",
-                type=float,
+                type=Number(-100.0, 100.0),
                 help="Moment magnitude.  [default: the event's, of whatever type]",
             ),
             click.option("--src", type=Point(), help="Epicentre, degrees."),
             click.option(
-                "--depth", type=float, help="Source depth, km.  [default: the event's, else 8]"
+                "--depth", type=KILOMETRES, help="Source depth, km.  [default: the event's, else 8]"
             ),
             click.option(
                 "--time",

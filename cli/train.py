@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from cgmgm_seis_cli.numbers import MANY, PROCESSES, Number
 from cgmgm_seis_cli.parameters import (
     components_of,
     components_option,
@@ -27,7 +28,7 @@ CONDITION_SETS = (
     *("distance_azimuth", "distance_azimuth_depth", "depth"),
 )
 OPTIMIZERS, SCHEDULES = ("adamw", "adam"), ("cosine", "step")
-WIDTH = click.IntRange(min=1)
+WIDTH = click.IntRange(1, 4096)
 # Options whose names differ from those of the settings.
 SETTINGS = {"lr": "learning_rate", "final_lr": "final_learning_rate"}
 
@@ -78,9 +79,13 @@ class ModelChoice(click.ParamType):
 @click.option(
     "--embedding", type=WIDTH, help="Cgmgm: size of the embedded conditions.  [default: 16]"
 )
-@click.option("--alpha", type=float, help="Cgmgm: weight of the waveform error.  [default: 0]")
 @click.option(
-    "--beta", type=float, help="Cgmgm: weight of the Kullback-Leibler divergence.  [default: 0.02]"
+    "--alpha", type=Number(0.0, 1e6), help="Cgmgm: weight of the waveform error.  [default: 0]"
+)
+@click.option(
+    "--beta",
+    type=Number(0.0, 1e6),
+    help="Cgmgm: weight of the Kullback-Leibler divergence.  [default: 0.02]",
 )
 @click.option(
     "--past-dropout/--no-past-dropout",
@@ -106,16 +111,21 @@ class ModelChoice(click.ParamType):
     help='Train only parameters whose names start with this text, such as "prior".  [default: all]',
 )
 @click.option(
-    "--epochs", type=int, help="Passes through the training split.  [default: the model's]"
+    "--epochs", type=MANY, help="Passes through the training split.  [default: the model's]"
 )
-@click.option("--batch-size", type=int, help="Records per step.  [default: the model's]")
+@click.option("--batch-size", type=MANY, help="Records per step.  [default: the model's]")
 @click.option(
     "--lr",
-    type=float,
+    type=Number(0.0, 100.0, above=True),
     help="First learning rate.  [default: the model's]",
 )
-@click.option("--final-lr", default=1e-5, help="Last learning rate of the schedule cosine.")
-@click.option("--weight-decay", type=float, help="Weight decay.  [default: the model's]")
+@click.option(
+    "--final-lr",
+    type=Number(0.0, 100.0),
+    default=1e-5,
+    help="Last learning rate of the schedule cosine.",
+)
+@click.option("--weight-decay", type=Number(0.0, 1e6), help="Weight decay.  [default: the model's]")
 @click.option(
     "--optimizer",
     type=click.Choice(OPTIMIZERS),
@@ -129,13 +139,18 @@ class ModelChoice(click.ParamType):
 )
 @click.option(
     "--gradient-clip",
-    type=float,
+    type=Number(0.0, 1e15),
     help="Maximum norm of the gradient; 0 for none.  [default: the model's]",
 )
 @click.option(
-    "--patience", default=50, help="Epochs without a lower dev loss before training stops."
+    "--patience",
+    type=MANY,
+    default=50,
+    help="Epochs without a lower dev loss before training stops.",
 )
-@click.option("--max-minutes", type=float, help="Time limit, minutes.  [default: no limit]")
+@click.option(
+    "--max-minutes", type=Number(0.0, 1e7), help="Time limit, minutes.  [default: no limit]"
+)
 @seed_option
 @device_option("auto")
 @click.option(
@@ -152,12 +167,14 @@ class ModelChoice(click.ParamType):
 )
 @click.option(
     "--devices",
+    type=PROCESSES,
     default=1,
     help="Processes on this machine, one per device, that share every batch.",
 )
 # Differs from --workers of other commands: 0 is allowed here, and is the default.
 @click.option(
     "--workers",
+    type=click.IntRange(0, 1024),
     default=0,
     help="Number of processes that read the records in every epoch; 0 keeps them in memory.",
 )
@@ -227,10 +244,10 @@ def train(
         recipe = read_recipe(config_file) if config_file else Recipe(model_choices()[model_name])
         arguments = {**recipe.arguments, **model_arguments(recipe.model, of_one_model)}
         recipe = replace(recipe, arguments=arguments)
+        config = recipe.config(**settings)  # before the data are opened
         if config_file is None or _is_given(ctx, "components"):
             order = components or components_of(dataset, recipe)
             recipe = replace(recipe, arguments={**arguments, "component_order": order})
-        config = recipe.config(**settings)
         model = recipe.new_model(config.seed)
     _check_schedule(config.schedule, chosen)
     if velocity_model is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.numbers import MANY
 from cgmgm_seis_cli.parameters import (
     components_of,
     components_option,
@@ -31,10 +32,12 @@ from cgmgm_seis_cli.train import CONDITION_SETS, ModelChoice, model_arguments
     default="evolutionary",
     help="Generator to tune; cgmgm is the published one.",
 )
-@click.option("--trials", default=30, help="Number of trials, including those before --resume.")
+@click.option(
+    "--trials", type=MANY, default=30, help="Number of trials, including those before --resume."
+)
 @click.option(
     "--epochs",
-    type=int,
+    type=MANY,
     help="Epochs of every trial and of the final training.  [default: the model's]",
 )
 @click.option(
@@ -44,7 +47,10 @@ from cgmgm_seis_cli.train import CONDITION_SETS, ModelChoice, model_arguments
     help="Loss of the dev split, or score of classifiers of recorded and generated dev records.",
 )
 @click.option(
-    "--random-trials", default=5, help="Number of trials with random settings before TPE starts."
+    "--random-trials",
+    type=click.IntRange(0, 1_000_000),
+    default=5,
+    help="Number of trials with random settings before TPE starts.",
 )
 @click.option(
     "--early-stopping/--no-early-stopping",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cgmgm_seis_cli.numbers import SECONDS
 from cgmgm_seis_cli.parameters import (
     overwrite_option,
     show_messages,
@@ -44,7 +45,7 @@ CONDITION_SETS = ("coordinates", "distance", "epicentral_distance", "depth")
 @click.option(
     "--start-offset",
     "start_offset_s",
-    type=float,
+    type=SECONDS,
     default=-5.0,
     help="Start of these records relative to the origin time, s.",
 )

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.components import common_components, moving
 from cgmgm_seis.datasets.metadata import open_as_written, tidy_metadata
+from cgmgm_seis.datasets.samples import sample_or_none
 from cgmgm_seis.datasets.units import NORMALISED, record_units, unit_factor
 from cgmgm_seis.datasets.windows import NEEDED_COLUMNS, restore_codes
 from cgmgm_seis.errors import DatasetError, reason_of
@@ -107,7 +108,9 @@ def import_benchmark(
                     continue
                 factor, acceleration = found
                 row = table.iloc[position].to_dict()
-                samples = chunk.get_waveforms(int(position)).astype(float)
+                if (sample := sample_or_none(chunk, int(position), lost)) is None:
+                    continue
+                samples = sample[0].astype(float)
                 if not moving(samples).all():
                     lost["not finite, or constant"] += 1
                     continue
@@ -124,12 +127,17 @@ def import_benchmark(
                 }
                 kept.append(row)
                 writer.add(row, factor * samples)
-        for reason, count in lost.items():
-            logger.info("%d records left out: %s.", count, reason)
-        if not kept:
-            why = ", ".join(f"{count} {reason}" for reason, count in lost.items())
-            raise DatasetError(f"No records of {name} are left ({why}); at least one is needed.")
+        _say_lost(lost, len(kept), str(name))
     return pd.DataFrame(kept)
+
+
+def _say_lost(lost: Counter[str], n_kept: int, name: str) -> None:
+    """Log the numbers of records left out by reason; raise if none is left."""
+    for reason, count in lost.items():
+        logger.info("%d records left out: %s.", count, reason)
+    if not n_kept:
+        why = ", ".join(f"{count} {reason}" for reason, count in lost.items())
+        raise DatasetError(f"No records of {name} are left ({why}); at least one is needed.")
 
 
 def integrated(acceleration: NDArray[np.float64], sampling_rate: float) -> NDArray[np.float64]:
@@ -168,11 +176,13 @@ def _chunks(name: str | Path) -> Iterator[WaveformDataset]:
         kind: Any = found
         for chunk in kind.available_chunks():
             yield open_as_written(kind, chunks=[chunk], **options)
+    except DatasetError:
+        raise
     except KeyError as error:
         raise DatasetError(
             f"{name} is not a readable SeisBench data set: it lacks {error}."
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pandas, HDF5 and SeisBench raise any kind for damaged files
         raise DatasetError(
             f"{name} is not a readable SeisBench data set: {reason_of(error)}."
         ) from error

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.samples import read_sample
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.scenario.seeding import random_generator
 
 # Start of the reason for which records are left out; the letters of the components follow.
@@ -80,7 +82,10 @@ def moving_components(dataset: WaveformDataset, firsts: NDArray[np.float64], n_s
     available = []
     for row in rows[:SAMPLED_RECORDS]:
         first = int(firsts[row])
-        cut = dataset.get_sample(int(row))[0][:, first : first + n_samples]
+        try:
+            cut = read_sample(dataset, int(row))[0][:, first : first + n_samples]
+        except DatasetError:  # left out and said when all records are read
+            continue
         if cut.shape[-1] == n_samples:
             available.append(letters(order, moving(cut)))
     return common_components(available, order)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.samples import read_sample
 from cgmgm_seis.scenario.spans import Spans
 
 
@@ -45,7 +46,7 @@ class LazyWaveforms:
 
     def __getitem__(self, index: slice | NDArray[np.intp]) -> NDArray[np.float32]:
         records = [
-            factor * self.dataset.get_sample(int(row))[0][:, start : start + self.n_samples]
+            factor * read_sample(self.dataset, int(row))[0][:, start : start + self.n_samples]
             for row, start, factor in zip(
                 self.rows[index], self.starts[index], self.factors[index], strict=True
             )

@@ -1,6 +1,7 @@
 """Metadata of data sets made by others, in this package's columns, numbers and times."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -8,6 +9,7 @@ import pandas as pd
 import seisbench.data.base
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.samples import check_links
 from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.geography import wrapped_longitude
 from cgmgm_seis.scenario.times import read_times, time_texts
@@ -48,9 +50,17 @@ def open_as_written(
         `WaveformDataset` or another class of data sets.
     *args, **options
         Its arguments.
+
+    Raises
+    ------
+    ValueError
+        If a file of waveforms refers to other files.
     """
     with patch.object(seisbench.data.base, "pd", _PandasWithoutTimes()):
-        return kind(*args, **options)
+        dataset = kind(*args, **options)
+    for path in dataset._chunks_with_paths()[2]:
+        check_links(Path(path))
+    return dataset
 
 
 class _PandasWithoutTimes:

@@ -14,7 +14,7 @@ from obspy import Stream, UTCDateTime
 from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.traces import instruments_of
-from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.errors import DatasetError, reason_of, shortened
 from cgmgm_seis.scenario.obspy_files import expand, with_home
 
 logger = logging.getLogger(__name__)
@@ -117,6 +117,9 @@ class WaveformIndex:
             damage = [f"{w.message}" for w in caught if "MSEED" in w.category.__name__]
         except Exception as error:  # ObsPy's readers pass on any error of their parsers
             stream, damage = Stream(), [_hint(path) or reason_of(error)]
+        for trace in [trace for trace in stream if trace.id.count(".") != 3]:
+            stream.remove(trace)
+            damage.append(f"trace '{shortened(trace.id)}' has a dot in a code")
         if damage and str(path) not in self.unreadable:
             reason = damage[0].splitlines()[0].rstrip(".")
             self.unreadable[str(path)] = reason

@@ -22,6 +22,7 @@ from cgmgm_seis.datasets.components import (
 )
 from cgmgm_seis.datasets.lazy_waveforms import LazyWaveforms
 from cgmgm_seis.datasets.metadata import TIME_COLUMNS, open_as_written, tidy_metadata
+from cgmgm_seis.datasets.samples import sample_or_none
 from cgmgm_seis.datasets.units import UNIT_COLUMNS, velocity_factors
 from cgmgm_seis.errors import DatasetError, reason_of
 from cgmgm_seis.scenario.columns import LIMITS, PATH_COLUMNS, REQUIRED_COLUMNS
@@ -41,6 +42,8 @@ BOOKKEEPING = ("index", "trace_source_sampling_rate_hz", "trace_chunk")
 PRIMARY = "trace_is_primary"
 NOT_PRIMARY = f"not of the primary instrument of their event and station ({PRIMARY})"
 PAIR_COLUMNS = ["source_id", "station_network_code", "station_code"]
+# Sampling rates of records, Hz; others are damaged values, which resampling would not end with.
+RATE, RATES_HZ = "trace_sampling_rate_hz", (0.01, 1e5)
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 UNCOVERED = "not covering the window, or with a gap"
 # Constant samples for this time, anywhere in a record, are regarded as a filled gap, seconds.
@@ -145,11 +148,10 @@ def _read(
     bad: list[str] = []
     for row in tqdm(rows, desc="Reading", unit="rec", disable=None if progress else True):
         first = int(firsts[row])
-        try:
-            record, values = dataset.get_sample(int(row))
-        except (KeyError, OSError, ValueError):
-            unused["without readable samples"] += 1
+        if (found := sample_or_none(dataset, int(row), unused)) is None:
+            bad.append(f"row {row}")
             continue
+        record, values = found
         cut = record[:, max(first, 0) : first + n_samples]
         inside = slice(*spans[row])
         if fault := _fault(cut, inside, first, window):
@@ -265,7 +267,7 @@ def open_unchecked(dataset: WaveformDataset | str | Path, window: Window) -> Wav
         raise DatasetError(
             f"{dataset} is not a readable SeisBench data set: it lacks {error}."
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pandas, HDF5 and SeisBench raise any kind for damaged files
         raise DatasetError(
             f"{dataset} is not a readable SeisBench data set: {reason_of(error)}."
         ) from error
@@ -304,11 +306,18 @@ def usable_rows(
     Usable rows have all values and components, belong to a primary instrument and, if `velocity`
     is given, are marked there as records in a unit of velocity.
     """
-    known = metadata[list(NEEDED_COLUMNS)].notna().all(axis=1)
-    for column, (low, high) in LIMITS.items():
-        known &= pd.to_numeric(metadata[column], errors="coerce").between(low, high)
-    known &= pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce") > 0
-    complete = metadata["trace_component_order"].map(lambda order: set(component_order) <= {*order})
+    faults = _faults(metadata)
+    known = ~faults.any(axis=1)
+    if not known.all():
+        row = int(np.argmin(known))
+        column = faults.columns[faults.iloc[row]][0]
+        logger.warning(
+            "Row %d of the metadata (from 0) is the first with an impossible or missing %s.",
+            row,
+            column,
+        )
+    orders = metadata["trace_component_order"].astype(str)
+    complete = orders.map(lambda order: set(component_order) <= {*order})
     usable, left_out = np.ones(len(metadata), bool), dict[str, int]()
     conditions = {
         "without a magnitude, a readable time, a rate or possible coordinates": known,
@@ -321,6 +330,14 @@ def usable_rows(
         left_out[reason] = int((usable & ~passed).sum())
         usable = usable & passed
     return np.flatnonzero(usable), say_left_out(left_out)
+
+
+def _faults(metadata: pd.DataFrame) -> pd.DataFrame:
+    """Return which rows have a missing or impossible value, by column."""
+    faults = metadata[list(NEEDED_COLUMNS)].isna()
+    for column, (low, high) in {**LIMITS, RATE: RATES_HZ}.items():
+        faults[column] = ~pd.to_numeric(metadata[column], errors="coerce").between(low, high)
+    return faults
 
 
 def primary_records(metadata: pd.DataFrame) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.samples import read_sample
 from cgmgm_seis.datasets.windows import (
     NEEDED_COLUMNS,
     NOT_PRIMARY,
@@ -165,7 +166,11 @@ class EvaluationData:
         n_records = min(len(part), self.config.max_records or len(part))
         records, kept = [], []
         for row in range(n_records):
-            waveforms, _ = part.get_sample(row)
+            try:
+                waveforms, _ = read_sample(part, row)
+            except DatasetError as error:
+                logger.warning("%s", error)
+                continue
             if waveforms.size and np.isfinite(waveforms).all() and np.ptp(waveforms, -1).any():
                 records.append(waveforms.astype(np.float32))
                 kept.append(row)

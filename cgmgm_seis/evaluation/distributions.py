@@ -262,7 +262,7 @@ def t_sne(recorded: Floats, *others: Floats, seed: int = 0) -> list[Floats]:
     sets = [recorded, *others]
     everything = np.concatenate(sets)
     settings: dict[str, Any] = {"perplexity": min(30.0, (len(everything) - 1) / 3.0)}
-    points = TSNE(init="pca", random_state=seed, **settings).fit_transform(everything)
+    points = TSNE(init="pca", random_state=seed % 2**32, **settings).fit_transform(everything)
     return np.split(points.astype(float), np.cumsum([len(features) for features in sets])[:-1])
 
 

@@ -21,6 +21,7 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.columns import COLUMNS, PATH_COLUMNS, REQUIRED_COLUMNS
 from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
 from cgmgm_seis.scenario.table import check_scenario
+from cgmgm_seis.storage.files import check_regular
 from cgmgm_seis.storage.json_files import read_json
 
 NEEDED_COLUMNS = ("source_id", *REQUIRED_COLUMNS)
@@ -210,6 +211,7 @@ def _leave_out_unusable(
 def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.DataFrame:
     """Read all columns as text with this package's names; empty values are missing."""
     try:
+        check_regular(path)
         # Without pandas' default missing values, since NA is a network code.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["", "nan", "NaN"])
     except (OSError, ValueError) as error:

@@ -4,7 +4,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,13 +23,13 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 _job: NodeTasks | None = None
 
 
-def run_here(job: NodeTasks, tasks: Iterable[Task]) -> Iterator[Seconds]:
+def run_here(job: NodeTasks, tasks: Iterable[Task]) -> Generator[Seconds]:
     """Run tasks one after the other in this process, with its current number of threads."""
     for task in tasks:
         yield job.run(*task)
 
 
-def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Iterator[Seconds]:
+def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Generator[Seconds]:
     """Run tasks in processes of one thread each, yielding the times of each finished task.
 
     Raises
@@ -40,7 +41,8 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Iterator[Secon
         _environment(ONE_THREAD),
         process_pool(workers, _start, (job,)) as pool,
     ):
-        futures = [pool.submit(_run, task) for task in tasks]
+        with _interrupts_ignored():  # also by the processes, from their beginning
+            futures = [pool.submit(_run, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -49,12 +51,17 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Iterator[Secon
                 "A worker was killed, perhaps because memory ran out; finished chunks are kept, "
                 "and the same command continues."
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            # Files are complete or absent: nothing is lost by not waiting for running tasks.
+            for process in [*pool._processes.values()]:
+                process.kill()
+            raise
         finally:
             for future in futures:
                 future.cancel()
 
 
-def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Iterator[Seconds]:
+def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Generator[Seconds]:
     """Run tasks on Ray; a task whose worker dies is restarted on another one.
 
     Parameters
@@ -122,8 +129,6 @@ def _reach(address: str | None) -> None:
 
 def _start(job: NodeTasks) -> None:
     global _job
-    # Ctrl-C is handled by the parent, which stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _job = job
 
 
@@ -134,6 +139,19 @@ def _run(task: Task) -> Seconds:
 
 def _run_shared(job: NodeTasks, task: Task) -> Seconds:
     return job.run(*task)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; processes started meanwhile never receive it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

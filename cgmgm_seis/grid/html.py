@@ -68,8 +68,8 @@ def write_html(path: Path, maps: Path, title: str) -> str:
             .tolist(),
         }
     page = (files("cgmgm_seis.grid") / "map.html").read_text()
-    # A closing tag in the data would end the script.
-    data = json.dumps(content).replace("</", "<\\/")
+    # "</script" in the data would end the script, and "<!--<script" would hide its end.
+    data = json.dumps(content).replace("<", "\\u003c")
     path.write_text(page.replace("/*DATA*/null", data))
     thinned = f", every {step}th node in both directions" if step > 1 else ""
     return f"interactive map, opens in any browser: {len(layers)} layers{thinned}"

@@ -130,6 +130,8 @@ def site_names(network: Iterable[str], code: Iterable[str], first: int) -> list[
     --------
     >>> site_names(["SY", "BK"], ["A0001", "BKS"], 7)
     ['A0001', 'n8']
+    >>> site_names(["SY", "SY"], ["=1+1", "a,b"], 0)
+    ['n0', 'n1']
     """
     return [
         station if own == VIRTUAL_NETWORK and _is_name(station) else f"n{first + k}"
@@ -138,5 +140,9 @@ def site_names(network: Iterable[str], code: Iterable[str], first: int) -> list[
 
 
 def _is_name(code: str) -> bool:
-    """Return whether a code is a name that the engine keeps, and is no number of another site."""
-    return len(code) <= LONGEST_NAME and code.isascii() and not re.fullmatch(r"n\d+", code)
+    """Return whether a code is a name that the engine keeps, and is no number of another site.
+
+    Other characters would need quotes, and =, +, - and @ begin formulas in spreadsheets.
+    """
+    known = re.fullmatch(rf"[A-Za-z0-9][\w-]{{0,{LONGEST_NAME - 1}}}", code, re.ASCII)
+    return bool(known) and not re.fullmatch(r"n\d+", code)

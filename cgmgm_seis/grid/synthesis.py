@@ -1,8 +1,8 @@
 """From a job to a folder of maps, waveforms and metadata."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ PARTS = ("maps", "figures", "html", "openquake", "quakeml")
 MAPS_FILE = "maps.h5"
 
 # Runs tasks of a job and yields the times of each finished task.
-Engine = Callable[[NodeTasks, list[Task]], Iterator[Seconds]]
+Engine = Callable[[NodeTasks, list[Task]], Generator[Seconds]]
 
 
 def draw_tasks(
@@ -85,12 +85,28 @@ def draw_tasks(
         )
     totals = dict.fromkeys(("generation", "measures", "writing"), 0.0)
     records = sum(last - first for first, last in missing) * job.n_realizations
-    with tqdm(total=len(missing), desc="Drawing", unit="chunk", disable=hidden) as bar:
-        for seconds in (engine or run_here)(job, missing) if missing else ():
+    run = (engine or run_here) if missing else run_here
+    with (
+        tqdm(total=len(missing), desc="Drawing", unit="chunk", disable=hidden) as bar,
+        _interruptible(job),
+        closing(run(job, missing)) as finished,
+    ):
+        for seconds in finished:
             for key, value in seconds.items():
                 totals[key] += value
             bar.update()
     return {"tasks": len(tasks), "found": found, "records": records, **totals}
+
+
+@contextmanager
+def _interruptible(job: NodeTasks) -> Iterator[None]:
+    """Turn Ctrl-C into an error that says how to continue."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise OutputError(
+            f"Interrupted; {job.folder} keeps the finished chunks, and the same command continues."
+        ) from error
 
 
 def local_engine(workers: int) -> Engine:

@@ -14,6 +14,7 @@ from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.storage.run_lock import clear_unfinished
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -101,5 +102,6 @@ class NodeTasks(ABC):
         """Delete the finished tasks of this job, and the folder if it is then empty."""
         for first, last in self.tasks:
             self.chunks.discard(first, last)
+        clear_unfinished(self.folder)
         with suppress(OSError):
             self.folder.rmdir()

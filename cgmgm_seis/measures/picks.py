@@ -1,24 +1,24 @@
 """P and S picks of many records at once, with PhaseNet (Zhu & Beroza 2019) through SeisBench."""
 
-import pickle
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
 import seisbench
+import seisbench.models
 from numpy.typing import ArrayLike, NDArray
 from obspy import Stream, Trace, UTCDateTime
 from packaging.version import parse
-from seisbench.models import PhaseNet
 from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
 from cgmgm_seis.scenario.spans import TAPER_S, Spans
 from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.storage.torch_files import check_torch_file
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
 # The components that PhaseNet needs, in its order.
@@ -29,6 +29,20 @@ NANOMETRES = 1e9
 CHUNK = 128
 START = UTCDateTime(0)
 TIMEOUT_S = 5.0
+
+
+class PhaseNet(seisbench.models.PhaseNet):
+    """PhaseNet of SeisBench, whose files of weights are checked and run no code when read."""
+
+    @classmethod
+    def load(cls, path: str | Path, version_str: str | None = None, **kwargs: Any) -> Self:
+        """Load a pair of files on the CPU; options as for `seisbench.models.PhaseNet.load`."""
+        _, path_pt = cls._get_weights_file_paths(path, version_str)
+        check_torch_file(path_pt, WeightsError)
+        # torch reads anything if an environment variable says so, unless it is told not to.
+        safe = {**kwargs, "map_location": "cpu", "weights_only": True}
+        model: Self = super().load(path, version_str, **safe)
+        return model
 
 
 def load_picker(name_or_path: str | Path = "original") -> Any:
@@ -59,20 +73,11 @@ def load_picker(name_or_path: str | Path = "original") -> Any:
         path, version = path.with_name(match[1]), match[2]
     try:
         if all(file.is_file() for file in PhaseNet._get_weights_file_paths(path, version)):
-            return PhaseNet.load(path, version_str=version, map_location="cpu")
+            return PhaseNet.load(path, version_str=version)
         # Anything with a folder or a suffix is a path, not a name.
         if path.name == str(name_or_path) and (_is_cached(path.name) or _is_online()):
             return PhaseNet.from_pretrained(path.name)
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        RuntimeError,
-        EOFError,
-        SyntaxError,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # SeisBench and torch raise any kind for damaged files
         raise WeightsError(
             f"PhaseNet weights '{name_or_path}' cannot be loaded ({reason_of(error)}); {_WAYS}."
         ) from error

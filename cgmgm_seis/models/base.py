@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from cgmgm_seis import __version__
-from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
+from cgmgm_seis.errors import ScenarioError, WeightsError
 from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.conditioned import ConditionedModel
 from cgmgm_seis.models.conditions import (
@@ -26,6 +26,7 @@ from cgmgm_seis.models.conditions import (
     check_ranges,
     training_ranges,
 )
+from cgmgm_seis.models.devices import check_device
 from cgmgm_seis.models.extrapolation import compare_extrapolated
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.quantities import find_quantity
@@ -452,14 +453,8 @@ class GroundMotionModel(ConditionedModel):
         if device == "auto":
             self.to_preferred_device()
             return self
-        try:
-            if torch.device(device).type == "meta":
-                raise RuntimeError("a device without memory")
-            return self.to(torch.device(device))
-        except (RuntimeError, AssertionError) as error:
-            raise CgmgmError(
-                f"Device '{device}' is not available on this machine; use cpu or auto."
-            ) from error
+        check_device(device)
+        return self.to(torch.device(device))
 
     def set_travel_times(self, table: TravelTimeTable) -> None:
         """Replace the table of travel times, for a model of another region."""

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,23 +82,12 @@ def weights_info(name_or_path: str | Path) -> dict[str, Any]:
         "version": metadata.get("version"),
         "docstring": metadata.get("docstring", ""),
         "model_args": metadata.get("model_args", {}),
-        "ranges": _ranges(metadata, path_json),
+        "ranges": metadata.get("model_args", {}).get("ranges", {}),
         "card": metadata.get("card", {}),
         "path": str(base),
         "sha256": {path.name: sha256(path) for path in (path_json, path_pt)},
         "size_bytes": {path.name: path.stat().st_size for path in (path_json, path_pt)},
     }
-
-
-def _ranges(metadata: Mapping[str, Any], path: Path) -> dict[str, list[float]]:
-    """Return the trained ranges as numbers."""
-    ranges = (metadata.get("model_args") or {}).get("ranges") or {}
-    try:
-        return {column: [float(low), float(high)] for column, (low, high) in ranges.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"{path} has invalid ranges ({error}); every column must have [lowest, highest]."
-        ) from error
 
 
 def _find(name_or_path: str | Path) -> tuple[Path, str | None]:

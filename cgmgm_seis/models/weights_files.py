@@ -5,14 +5,16 @@ import json
 import pickle
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from seisbench.models.base import SeisBenchModel
 
-from cgmgm_seis.errors import WeightsError
+from cgmgm_seis.errors import WeightsError, one_line
+from cgmgm_seis.models.weights_schema import fault_of
+from cgmgm_seis.storage.json_files import finite, read_json
+from cgmgm_seis.storage.torch_files import check_torch_file
 
 # The oldest SeisBench that can read the weights, where SeisBench would name the installed one.
 OLDEST_SEISBENCH = "0.12.2"
@@ -86,7 +88,7 @@ class SavedModel(SeisBenchModel):
             metadata |= {
                 "model": self.name,
                 "version": version_str or "1",
-                "card": dict(card) if card is not None else self.card,
+                "card": finite(dict(card) if card is not None else self.card),
             }
             new_json.write_text(json.dumps(metadata, indent=1))
             new_pt.replace(final_pt)
@@ -110,28 +112,21 @@ class SavedModel(SeisBenchModel):
                 f"{cls._name_internal()}."
             )
         kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
+        if not path_pt.is_file():
+            raise WeightsError(f"{path_pt} is missing beside {path_json}.")
+        check_torch_file(path_pt, WeightsError)
         try:
             with warnings.catch_warnings():
                 # torch warns about pickled objects before it refuses them.
                 warnings.simplefilter("ignore")
                 model = super().load(path, version_str, **kwargs)
             spans = [low <= high for low, high in model.ranges.values()]
-        except FileNotFoundError as error:
-            raise WeightsError(f"{error.filename} is missing beside {path_json}.") from error
         except pickle.UnpicklingError as error:
             raise WeightsError(
                 f"{path_pt} is damaged or contains pickled objects; only tensors are allowed."
             ) from error
-        except (
-            RuntimeError,
-            EOFError,
-            zipfile.BadZipFile,
-            TypeError,
-            KeyError,
-            ValueError,
-        ) as error:
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise WeightsError(f"{path_pt} cannot be loaded: {reason}") from error
+        except Exception as error:  # torch and constructors raise any kind for wrong content
+            raise WeightsError(f"{path_pt} cannot be loaded: {one_line(error)}") from error
         finite = all(tensor.isfinite().all() for tensor in model.state_dict().values())
         if not (finite and all(spans)):
             raise WeightsError(
@@ -148,16 +143,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        If the file is missing or is not a JSON object.
+        If the file is missing or is not a JSON object, or a field has an impossible value.
     """
-    try:
-        metadata = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise WeightsError(f"Weights file {path} was not found.") from error
-    except (ValueError, OSError) as error:
-        raise WeightsError(f"{path} is not a readable JSON file: {error}.") from error
+    if not path.exists():
+        raise WeightsError(f"Weights file {path} was not found.")
+    metadata = read_json(path, WeightsError)
     if not isinstance(metadata, dict):
         raise WeightsError(f"{path} must hold a JSON object, not {type(metadata).__name__}.")
+    if fault := fault_of(metadata):
+        raise WeightsError(f"{path}: {fault}.")
     return metadata
 
 

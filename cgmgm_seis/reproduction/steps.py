@@ -9,9 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.storage.files import hidden
-from cgmgm_seis.storage.locks import only_process
 from cgmgm_seis.storage.resumable import discard_unfinished, is_finished, resumable_folder
+from cgmgm_seis.storage.run_lock import run_lock
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +85,7 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
         If a step fails or is interrupted.
     """
     folders, identities = step_folders(out, steps), _identities(steps)
-    out.mkdir(parents=True, exist_ok=True)
-    with only_process(out, hidden(out / "steps", "lock")):
+    with run_lock(out):
         finished = finished_steps(out, steps)
         for number, step in enumerate(steps, 1):
             folder = folders[step.name]

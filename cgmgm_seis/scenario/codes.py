@@ -26,6 +26,17 @@ FORMAT_CODES = {
 }
 
 
+def is_code(text: str) -> bool:
+    """Return whether a text may be a network or station code: no dot, which separates codes.
+
+    Examples
+    --------
+    >>> is_code("BK"), is_code("A.B"), is_code("../x")
+    (True, False, False)
+    """
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) is not None
+
+
 def point_codes(number: int) -> list[str]:
     """Return station codes for points that are given by coordinates only.
 

@@ -15,6 +15,7 @@ from obspy.core.inventory import Channel
 
 from cgmgm_seis.errors import ScenarioError, reason_of
 from cgmgm_seis.scenario.events import unique_events
+from cgmgm_seis.storage.files import check_regular
 from cgmgm_seis.storage.text import decoded
 
 logger = logging.getLogger(__name__)
@@ -185,6 +186,7 @@ def read_file(
 ) -> Any:
     """Read a file with one of ObsPy's readers, or raise `error_type`."""
     try:
+        check_regular(Path(with_home(path)))
         with Path(with_home(path)).open("rb") as file:
             if not file.read(1):
                 raise ValueError("it is empty")

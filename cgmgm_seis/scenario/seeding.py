@@ -107,8 +107,20 @@ def complex_normal(random: np.random.Generator, n: int) -> NDArray[np.complex64]
 
 
 def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:
-    """Return the values that identify each row, independent of its position in the table."""
-    values = scenario[list(RECORD_COLUMNS)].to_numpy(float)
+    """Return the values that identify each row, independent of its position in the table.
+
+    A place has one key, however it is written: -0.0 is 0.0, and longitude -180 is 180.
+
+    Examples
+    --------
+    >>> from cgmgm_seis.scenario.table import from_points
+    >>> here, there = (from_points(4, (-0.0, side), [(0.1, 0.0)]) for side in (180.0, -180.0))
+    >>> record_keys(here) == record_keys(there)
+    True
+    """
+    values = scenario[list(RECORD_COLUMNS)].to_numpy(float) + 0.0  # -0.0 becomes 0.0
+    longitudes = [name.endswith("longitude_deg") for name in RECORD_COLUMNS]
+    values[(values == -180.0) & longitudes] = 180.0
     return [tuple(row) for row in values.tolist()]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from obspy import UTCDateTime
 
-from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.errors import ScenarioError, reason_of
 from cgmgm_seis.scenario.codes import VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.columns import check_limits
 from cgmgm_seis.scenario.obspy_files import Paths, expand, parse_inventory, read_file
@@ -29,6 +29,7 @@ from cgmgm_seis.scenario.station_epochs import (
     inventory_epochs,
     open_stations,
 )
+from cgmgm_seis.storage.files import check_regular
 from cgmgm_seis.storage.text import decoded
 
 # Accepted names of a column, in lower case, with _ for spaces and without units in brackets.
@@ -205,9 +206,10 @@ def _elevations(table: pd.DataFrame, places: Sequence[str]) -> pd.Series:
 def _read(path: Path) -> pd.DataFrame:
     """Read the epochs of one file; the index contains the file and line of each row."""
     try:
+        check_regular(path)
         content = path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{path} cannot be read: {reason_of(error)}.") from error
     text = decoded(content)
     # str.splitlines also splits at characters of Latin-1.
     lines = [] if text is None else list(StringIO(text, newline=None))

@@ -19,6 +19,7 @@ from scipy.interpolate import RegularGridInterpolator
 from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import ScenarioError, reason_of
+from cgmgm_seis.storage.files import check_regular
 
 # Phases that may arrive first: upgoing, turning in the crust, or along the Moho.
 PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
@@ -87,6 +88,7 @@ class TravelTimeTable:
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / "earth.nd"
             try:
+                check_regular(Path(path))
                 whole.write_text(_whole_earth(Path(path).read_text()))
                 # TauP prints its progress even with verbose=False.
                 with redirect_stdout(StringIO()):

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError, reason_of
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.files import check_regular, write_file
+from cgmgm_seis.storage.json_files import parse_json
 
+# Largest file, as it is and unpacked.
+MOST_BYTES = 1_000_000_000
 # Entry that holds the JSON text.
 CONTENT = "json"
 
@@ -42,10 +45,12 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         If the file is missing, damaged, or contains anything but plain arrays and JSON.
     """
     try:
+        check_regular(path, MOST_BYTES)
+        _check_unpacked(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        content = json.loads(str(arrays.pop(CONTENT)))
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        content = parse_json(str(arrays.pop(CONTENT)))
+    except Exception as error:  # damaged archives raise many kinds of errors
         raise CgmgmError(
             f"{path} cannot be read: {reason_of(error)}; it must be an npz file of plain arrays "
             "and JSON."
@@ -53,3 +58,11 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if not isinstance(content, dict):
         raise CgmgmError(f"{path} contains JSON that is not an object; it is not of this package.")
     return content, arrays
+
+
+def _check_unpacked(path: Path) -> None:
+    """Raise ValueError if the arrays of a file are larger than `MOST_BYTES` once unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > MOST_BYTES:
+        raise ValueError(f"it has {unpacked} bytes unpacked, more than {MOST_BYTES}")

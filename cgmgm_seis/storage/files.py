@@ -2,10 +2,17 @@
 
 import os
 import shutil
+import stat
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from cgmgm_seis.errors import OutputError, reason_of
+
+# Beginning of the temporary names of `write_file`.
+PART = ".part-"
+# Largest file of a catalogue, an inventory or a table, bytes.
+LARGEST = 1_000_000_000
 
 
 def hidden(path: Path, ending: str) -> Path:
@@ -20,15 +27,37 @@ def hidden(path: Path, ending: str) -> Path:
     return path.with_name(f".{path.name}.{ending}")
 
 
+def check_regular(path: Path, most_bytes: int = LARGEST) -> None:
+    """Raise an error unless a path is a file of at most a number of bytes.
+
+    Devices and pipes may never end.
+
+    Raises
+    ------
+    OSError
+        If the file is missing.
+    ValueError
+        If it is not a regular file, or is larger.
+    """
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise ValueError("it is not a regular file")
+    if status.st_size > most_bytes:
+        raise ValueError(f"it has {status.st_size} bytes, more than {most_bytes}")
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that it is never incomplete.
+
+    The temporary name is unique: of several processes that write the same file, one wins.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    temporary = hidden(path, "part")
+    # Not made of the name of the file, which may be as long as a name can be.
+    temporary = path.with_name(f"{PART}{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)

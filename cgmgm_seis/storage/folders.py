@@ -10,8 +10,10 @@ from pathlib import Path
 
 from filelock import BaseFileLock
 
-from cgmgm_seis.errors import OutputError, reason_of
+from cgmgm_seis.errors import OutputError, reason_of, shortened
+from cgmgm_seis.storage.files import hidden
 from cgmgm_seis.storage.locks import try_lock
+from cgmgm_seis.storage.run_lock import is_ours, run_lock
 
 PROVENANCE_FILE = "provenance.json"
 # A file that identifies a folder, and the kind of folder.
@@ -21,6 +23,8 @@ KINDS = {
 }
 # In the hidden folder of an unfinished output: its lock, and the content to be renamed.
 LOCK, CONTENT = "lock", "content"
+# Longest name and path, bytes: hidden names are longer by 40, and systems allow 255 and 1,024.
+NAME_BYTES, PATH_BYTES = 200, 900
 # Number of attempts to create and lock a hidden folder, and the waiting time of each, s.
 TRIES, WAIT_S = 3, 1.0
 
@@ -29,12 +33,35 @@ TRIES, WAIT_S = 3, 1.0
 
 
 def is_free(folder: Path) -> bool:
-    """Return whether a folder does not exist or is empty."""
-    return not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir()))
+    """Return whether a folder does not exist, or is empty but for locks and unfinished files."""
+    if not os.path.lexists(folder):
+        return True
+    return folder.is_dir() and all(is_ours(path.name) for path in folder.iterdir())
+
+
+def check_name(path: Path) -> None:
+    """Raise `OutputError` if a file or folder cannot have this name, whatever exists.
+
+    Examples
+    --------
+    >>> check_name(Path("/"))
+    Traceback (most recent call last):
+    ...
+    cgmgm_seis.errors.OutputError: '/' must end with a name.
+    """
+    path = path.absolute()
+    if path.name in ("", ".."):
+        raise OutputError(f"'{path}' must end with a name.")
+    for text, what, most in ((path.name, "name", NAME_BYTES), (str(path), "path", PATH_BYTES)):
+        if (size := len(os.fsencode(text))) > most:
+            raise OutputError(
+                f"The {what} '{shortened(text)}' has {size} bytes and must have at most {most}."
+            )
 
 
 def check_place(folder: Path) -> None:
     """Raise `OutputError` if a folder cannot be created, before any computation starts."""
+    check_name(folder)
     places = (folder.absolute(), *folder.absolute().parents)
     beside = next(place for place in places if os.path.lexists(place))
     if beside != places[0] and not (beside.is_dir() and os.access(beside, os.W_OK)):
@@ -43,6 +70,7 @@ def check_place(folder: Path) -> None:
 
 def check_new(path: Path, overwrite: bool = False) -> None:
     """Raise `OutputError` if a file or folder exists and may not be replaced."""
+    check_name(path)
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} already exists; --overwrite (overwrite=True) replaces it.")
 
@@ -85,6 +113,33 @@ def check_resumable(folder: Path, allowed: bool, what: str) -> None:
 
 
 # ---- writing -------------------------------------------------------------------------------
+
+
+@contextmanager
+def lock_output(folder: Path, overwrite: bool = False, part: str = "") -> Iterator[None]:
+    """Be the only process that makes an output folder, which is written whole at the end.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The output.
+    overwrite : bool
+        As for `check_folder`, which is called as soon as the lock is held.
+    part : str
+        As for `cgmgm_seis.storage.run_lock.run_lock`; the folder is not checked for a part.
+
+    Raises
+    ------
+    OutputError
+        If another process makes the folder, or it may not be written.
+    """
+    check_name(folder)
+    if not part:
+        check_folder(folder, overwrite)
+    with run_lock(hidden(folder, "lock"), folder, part):
+        if not part:
+            check_folder(folder, overwrite)  # another process may have just finished it
+        yield
 
 
 @contextmanager

@@ -1,12 +1,8 @@
 """File locks that are released when the process that holds them ends, however it ends."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
-
-from cgmgm_seis.errors import OutputError
 
 
 def try_lock(path: Path, wait_s: float = 0.0) -> BaseFileLock | None:
@@ -39,25 +35,3 @@ def try_lock(path: Path, wait_s: float = 0.0) -> BaseFileLock | None:
     except (Timeout, OSError, NotImplementedError):
         return None
     return lock
-
-
-@contextmanager
-def only_process(folder: Path, lock: Path) -> Iterator[None]:
-    """Keep other processes from writing a folder; on file systems without locks, do nothing.
-
-    Raises
-    ------
-    OutputError
-        If another process holds the lock.
-    """
-    held = FileLock(lock, timeout=0.0)
-    try:
-        held.acquire()
-    except Timeout as error:
-        raise OutputError(f"{folder} is being written by another process.") from error
-    except (OSError, NotImplementedError):
-        pass
-    try:
-        yield
-    finally:
-        held.release()

@@ -1,6 +1,7 @@
 """Process pools whose processes end when the process that started them ends."""
 
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
@@ -30,6 +31,8 @@ def process_pool(
 
 
 def _start(initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C is handled by the process that started the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*arguments)

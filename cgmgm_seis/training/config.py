@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cgmgm_seis.errors import TrainingError
+from cgmgm_seis.errors import TrainingError, shortened
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.scenario.seeding import check_seed
+from cgmgm_seis.storage.folders import NAME_BYTES
 
 OPTIMIZERS, SCHEDULES = ("adamw", "adam"), ("cosine", "step")
 
@@ -104,10 +105,15 @@ class TrainingConfig:
         for key, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, key) not in known:
                 raise TrainingError(f"{key} = '{getattr(self, key)}' must be {' or '.join(known)}.")
-        if Path(self.name).name != self.name or self.name in ("checkpoint", "config"):
+        if (
+            Path(self.name).name != self.name
+            or self.name in ("checkpoint", "config")
+            or len(self.name.encode(errors="replace")) > NAME_BYTES
+            or self.name.startswith(".")
+        ):
             raise TrainingError(
-                f"name = '{self.name}' must be a file name without folders, other than checkpoint "
-                f"and config."
+                f"name = '{shortened(self.name)}' must be a file name without folders, at most "
+                f"{NAME_BYTES} bytes long, other than checkpoint and config."
             )
 
 

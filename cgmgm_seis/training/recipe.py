@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from cgmgm_seis.errors import TrainingError, WeightsError
+from cgmgm_seis.errors import TrainingError, WeightsError, one_line
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class
+from cgmgm_seis.models.weights_schema import fault_of_arguments
 from cgmgm_seis.scenario.seeding import check_seed
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.training.config import TrainingConfig
@@ -51,6 +52,8 @@ class Recipe:
         known = arguments_of(self.model)
         _check("arguments", self.arguments, known)
         _check("training", self.training, settings_of(self.model))
+        if fault := fault_of_arguments(self.arguments):
+            raise TrainingError(f"{fault}.")
 
     def new_model(self, seed: int) -> GroundMotionModel:
         """Return the model with random initial weights."""
@@ -60,7 +63,8 @@ class Recipe:
             return cls(**self.arguments)
         except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
             raise TrainingError(
-                f"{self.model} cannot be constructed with {dict(self.arguments)}: {error}."
+                f"{self.model} cannot be constructed with {dict(self.arguments)}: "
+                f"{one_line(error)}."
             ) from error
 
     def config(self, **given: Any) -> TrainingConfig:

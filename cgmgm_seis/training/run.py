@@ -18,7 +18,7 @@ from cgmgm_seis.models.collectives import agreed, n_processes, rank
 from cgmgm_seis.training.config import TrainingConfig, fixed_settings
 from cgmgm_seis.training.data import prepare
 from cgmgm_seis.training.processes import check_devices, launch, own_device, started_by_torchrun
-from cgmgm_seis.training.run_folder import RunFolder, check_tensorboard, metrics_log
+from cgmgm_seis.training.run_folder import RunFolder, check_tensorboard, metrics_log, open_run
 from cgmgm_seis.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -100,13 +100,24 @@ def _train(
     progress: bool,
 ) -> None:
     """Train in this process, which may be one of several; only the first writes files."""
-    began = time.monotonic()
-    first = rank() == 0
-    progress = progress and first
     if config.tensorboard:
         check_tensorboard()
-    run = RunFolder(out, resume, overwrite, writes=first)
-    agreed(None)  # all processes must have checked the folder before one writes to it
+    with open_run(out, resume, overwrite, writes=rank() == 0) as run:
+        agreed(None)  # all processes must have checked the folder before one writes to it
+        _train_in(run, model, dataset, config, progress)
+        agreed(None)  # no process may end before the weights are written
+
+
+def _train_in(
+    run: RunFolder,
+    model: GroundMotionModel,
+    dataset: WaveformDataset | str | Path,
+    config: TrainingConfig,
+    progress: bool,
+) -> None:
+    """Train and write the files of the run."""
+    began = time.monotonic()
+    progress = progress and run.writes
     model.to_device(own_device(config.device))
     identity: dict[str, Any] = {
         "model": model.name,
@@ -126,7 +137,7 @@ def _train(
         trainer.load_state_dict(state)
     run.save(trainer.state_dict())
     deadline = math.inf if config.max_minutes is None else began + 60.0 * config.max_minutes
-    with metrics_log(run.path, config.tensorboard and first, trainer.epoch) as log:
+    with metrics_log(run.path, config.tensorboard and run.writes, trainer.epoch) as log:
         stopped = _run_epochs(trainer, run, deadline, progress, log)
 
     if model.weights_sha256:
@@ -137,7 +148,6 @@ def _train(
     card |= model.after_training(trainer.batches("train"))
     card |= trainer.card() | {"stopped_by": stopped, "metrics": metrics}
     run.save_weights(model, config.name, config.docstring, card)
-    agreed(None)  # no process may end before the weights are written
 
 
 def _run_epochs(

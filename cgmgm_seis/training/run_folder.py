@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -17,6 +17,8 @@ from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_resumable
 from cgmgm_seis.storage.identity import difference, plain
 from cgmgm_seis.storage.json_files import json_bytes
+from cgmgm_seis.storage.run_lock import run_lock
+from cgmgm_seis.storage.torch_files import read_torch_file
 
 CHECKPOINT_FILE = "checkpoint.pt"
 METRICS_FILE = "metrics.csv"
@@ -116,11 +118,9 @@ class RunFolder:
 
     def _load(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = torch.load(
-                self.checkpoint, map_location="cpu", weights_only=True
-            )
+            state: dict[str, Any] = read_torch_file(self.checkpoint, TrainingError)
             before = json.loads(state.pop("identity"))
-        except Exception as error:  # torch raises many kinds of errors for a damaged file
+        except Exception as error:  # what is missing in it raises several kinds
             raise TrainingError(
                 f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
                 f"--overwrite (overwrite=True) replaces the run."
@@ -143,6 +143,21 @@ class RunFolder:
                 f"{str(error).rstrip('.')}; {kept if self.checkpoint.is_file() else ''}the same "
                 f"command with --resume (resume=True) continues once the file can be written."
             ) from error
+
+
+@contextmanager
+def open_run(path: Path, resume: bool, overwrite: bool, writes: bool) -> Iterator[RunFolder]:
+    """Yield a run folder that no other process writes to; parameters as for `RunFolder`.
+
+    Raises
+    ------
+    OutputError
+        If another process holds the folder, or it may neither be resumed nor replaced.
+    """
+    RunFolder(path, resume, overwrite)  # a folder of others gets no lock
+    with run_lock(path) if writes else nullcontext():
+        # Another process may have just ended.
+        yield RunFolder(path, resume, overwrite, writes)
 
 
 @contextmanager

@@ -97,6 +97,11 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             losses = self.step_loss(batch, Step(noise, progress, share))
+            if not losses["loss"].requires_grad:
+                raise TrainingError(
+                    f"only = '{self.config.only}' cannot be trained: in epoch {epoch} the loss of "
+                    f"{self.model.name} does not depend on these parameters."
+                )
             self.optimizer.zero_grad(set_to_none=True)
             (_balance(share) * losses["loss"]).backward()
             norm = torch.nn.utils.clip_grad_norm_(self.trained, clip)

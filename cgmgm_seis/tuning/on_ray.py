@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cgmgm_seis.errors import CgmgmError, TrainingError
+from cgmgm_seis.errors import CgmgmError, TrainingError, one_line
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.tuning.objective import Attempt
 from cgmgm_seis.tuning.search import Done, Search
@@ -209,7 +209,7 @@ def _trial(config: dict[str, Any], search: Search, data: TrainingData) -> None:
         if not math.isfinite(score):
             raise TrainingError(f"The score is {score}; it must be finite.")
     except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        message = f"{type(error).__name__}: {one_line(error)}"
         report(math.inf, FAILED, message)
     else:
         report(score, COMPLETE)

@@ -14,13 +14,15 @@ import hyperopt
 from hyperopt import Domain
 from tqdm.auto import tqdm
 
-from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError, one_line
+from cgmgm_seis.models.devices import check_device
 from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_resumable
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import read_json
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import TrainingData
 from cgmgm_seis.training.recipe import Recipe
@@ -160,7 +162,25 @@ def tune(
     out = Path(out)
     if n_trials < 1:
         raise TrainingError(f"trials = {n_trials} must be at least 1.")
-    check_resumable(out, (resume or overwrite) and (out / TRIALS_FILE).is_file(), "a search")
+    check_device(search.study.device)
+    allowed = (resume or overwrite) and (out / TRIALS_FILE).is_file()
+    check_resumable(out, allowed, "a search")
+    with run_lock(out):
+        check_resumable(out, allowed, "a search")  # another process may have just ended
+        return _search_in(out, search, n_trials, resume, overwrite, progress, engine, retrain)
+
+
+def _search_in(
+    out: Path,
+    search: Search,
+    n_trials: int,
+    resume: bool,
+    overwrite: bool,
+    progress: bool,
+    engine: Engine,
+    retrain: bool,
+) -> Path:
+    """Search in a folder that no other process writes to; see `tune`."""
     data = search.study.read(search.any_recipe(), progress)
     if overwrite and not resume:
         (out / TRIALS_FILE).unlink(missing_ok=True)
@@ -251,7 +271,7 @@ def run_trial(
     except (CgmgmError, RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
         # Settings that cannot be trained are a result; torch raises general kinds of errors.
         trial.state, trial.score = FAILED, None
-        trial.message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        trial.message = f"{type(error).__name__}: {one_line(error)}"
     trial.seconds = time.monotonic() - began
     return trial
 

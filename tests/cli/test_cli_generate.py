@@ -349,9 +349,7 @@ def test_usage_errors(run, args, texts):
 @pytest.mark.parametrize(
     ("args", "texts"),
     [
-        (("--mag", "nan", "--src", "37.9,-122.1"), ("source_magnitude = nan",)),
         (("--mag", "8", "--src", "37.9,-122.1"), ("source_magnitude = 8", "1 to 5")),
-        ((*SOURCE, "--depth", "nan"), ("source_depth_km = nan",)),
         ((*SOURCE, "--depth", "50"), ("source_depth_km = 50", "0 to 20")),
         ((*SOURCE, "--sta", "10,10"), ("station_latitude_deg = 10",)),
         (("--mag", "4", "--src", "10,10"), ("source_latitude_deg = 10",)),

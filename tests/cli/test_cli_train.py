@@ -138,7 +138,7 @@ def test_resume_overwrite_or_refuse(dataset, run, tmp_path):
 
 def test_bad_input_is_one_line(dataset, run, tmp_path):
     refused(run("nowhere", "--out", "mine"), 1, "nowhere is not a readable SeisBench data set")
-    refused(run(dataset, "--out", "mine", "--epochs", "0"), 1, "epochs = 0 must be at least 1")
+    refused(run(dataset, "--out", "mine", "--epochs", "0"), 2, "'--epochs': 0 is not in the range")
     refused(run(dataset, "--out", "mine", "--device", "warp"), 1, "Device 'warp'")
     refused(run(dataset, "--out", "mine", "--condition-set", "all"), 2, "--condition-set")
     refused(run(dataset), 2, "--out")

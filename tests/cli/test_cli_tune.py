@@ -73,7 +73,7 @@ def test_bad_input_is_one_line(dataset, run, tmp_path):
     (tmp_path / "file").write_text("")
     for args, status, text in (
         (("nowhere", "--out", "s"), 1, "nowhere is not a readable SeisBench data set"),
-        ((dataset, "--out", "s", "--trials", "0"), 1, "trials = 0 must be at least 1"),
+        ((dataset, "--out", "s", "--trials", "0"), 2, "'--trials': 0 is not in the range"),
         ((dataset, "--out", "file"), 1, "file"),
         (("nowhere", "--out", "s", "--objective", "beauty"), 2, "--objective"),
         (("nowhere", "--out", "s", "--space", "file"), 1, "file is not a readable JSON file"),

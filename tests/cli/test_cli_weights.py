@@ -87,7 +87,7 @@ def test_ranges_that_are_no_numbers(tiny_weights, tmp_path, bad):
     path.write_text(json.dumps(metadata))
     result = run("weights", "info", str(tmp_path / "tiny"))
     assert result.exit_code == 1
-    assert "has invalid ranges" in result.output
+    assert "model_args.ranges" in result.output and "must be" in result.output
 
 
 # ---- import --------------------------------------------------------------------------------------

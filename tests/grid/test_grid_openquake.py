@@ -1,5 +1,6 @@
 """OpenQuake's engine reads the ground-motion fields: losses against a calculation by hand."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from cgmgm_seis import receivers
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.grid.html import write_html
+from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
 from cgmgm_seis.grid.openquake import OpenQuakeFiles, check_sites
@@ -72,7 +75,7 @@ def test_sites_at_one_place_are_refused_by_name(tmp_path):
 
 
 def test_names_of_sites_are_read_back(tmp_path):
-    """Codes with commas and formulas, numbers that are codes, and longitudes of 360 degrees."""
+    """No codes with commas, none that are formulas or numbers; longitudes of 360 degrees."""
     path = tmp_path / "sites.csv"
     path.write_text(
         'net,sta,lat,lon\nSY,"a,b",37.9,237.9\nSY,=1+1,37.8,-122\nSY,n3,-0.000001,0\nBK,B,37,-122\n'
@@ -81,7 +84,7 @@ def test_names_of_sites_are_read_back(tmp_path):
     with OpenQuakeFiles(tmp_path, nodes, PGA) as files:
         files.write(0, np.zeros((4, 1, PGA.n_series), np.float32))
     sites = pd.read_csv(tmp_path / "sitemesh.csv")
-    assert sites["custom_site_id"].tolist() == ["a,b", "=1+1", "n2", "n3"]
+    assert sites["custom_site_id"].tolist() == ["n0", "n1", "n2", "n3"]
     assert sites["lon"].tolist() == [-122.1, -122.0, 0.0, -122.0]
     assert sites["lat"].tolist() == [37.9, 37.8, 0.0, 37.0]
 
@@ -107,3 +110,20 @@ def write_portfolio(folder):
             "</vulnerabilityModel>"
         )
     )
+
+
+def test_the_page_of_a_map_is_not_ended_by_a_code(tmp_path):
+    code = "<!--<script></script>"
+    (tmp_path / "stations.csv").write_text(
+        f"net,sta,lon,lat\nXX,{code},-122,38\nXX,B,-122.4,37.7\n"
+    )
+    nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
+    about = {"source_latitude_deg": 37.8, "source_longitude_deg": -122.2}
+    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about):
+        pass
+    write_html(tmp_path / "map.html", tmp_path / "maps.h5", "</title><script>")
+    page = (tmp_path / "map.html").read_text()
+    data = next(line for line in page.splitlines() if line.startswith("const data = "))
+    assert "<" not in data
+    content = json.loads(data.removeprefix("const data = ").rstrip(";"))
+    assert content["codes"] == [f"XX.{code}", "XX.B"] and content["title"] == "</title><script>"

@@ -4,6 +4,7 @@ import socket
 import numpy as np
 import pytest
 import seisbench
+import torch
 from obspy import Stream, Trace, UTCDateTime
 from seisbench.data import WaveformDataset
 from seisbench.models import PhaseNet
@@ -274,4 +275,18 @@ def test_damaged_weights_are_refused(tmp_path, phasenet):
         load_picker(tmp_path / "mine")
     (tmp_path / "mine.json").write_text("{")
     with pytest.raises(WeightsError, match="cannot be loaded"):
+        load_picker(tmp_path / "mine")
+
+
+def test_no_code_in_the_weights_of_a_picker_runs(tmp_path, monkeypatch):
+    """Though torch is told by its environment variable to read anything."""
+
+    class Payload:
+        def __reduce__(self):
+            return (exec, ("raise SystemExit('unpickled')",))
+
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    (tmp_path / "mine.json").write_text("{}")
+    torch.save({"model": Payload()}, tmp_path / "mine.pt")
+    with pytest.raises(WeightsError, match=r"PhaseNet weights .*mine' cannot be loaded"):
         load_picker(tmp_path / "mine")

@@ -74,3 +74,15 @@ def test_all_integers_of_a_value_are_one_seed():
 def test_none_is_a_new_seed_every_time():
     assert len({drawn_seed(None) for _ in range(20)}) > 15
     assert drawn_seed(7) == 7
+
+
+def test_a_place_has_one_key_however_it_is_written():
+    def key(latitude, longitude):
+        return record_keys(from_points(4.0, (latitude, longitude), [(latitude, longitude)]))
+
+    assert repr(key(-0.0, 180.0)) == repr(key(0.0, -180.0))
+    # Latitudes and other longitudes keep their sign.
+    assert key(0.0, 179.0) != key(0.0, -179.0)
+    table = from_points(4.0, (37.9, -122.1))
+    columns = ["source_latitude_deg", "source_longitude_deg", "source_depth_km"]
+    assert record_keys(table)[0][:3] == tuple(table[columns].iloc[0])

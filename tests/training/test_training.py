@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import torch
 from seisbench.data import WaveformDataset
 from small_datasets import N_SAMPLES, write_dataset
 
-from cgmgm_seis import CGMGM, from_points, load_model
+from cgmgm_seis import CGMGM, EvolutionaryCGM, from_points, load_model
 from cgmgm_seis.datasets.splitting import event_split
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, TrainingError
 from cgmgm_seis.scenario.window import Window
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis.training import data as training_data
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.data import prepare
@@ -139,6 +141,13 @@ def test_going_on_from_weights_with_a_part_of_the_network(dataset, tmp_path):
     assert table.dev_amplitude.nunique() == 1
     with pytest.raises(TrainingError, match=r"'nothing'.*embedding, encoder, prior, decoder"):
         train(a_model(), dataset, tmp_path / "x", replace(CONFIG, only="nothing"), progress=False)
+
+
+def test_a_part_that_the_loss_does_not_depend_on_is_said(dataset, tmp_path):
+    """At first, the loss of this model does not depend on its encoder."""
+    config = replace(CONFIG, only="encoder", epochs=40)
+    with pytest.raises(TrainingError, match=r"only = 'encoder' cannot be trained: in epoch 1 "):
+        train(small_evolutionary(), dataset, tmp_path / "run", config, progress=False)
 
 
 def test_the_card_says_where_weights_come_from(dataset, tmp_path):
@@ -295,6 +304,31 @@ def test_a_time_budget_stops_between_epochs(dataset, tmp_path):
     train(a_model(), dataset, timed, CONFIG, resume=True, progress=False)
     same_runs(whole, timed)
     assert load_model(path).card["epochs"] == 4
+
+
+def small_evolutionary():
+    torch.manual_seed(0)
+    return EvolutionaryCGM(n_samples=N_SAMPLES, n_latents=4, width=16, n_waves=8)
+
+
+@pytest.mark.parametrize("make", [a_model, small_evolutionary])
+def test_resuming_after_the_last_epoch_writes_the_same_card(dataset, tmp_path, make):
+    """Killed before the weights were written; the loss may depend on the share of epochs done."""
+    whole = train(make(), dataset, tmp_path / "whole", CONFIG, progress=False)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for kept in ("checkpoint.pt", "config.json", "metrics.csv"):
+        shutil.copy(whole.parent / kept, killed / kept)
+    again = train(make(), dataset, killed, CONFIG, resume=True, progress=False)
+    assert load_model(again).card == load_model(whole).card
+    assert load_model(again).weights_sha256 == load_model(whole).weights_sha256
+    assert load_model(again).card["metrics"]["dev"].keys() >= {"loss"}
+
+
+def test_a_folder_in_use_is_refused_before_the_data_are_read(tmp_path):
+    text = r"run is being written by process \d+ on .* since"
+    with run_lock(tmp_path / "run"), pytest.raises(OutputError, match=text):
+        train(a_model(), tmp_path / "no data", tmp_path / "run", CONFIG, progress=False)
 
 
 def test_resume_starts_where_there_is_nothing(dataset, tmp_path):

@@ -15,7 +15,8 @@ import torch
 from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis import CGMGM, load_model
-from cgmgm_seis.errors import OutputError, TrainingError
+from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis.training.recipe import Recipe, read_recipe
 from cgmgm_seis.tuning import objective
 from cgmgm_seis.tuning import search as search_module
@@ -366,3 +367,13 @@ def test_the_best_trial_with_some_settings():
     assert best_trial(trials, set="c").number == 1
     with pytest.raises(TrainingError, match="0 of 1 trials are complete"):
         best_trial(trials[2:3])
+
+
+def test_an_absent_device_or_a_search_of_another_leaves_nothing(tmp_path):
+    """Said before the data are read: otherwise every trial would fail on its own."""
+    out = tmp_path / "search"
+    with pytest.raises(CgmgmError, match="Device 'warp' is not available"):
+        tune(Search(Study("none", device="warp"), SPACE, FIXED), out)
+    with run_lock(out), pytest.raises(OutputError, match=r"search is being written by process"):
+        tune(a_search("none"), out)
+    assert list(tmp_path.iterdir()) == []

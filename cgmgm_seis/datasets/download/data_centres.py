@@ -11,7 +11,7 @@ from obspy import Inventory
 from obspy.clients.fdsn import Client
 from obspy.clients.fdsn.header import URL_MAPPINGS, FDSNException, FDSNNoDataException
 
-from cgmgm_seis.datasets.download.fdsn import PoliteClient
+from cgmgm_seis.datasets.download.fdsn import PoliteClient, with_codes
 from cgmgm_seis.datasets.download.raw_archive import Request
 from cgmgm_seis.errors import DatasetError, reason_of
 
@@ -62,6 +62,7 @@ class DataCentre(Client):
 
     def __init__(self, polite: PoliteClient) -> None:
         super().__init__(polite.name, timeout=polite.client.timeout, _discover_services=False)
+        self._url_opener.add_handler(polite.bounds)
         # Some servers claim to support matchtimeseries, which MassDownloader would use, but return
         # no data with it.
         self.services["station"] = {
@@ -74,7 +75,8 @@ class DataCentre(Client):
 
     def get_stations(self, **options: Any) -> Inventory:
         """Return stations, see `obspy.clients.fdsn.Client.get_stations`."""
-        return self._kept(partial(self.polite.ask, super().get_stations, **options))
+        found = self._kept(partial(self.polite.ask, super().get_stations, **options))
+        return with_codes(found, self.name)
 
     def get_stations_bulk(self, bulk: list[Any], level: str, filename: str) -> None:
         """Write StationXML; it is parsed first, so that truncated responses are requested again."""

@@ -27,8 +27,10 @@ from obspy.clients.fdsn.header import (
 from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.archive import near_stations
+from cgmgm_seis.datasets.download.bounded import BoundedAnswers
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
-from cgmgm_seis.errors import DatasetError, reason_of
+from cgmgm_seis.errors import DatasetError, reason_of, shortened
+from cgmgm_seis.scenario.codes import is_code
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE, Region, wrapped_longitude
 from cgmgm_seis.storage.obspy_bytes import read_stream
 
@@ -80,8 +82,10 @@ class PoliteClient:
         self.name = name
         self.pause_s, self.tries, self.backoff_s = pause_s, tries, backoff_s
         self._last = -math.inf
+        self.bounds = BoundedAnswers()
         try:
             self.client = Client(name, timeout=timeout_s, _discover_services=False)
+            self.client._url_opener.add_handler(self.bounds)
         except (ValueError, FDSNException) as error:
             raise DatasetError(
                 f"FDSN server {name} is not known: {reason_of(error)}; it must be a name in ObsPy, "
@@ -100,6 +104,7 @@ class PoliteClient:
         """
         for attempt in range(1, self.tries + 1):
             time.sleep(max(self._last + self.pause_s - time.monotonic(), 0.0))
+            self.bounds.exceeded = False
             try:
                 return request(*arguments, **options)
             except FDSNNoDataException:
@@ -108,7 +113,8 @@ class PoliteClient:
                 raise
             except Exception as error:  # parsers raise any error for a truncated response
                 reason = f"{type(error).__name__}: {reason_of(error)}"
-                if isinstance(error, FINAL) or attempt == self.tries:
+                final = isinstance(error, FINAL) or self.bounds.exceeded
+                if final or attempt == self.tries:
                     raise DatasetError(f"The request to {self.name} failed: {reason}.") from error
                 if not isinstance(error, PASSING):
                     logger.debug("Damaged response of %s: %s.", self.name, reason)
@@ -156,7 +162,7 @@ class PoliteClient:
                     f"{self.name} rejects the request for stations near {request.region} as too "
                     "large; use a smaller region."
                 ) from error
-            for network in names or Inventory():
+            for network in with_codes(names or Inventory(), self.name):
                 codes = sorted({station.code for station in network})
                 found += self._responses(network.code, codes, common)
         return found
@@ -181,7 +187,7 @@ class PoliteClient:
                 level="response",
                 **common,
             )
-            return part or Inventory()
+            return with_codes(part or Inventory(), self.name)
         except FDSNRequestTooLargeException as error:
             if len(codes) == 1:
                 raise DatasetError(
@@ -215,6 +221,25 @@ class PoliteClient:
         if content:
             _check_miniseed(content)
         return content
+
+
+def with_codes(inventory: Inventory, server: str) -> Inventory:
+    """Return an inventory without stations whose codes are none, which are logged.
+
+    The codes become names of files and parts of SEED identifiers.
+    """
+    for network in inventory:
+        own = [station for station in network if is_code(network.code) and is_code(station.code)]
+        for station in network:
+            if station not in own:
+                logger.warning(
+                    "%s: station '%s' is left out: codes must have letters, digits, - or _ only.",
+                    server,
+                    shortened(f"{network.code}.{station.code}"),
+                )
+        network.stations = own
+    inventory.networks = [network for network in inventory if network.stations]
+    return inventory
 
 
 def download(

@@ -1,17 +1,14 @@
 """Checkpoints of the published code of CGM-GM as models of this package."""
 
 import math
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from cgmgm_seis.errors import WeightsError, reason_of
+from cgmgm_seis.errors import WeightsError, one_line
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.conditions import (
     CONDITION_SETS,
@@ -21,6 +18,7 @@ from cgmgm_seis.models.conditions import (
     condition_columns,
 )
 from cgmgm_seis.storage.json_files import read_json
+from cgmgm_seis.storage.torch_files import read_torch_file
 
 # Parts of the published network and of `CGMGM`.
 PARTS = {
@@ -52,16 +50,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     WeightsError
         If the file is missing, damaged, contains pickled objects or is not such a checkpoint.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {reason_of(error)}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"{path} is damaged or contains pickled objects; only tensors are allowed."
-        ) from error
+    content = read_torch_file(Path(path), WeightsError)
     state = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise WeightsError(
             f"{path} is not a checkpoint of the published code; it must hold a dictionary whose "
             f"'model' is the state of the network."
@@ -114,8 +107,9 @@ def published_model(
     try:
         model.load_state_dict(own)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"The state is not that of the published network: {reason}") from error
+        raise WeightsError(
+            f"The state is not that of the published network: {one_line(error)}"
+        ) from error
     if not all(tensor.isfinite().all() for tensor in own.values()):
         raise WeightsError("The state has values that are not finite; all weights must be.")
     return model.eval()
