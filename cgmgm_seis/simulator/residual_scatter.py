@@ -70,11 +70,11 @@ def residual_scatter(
         # The variance of the means is about their own mean.
         means = [column[rows].mean() for rows in parts]
         found[-1][0] = np.var(means, ddof=1)
-    recorded, own, near = (np.array(moments) for moments in (found, own, near))
+    recorded, independent, shared_ones = (np.array(moments) for moments in (found, own, near))
 
     def expected(shared: float) -> Floats:
         """Return the moments for phi = 1 and tau = 0, (measure, moment)."""
-        return np.asarray((1.0 - shared) * own + shared * near)
+        return np.asarray((1.0 - shared) * independent + shared * shared_ones)
 
     def misfit(shared: float) -> float:
         model = expected(shared)

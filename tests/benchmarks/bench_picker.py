@@ -22,12 +22,10 @@ from scipy.signal import butter, sosfilt
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 RATE = 100.0
 WINDOW = 3001
-LABEL_SIGMA = 15.0  # samples
+LABEL_SIGMA = 20.0  # samples
 BATCH = 64
 LEARNING_RATE = 2e-3
-# S - P in samples; as many training records are between any two of them.
-S_MINUS_P = (0.0, 150.0, 400.0, np.inf)
-NOISE = (-5.0, 0.5)  # ln of its level over that of P
+NEAR_S_MINUS_P = 400.0  # samples; two thirds of the training records are nearer than this
 
 Floats = NDArray[np.float32]
 
@@ -37,12 +35,11 @@ def training_records(kind: str, n: int) -> tuple[Floats, NDArray[np.float64]]:
     from cgmgm_seis import EvolutionaryCGM
     from cgmgm_seis.simulator.catalogue import simulate_catalogue
 
-    # About ten records an earthquake.
+    # About ten records an earthquake, a third of them near.
     waveforms, table = simulate_catalogue(max(1, n // 5), seed=77)
     onsets = table[["trace_p_arrival_sample", "trace_s_arrival_sample"]].to_numpy()
-    place = np.digitize(np.diff(onsets)[:, 0], S_MINUS_P)
-    share = 1.0 / np.bincount(place)[place]
-    share /= share.sum()
+    near = np.diff(onsets)[:, 0] < NEAR_S_MINUS_P
+    share = np.where(near, 2.0 / near.sum(), 1.0 / (~near).sum()) / 3.0
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(table), min(n, len(table)), replace=False, p=share))
     scenario, onsets = table.iloc[chosen].reset_index(drop=True), onsets[chosen]
@@ -72,7 +69,7 @@ def example(
     x *= rng.choice([-1.0, 1.0]) * np.exp(0.2 * rng.standard_normal((3, 1)))
     # Noise of a colour and level of its own, in proportion to P.
     at_p = int(p) - first
-    level = x[:, max(at_p, 0) : max(at_p, 0) + 100].std() * np.exp(rng.uniform(*NOISE))
+    level = x[:, max(at_p, 0) : max(at_p, 0) + 100].std() * np.exp(rng.uniform(-5.0, -0.7))
     noise = rng.standard_normal((3, WINDOW))
     pole = rng.uniform(-0.3, 0.9)
     noise = sosfilt([[1.0, 0.0, 0.0, 1.0, -pole, 0.0]], noise)

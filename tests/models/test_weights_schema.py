@@ -1,14 +1,13 @@
 """The JSON file of weights: every impossible value is named with its field."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
 from cgmgm_seis.errors import CgmgmError, WeightsError
+from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.weights import load_model, weights_info
-from cgmgm_seis.models.weights_files import SavedModel
 from cgmgm_seis.models.weights_schema import fault_of
 
 
@@ -78,7 +77,7 @@ def test_nested_and_endless_files_are_no_weights(pair, tmp_path):
 
 
 def test_the_bundled_weights_and_other_generators_fit():
-    folder = Path(SavedModel.bundled_path.__func__.__globals__["files"]("cgmgm_seis.models"))
+    folder = CGMGM.bundled_path().parent.parent
     found = sorted((folder / "bundled").glob("*/*.json.v*"))
     assert found
     for path in found:

@@ -8,6 +8,7 @@ import pytest
 
 from cgmgm_seis.errors import CgmgmError, OutputError, TrainingError
 from cgmgm_seis.reproduction.steps import Step, run_steps
+from cgmgm_seis.storage.run_lock import is_ours
 
 
 def counted(kill=False, **settings):
@@ -39,7 +40,7 @@ def run(out, **settings):
 
 
 def names(out):
-    return sorted(path.name for path in out.iterdir() if not path.name.endswith("lock"))
+    return sorted(path.name for path in out.iterdir() if not is_ours(path.name))
 
 
 def test_all_steps_and_nothing_else(tmp_path, caplog):
