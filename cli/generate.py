@@ -65,7 +65,8 @@ Examples:
     multiple=True,
     metavar="FILE",
     help="StationXML of the receivers with their responses, * and ? allowed; repeatable.  Those "
-    "not open at the event's time are left out.",
+    "not open at the event's time are left out.  With --given and other receivers, only the "
+    "responses are used.",
 )
 @click.option(
     "--observed",
@@ -149,7 +150,9 @@ def generate(
     and a figure.  Channels are HXZ, HXN and HXE (generated), or HNZ, HNN and HNE for acceleration;
     the location code is the realization.
     """
-    if sum(map(bool, (points, stations, inventories))) > 1:
+    # The waveforms of --given need responses, whatever the receivers are.
+    responses_only = bool(given and not observed)
+    if sum(map(bool, (points, stations, inventories and not responses_only))) > 1:
         raise click.UsageError("Give only one of --sta, --stations and --inventory.")
     quantity = quantity or ("acceleration" if file_format == "at2" else "velocity")
     if file_format == "at2" and quantity != "acceleration":

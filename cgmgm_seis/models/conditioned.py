@@ -69,7 +69,16 @@ class ConditionedModel(SavedModel):
         ScenarioError
             If the values do not match the scenario, or that is of several earthquakes.
         """
-        raise CgmgmError(
-            f"{self.name} cannot be conditioned on records, since its latents are independent "
-            "between records, without an event term; use EvolutionaryCGM."
+        raise self._not_conditionable()
+
+    def check_conditionable(self) -> None:
+        """Raise `CgmgmError` if the model cannot be conditioned."""
+        if type(self).condition is ConditionedModel.condition:
+            raise self._not_conditionable()
+
+    def _not_conditionable(self) -> CgmgmError:
+        return CgmgmError(
+            f"{self.name}, weights {self.weights_name}, cannot be conditioned on records, since "
+            "its latents are independent between records, without an event term; use "
+            "EvolutionaryCGM."
         )
