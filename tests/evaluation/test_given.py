@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cgmgm_seis import from_points
-from cgmgm_seis.datasets.examples import write_example
+from cgmgm_seis.datasets.examples import PLEASANT_HILL
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.given import read_given
 from cgmgm_seis.grid.model_plots import model_figures
@@ -19,6 +19,7 @@ from cgmgm_seis_cli.main import main
 
 SOURCE = (37.9, -122.1)
 STATIONS = [(37.8, -122.2), (37.85, -122.0), (37.95, -122.25)]
+RESPONSES = ["--inventory", str(PLEASANT_HILL / "stations.xml")]
 ARGUMENTS = ["--mag", "4", "--src", "37.9,-122.1"]
 
 
@@ -108,17 +109,10 @@ def test_a_ground_motion_model_beside_is_labelled(table, tmp_path):
 # ---- waveforms in counts -------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("example") / "pleasant-hill"
-    write_example("pleasant-hill", folder)
-    return folder
-
-
-def test_generate_and_grid_are_given_the_same_waveforms(example, tmp_path):
+def test_generate_and_grid_are_given_the_same_waveforms(tmp_path):
     """At 11 stations, for receivers elsewhere."""
-    given = ["--event", str(example / "event.xml"), "--given", str(example / "waveforms")]
-    given += ["--inventory", str(example / "stations.xml")]
+    given = ["--event", str(PLEASANT_HILL / "event.xml")]
+    given += ["--given", str(PLEASANT_HILL / "waveforms"), *RESPONSES]
     for arguments in (
         ["generate", *given, "--sta", "37.9,-122.1", "--no-plot", "--no-measures"],
         ["grid", *given, "--region=-122.1,-122,37.9,38", "--shape", "2x2", "--measures", "pgv"],
@@ -134,11 +128,9 @@ def test_generate_and_grid_are_given_the_same_waveforms(example, tmp_path):
         assert len(file.attrs["given_latitude_deg"]) == 11
 
 
-def test_responses_without_waveforms_are_refused(example):
+def test_responses_without_waveforms_are_refused():
     region = ["--region=-122.1,-122,37.9,38", "--shape", "2x2"]
-    arguments = ["grid", *ARGUMENTS, *region, "--inventory", str(example / "stations.xml")]
-    run = CliRunner().invoke(main, arguments)
+    run = CliRunner().invoke(main, ["grid", *ARGUMENTS, *region, *RESPONSES])
     assert run.exit_code == 2 and "--inventory needs --given WAVEFORMS" in run.output
-    points = ["--sta", "37.9,-122.1", "--inventory", str(example / "stations.xml")]
-    run = CliRunner().invoke(main, ["generate", *ARGUMENTS, *points])
+    run = CliRunner().invoke(main, ["generate", *ARGUMENTS, "--sta", "37.9,-122.1", *RESPONSES])
     assert run.exit_code == 2 and "Give only one of --sta, --stations and --inventory" in run.output
