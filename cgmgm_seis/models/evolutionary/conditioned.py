@@ -1,6 +1,7 @@
 """The networks of EvolutionaryCGM, conditioned on what was recorded of an earthquake."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -129,26 +130,38 @@ class ConditionedNetworks(EvolutionaryNetworks):
             [torch.zeros(N_DRAWS, self.n_latents)] + [STEP * torch.eye(self.n_latents)] * N_DERIVED
         )
         draws = [*range(N_DRAWS), *np.repeat(np.arange(N_DERIVED), self.n_latents).tolist()]
-        latents, order = self.effects.latents(steps.to(self.whitening)), self.component_order
         conditions = self.on_device(self.conditions(scenario))
-        found = []
-        for row, key in enumerate(record_keys(scenario)):
-            own = {
-                name: x[row : row + 1].expand(len(draws), *x.shape[1:])
-                for name, x in conditions.items()
-            }
-            numbers = self.evolution.numbers(
-                [random_generator("evidence", *key, draw) for draw in draws], len(order)
+        found = [
+            self._measured(
+                {name: x[row : row + 1] for name, x in conditions.items()},
+                *(key, steps, draws, measures),
             )
-            records = self._draw(
-                own, self.means(own) + latents, [x.to(latents.device) for x in numbers]
-            )
-            found.append(np.asarray(measures(records.cpu().numpy()), float))
+            for row, key in enumerate(record_keys(scenario))
+        ]
         values = np.stack(found)
         median, stepped = values[:, :N_DRAWS], values[:, N_DRAWS:]
         stepped = stepped.reshape(len(values), N_DERIVED, self.n_latents, -1)
         slopes = (stepped - median[:, :N_DERIVED, None]).mean(axis=1) / STEP
         return median, slopes.transpose(0, 2, 1)
+
+    def _measured(
+        self,
+        conditions: Batch,
+        key: Sequence[float],
+        standard: Tensor,
+        draws: Sequence[int],
+        measures: Measures,
+    ) -> Floats:
+        """Return measures (draw, series) of a record for standardised latents (draw, latent).
+
+        Equal numbers in `draws` stand for equal random numbers.
+        """
+        own = {name: x.expand(len(draws), *x.shape[1:]) for name, x in conditions.items()}
+        latents = self.means(own) + self.effects.latents(standard.to(self.whitening))
+        random = [random_generator("evidence", *key, draw) for draw in draws]
+        numbers = self.evolution.numbers(random, len(self.component_order))
+        records = self._draw(own, latents, [x.to(latents.device) for x in numbers])
+        return np.asarray(measures(records.cpu().numpy()), float)
 
     # ---- mean spectrogram ------------------------------------------------------------------
 

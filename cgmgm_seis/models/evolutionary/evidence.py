@@ -85,13 +85,8 @@ def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[F
     tuple of numpy.ndarray
         As of `of_spectrograms`.
     """
-    n_records, n_draws, n_series = drawn.shape
-    centred = drawn - drawn.mean(axis=1, keepdims=True)
-    noise = np.einsum("rdi,rdj->ij", centred, centred) / (n_records * (n_draws - 1))
-    # The mean of a few draws is uncertain as well.
-    noise = noise * (1.0 + 1.0 / n_draws) + LINEARISATION_SIGMA**2 * np.eye(n_series)
-    residual = values - drawn.mean(axis=1)
-    n_latents = derivatives.shape[2]
+    noise, residual = amplitude_noise(drawn), values - drawn.mean(axis=1)
+    n_records, _, n_latents = derivatives.shape
     precision = np.zeros((n_records, n_latents, n_latents))
     weighted = np.zeros((n_records, n_latents))
     for row in range(n_records):
@@ -100,3 +95,19 @@ def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[F
         gain = np.linalg.solve(noise[np.ix_(known, known)], slopes).T
         precision[row], weighted[row] = gain @ slopes, gain @ residual[row, known]
     return precision, weighted
+
+
+def amplitude_noise(drawn: Floats) -> Floats:
+    """Return the covariance (series, series) of measures about their linearised expectation.
+
+    Parameters
+    ----------
+    drawn : numpy.ndarray
+        Natural logarithms of measures of realizations with the same latents, (record, draw,
+        series).
+    """
+    n_records, n_draws, n_series = drawn.shape
+    centred = drawn - drawn.mean(axis=1, keepdims=True)
+    noise: Floats = np.einsum("rdi,rdj->ij", centred, centred) / (n_records * (n_draws - 1))
+    # The mean of a few draws is uncertain as well.
+    return noise * (1.0 + 1.0 / n_draws) + LINEARISATION_SIGMA**2 * np.eye(n_series)
