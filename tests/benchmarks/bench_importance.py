@@ -30,8 +30,8 @@ WIDER = 1.3  # of the draws than of the linearised posterior, standard deviation
 def importance_evidence(model, values, scenario, measures, shares, rng):
     """Return the evidence of amplitudes by importance weights, and append the shares of draws."""
     free = model.given(None)
-    drawn, slopes = free._responses(scenario, measures)
-    precision, weighted = of_amplitudes(values, drawn, slopes)
+    expected, drawn, slopes = free._responses(scenario, measures)
+    precision, weighted = of_amplitudes(values, expected, drawn, slopes)
     noise = amplitude_noise(drawn)
     conditions, keys = free.conditions(scenario), record_keys(scenario)
     prior = np.sqrt(1.0 + free.effects.standardisation()[1].double().numpy())

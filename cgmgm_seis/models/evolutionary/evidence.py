@@ -8,8 +8,9 @@ from torch import Tensor
 
 from cgmgm_seis.scenario.arrays import Floats
 
-# Draws for the mean and scatter of measures at the median, and for their derivatives.
-N_DRAWS, N_DERIVED = 4, 2
+# Draws for the mean and scatter of measures at the median, for their derivatives, and pairs of
+# opposite latents of the prior for their convexity; the latter two are with numbers of the first.
+N_DRAWS, N_DERIVED, N_PAIRS = 4, 2, 2
 # Step of a standardised latent in the differences.
 STEP = 0.5
 # Steps of Fisher scoring, after how many of them derivatives are computed again, the largest change
@@ -65,16 +66,22 @@ def of_spectrograms(
     return precision.cpu().numpy(), weighted.cpu().numpy()
 
 
-def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[Floats, Floats]:
+def of_amplitudes(
+    values: Floats, expected: Floats, drawn: Floats, derivatives: Floats
+) -> tuple[Floats, Floats]:
     """Return the likelihood of standardised latents that gave measured amplitudes.
 
     The expected logarithms are linear in the latents, and recorded ones scatter about them as
-    those of realizations with the same latents do.
+    those of realizations with the same latents do.  Importance weights for the exact dependence
+    on the latents give the same medians and scatter with three times as many realizations
+    (``tests/benchmarks/bench_importance.py``).
 
     Parameters
     ----------
     values : numpy.ndarray
         Natural logarithms of the measures, NaN where unknown, (record, series).
+    expected : numpy.ndarray
+        Their expectation over the prior of the latents, the same shape.
     drawn : numpy.ndarray
         Those of realizations with latents of 0, (record, draw, series).
     derivatives : numpy.ndarray
@@ -85,7 +92,7 @@ def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[F
     tuple of numpy.ndarray
         As of `of_spectrograms`.
     """
-    noise, residual = amplitude_noise(drawn), values - drawn.mean(axis=1)
+    noise, residual = amplitude_noise(drawn), values - expected
     n_records, _, n_latents = derivatives.shape
     precision = np.zeros((n_records, n_latents, n_latents))
     weighted = np.zeros((n_records, n_latents))
