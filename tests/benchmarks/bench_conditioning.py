@@ -229,7 +229,7 @@ def size(model, _, __):
     earthquake = source(4.0, 37.9, -122.1)
 
     def drawn(own):
-        """Draw one realization of all nodes, as many at once as grid does; return seconds of the processor."""
+        """Draw one realization of all nodes, many at once as grid does; return processor s."""
         began = time.process_time()
         for first in range(0, len(nodes), 1000):
             own.sample(nodes.scenario(earthquake, first, first + 1000), 1)
