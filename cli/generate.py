@@ -198,7 +198,9 @@ def generate(
     if given:
         from cgmgm_seis.evaluation.given import read_given
 
-        model = read_given(given, earthquake, model, inventory).condition(model)
+        with extrapolation_warnings(messages):
+            records = read_given(given, earthquake, model, inventory, extrapolate)
+            model = records.condition(model, extrapolate)
 
     logger.debug(
         "Generating %d realization(s) of %d records with %s, weights %s, on %s.",

@@ -210,7 +210,7 @@ def grid(
     published = [NamedGMM.of(name) for name in gmms]
     messages = _range_messages(models, earthquake, nodes.extremes(earthquake), extrapolate, seed)
     if given:
-        models = _conditioned(models, given, inventories, earthquake)
+        models = _conditioned(models, given, inventories, earthquake, extrapolate, messages)
         model, *_ = models.values()
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
@@ -308,16 +308,20 @@ def _conditioned(
     given: str,
     inventories: tuple[str, ...],
     earthquake: "pd.DataFrame",
+    extrapolate: bool | float,
+    messages: list[str],
 ) -> "dict[str, GroundMotionModel]":
     """Return the models conditioned on what was recorded of the earthquake."""
     from cgmgm_seis.evaluation.given import read_given
     from cgmgm_seis.scenario.obspy_files import read_inventory
 
     inventory = read_inventory(inventories) if inventories else None
-    return {
-        name: read_given(given, earthquake, model, inventory).condition(model)
-        for name, model in models.items()
-    }
+    found = {}
+    for name, model in models.items():
+        with extrapolation_warnings(messages, f"{name}: " if len(models) > 1 else ""):
+            records = read_given(given, earthquake, model, inventory, extrapolate)
+            found[name] = records.condition(model, extrapolate)
+    return found
 
 
 def _range_messages(

@@ -63,9 +63,11 @@ class Given:
     scenario: pd.DataFrame
     measures: Measures
 
-    def condition(self, model: GroundMotionModel) -> GroundMotionModel:
+    def condition(
+        self, model: GroundMotionModel, extrapolate: bool | float = False
+    ) -> GroundMotionModel:
         """Return a model given these records."""
-        return model.condition(self.values, self.scenario, self.measures)
+        return model.condition(self.values, self.scenario, self.measures, extrapolate)
 
     def chosen(self, rows: NDArray[np.bool_]) -> "Given":
         """Return some of the records."""
@@ -77,6 +79,7 @@ def read_given(
     earthquake: pd.DataFrame,
     model: GroundMotionModel,
     inventory: Inventory | None = None,
+    extrapolate: bool | float = False,
 ) -> Given:
     """Read the records of an earthquake.
 
@@ -92,6 +95,8 @@ def read_given(
         The model to be conditioned; records outside of its trained ranges are left out.
     inventory : obspy.Inventory, optional
         Responses of the waveforms' instruments.
+    extrapolate : bool or float
+        Keep the records if only the earthquake is outside of the trained ranges.
 
     Raises
     ------
@@ -116,7 +121,11 @@ def read_given(
             "of a SeisBench data set; waveforms in counts need the StationXML of their stations as "
             "well."
         )
-    inside = [inside_range(found.scenario, *own) for own in model.ranges.items()]
+    inside = [
+        inside_range(found.scenario, column, limits)
+        for column, limits in model.ranges.items()
+        if not (extrapolate and column.startswith("source_"))
+    ]
     used = np.all(inside, axis=0) if inside else np.ones(len(found.scenario), bool)
     if not used.all():
         logger.warning(

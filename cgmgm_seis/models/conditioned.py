@@ -33,7 +33,7 @@ class ConditionedModel(SavedModel):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Self:
         """Return this model given what was recorded of one earthquake.
@@ -51,7 +51,7 @@ class ConditionedModel(SavedModel):
             Scenario table of the records, all of one earthquake.
         measures : callable, optional
             Returns the natural logarithms (.., series) of velocities (.., component, sample).
-        extrapolate : bool
+        extrapolate : bool or float
             Warn instead of raising where the scenario is outside the trained ranges.
         band_hz : tuple of float
             Lowest and highest frequency of waveforms that is used, Hz.

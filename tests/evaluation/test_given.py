@@ -56,6 +56,19 @@ def test_another_earthquake_is_not_in_the_file(table, model):
         read_given(table.parent, source(4.0, *SOURCE), model)
 
 
+def test_records_of_a_larger_earthquake_are_used_if_it_may_be_extrapolated(table, model, tmp_path):
+    """M 5.8, where the trained range ends at 5.5."""
+    path = tmp_path / "larger.csv"
+    pd.read_csv(table).assign(source_magnitude=5.8).to_csv(path, index=False)
+    with pytest.raises(DatasetError, match="0 records within the trained ranges"):
+        read_given(path, source(5.8, *SOURCE), model)
+    arguments = ["generate", "--mag", "5.8", "--src", "37.9,-122.1", "--sta", "37.8,-122.2"]
+    arguments += ["--no-plot", "--no-measures", "--extrapolate", "--given", str(path)]
+    run = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+    assert run.exit_code == 0, run.output
+    assert run.stderr.count("source_magnitude = 5.8 is outside the trained range") == 2
+
+
 def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
     """The amplitudes are some five times the median: PGV between the stations doubles at least."""
     run = CliRunner().invoke(

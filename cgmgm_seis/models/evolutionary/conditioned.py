@@ -40,7 +40,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Self:
         """Return this model given what was recorded of one earthquake; see the base class."""
@@ -68,7 +68,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Evidence:
         """Return what records or amplitudes of one earthquake say of the latents.
