@@ -37,7 +37,7 @@ from cgmgm_seis.simulator.spectra import ln_spectrum
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.run import train
 
-EVENTS, STATIONS_PER_EVENT, SEED, VERSION = 4000, 10, 1, "4"
+EVENTS, STATIONS_PER_EVENT, SEED, VERSION = 4000, 10, 1, "5"
 NAME = "bay_area_evolutionary"
 DOCSTRING = (
     "EvolutionaryCGM for the San Francisco Bay Area, three components, 0.2 to 25 Hz, trained on "

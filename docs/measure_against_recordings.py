@@ -78,7 +78,8 @@ def main(weights: str, shared: Path) -> None:
     drawn = draws(model, scenario)
     print("Recorded amplitudes of 29 earthquakes")
     found = report(table, scenario, observed, np.median(drawn, axis=1))
-    low, high = np.quantile(drawn, [0.16, 0.84], axis=1)
+    # Quantiles whose expected coverage is that of infinitely many draws.
+    low, high = np.quantile(drawn, [0.16, 0.84], axis=1, method="weibull")
     inside = np.where(np.isfinite(observed), (observed > low) & (observed < high), np.nan)
     found.loc["coverage of 16 to 84 %"] = np.nanmean(inside, axis=0)
     own = own_scatter(drawn, table["EQID"])
@@ -116,8 +117,10 @@ def draws(model: Any, scenario: pd.DataFrame, measure: Any = lin.ln_measures) ->
 
 
 def own_scatter(drawn: Floats, event: Any) -> tuple[Floats, Floats]:
-    """Return tau and phi (measure,) of the draws about their medians, as of recorded residuals."""
-    deviation = drawn - np.median(drawn, axis=1, keepdims=True)
+    """Return tau and phi (measure,) of the draws about their means, as of recorded residuals."""
+    deviation = drawn - drawn.mean(axis=1, keepdims=True)
+    # The mean follows the draws.
+    deviation *= np.sqrt(DRAWS / (DRAWS - 1.0))
     tau, phi = [], []
     for k in range(drawn.shape[1]):
         frame = pd.DataFrame(deviation[:, k])

@@ -88,6 +88,9 @@ class GroundMotionModel(ConditionedModel):
     uses_spans : bool
         Whether training uses valid samples only (`cgmgm_seis.scenario.spans`); otherwise records
         that fill only a part of the window are left out.
+    uses_progress : bool
+        Whether the loss depends on `Step.progress`.  If not, and with the schedule "step", a run
+        can be resumed with more epochs.
     """
 
     sampling_batch_size: ClassVar[int] = 64
@@ -104,6 +107,7 @@ class GroundMotionModel(ConditionedModel):
     train_options: ClassVar[Mapping[str, str]] = {}
     adjustable: ClassVar[tuple[str, ...]] = ()
     uses_spans: ClassVar[bool] = False
+    uses_progress: ClassVar[bool] = True
 
     def __init__(
         self,

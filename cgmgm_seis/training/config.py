@@ -1,7 +1,7 @@
 """Settings of a training run."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,3 +119,14 @@ FREE_SETTINGS = (
     "name",
     "docstring",
 )
+
+
+def fixed_settings(config: TrainingConfig, model: type[GroundMotionModel]) -> dict[str, Any]:
+    """Return the settings that a run must keep when it is resumed.
+
+    Where neither the learning rate nor the loss depends on the number of epochs, a run that is
+    resumed with more epochs equals one that had them from the start.
+    """
+    endless = config.schedule == "step" and not model.uses_progress
+    free = (*FREE_SETTINGS, "epochs") if endless else FREE_SETTINGS
+    return {key: value for key, value in asdict(config).items() if key not in free}

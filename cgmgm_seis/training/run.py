@@ -15,7 +15,7 @@ from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import TrainingError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.collectives import agreed, n_processes, rank
-from cgmgm_seis.training.config import FREE_SETTINGS, TrainingConfig
+from cgmgm_seis.training.config import TrainingConfig, fixed_settings
 from cgmgm_seis.training.data import prepare
 from cgmgm_seis.training.processes import check_devices, launch, own_device, started_by_torchrun
 from cgmgm_seis.training.run_folder import RunFolder, check_tensorboard, metrics_log
@@ -111,7 +111,7 @@ def _train(
     identity: dict[str, Any] = {
         "model": model.name,
         "model_args": model.get_model_args(),
-        "config": {key: value for key, value in asdict(config).items() if key not in FREE_SETTINGS},
+        "config": fixed_settings(config, type(model)),
     }
     if model.weights_sha256:
         identity["started_from"] = model.weights_sha256

@@ -1,17 +1,16 @@
-"""The split of residuals finds what was put in, and agrees with a plain multivariate normal."""
+"""The split of residuals finds what was put in, also where some events are far from normal."""
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
 
-from cgmgm_seis.simulator.residual_scatter import _variances, residual_scatter
+from cgmgm_seis.simulator.residual_scatter import residual_scatter
 
 N_EVENTS, N_STATIONS, LENGTH_KM = 60, 30, 14.0
 
 
-def correlation(points, shared, length_km=LENGTH_KM):
+def correlation(points, shared):
     distance = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
-    return shared * np.exp(-distance / length_km) + (1.0 - shared) * np.eye(len(points))
+    return shared * np.exp(-distance / LENGTH_KM) + (1.0 - shared) * np.eye(len(points))
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +33,39 @@ def test_finds_what_was_put_in(made_up):
     # Standard errors with 60 events: 0.05 of tau, 0.02 of phi.
     assert np.allclose(found.tau, 0.4, atol=0.12)
     assert np.allclose(found.phi, 0.6, atol=0.04)
-    assert found.shared == pytest.approx(0.8, abs=0.05)
+    assert found.shared == pytest.approx(0.8, abs=0.1)
 
 
-def test_likelihood_is_that_of_a_normal_distribution(made_up):
+def test_missing_values_do_not_count(made_up):
     residual, event, points = made_up
-    values = residual[:, 0].copy()
-    values[::7] = np.nan
-    groups = [np.flatnonzero(event == number) for number in range(N_EVENTS)]
-    cost, tau, phi = _variances(values, groups, points, 0.8, LENGTH_KM)
-    # The mean of generalised least squares, written out.
-    parts = []
-    for group in groups:
-        rows = group[np.isfinite(values[group])]
-        parts.append((rows, phi**2 * correlation(points[rows], 0.8) + tau**2))
-    ones = [np.linalg.solve(covariance, np.ones(len(rows))) for rows, covariance in parts]
-    mean = sum(one @ values[rows] for one, (rows, _) in zip(ones, parts, strict=True))
-    mean /= sum(one.sum() for one in ones)
-    exact = sum(
-        multivariate_normal(np.full(len(rows), mean), covariance).logpdf(values[rows])
-        for rows, covariance in parts
-    )
-    n = np.isfinite(values).sum()
-    assert -0.5 * (cost + n * (1.0 + np.log(2.0 * np.pi))) == pytest.approx(exact, rel=1e-8)
+    gaps = residual.copy()
+    gaps[::5, 0] = np.nan
+    found = residual_scatter(gaps, event, points, LENGTH_KM)
+    all_but = np.isfinite(gaps[:, 0])
+    alone = residual_scatter(residual[all_but, :1], event[all_but], points[all_but], LENGTH_KM)
+    assert found.phi[0] == pytest.approx(alone.phi[0], rel=0.02)
+    assert found.tau[0] == pytest.approx(alone.tau[0], abs=0.02)
+
+
+def test_drawn_residuals_have_the_moments_of_the_given_ones(made_up):
+    """Variance of events' means and about them, at the same stations, also if a third is louder."""
+    residual, event, points = made_up
+    louder = residual * np.where(event % 3 == 0, 1.6, 1.0)[:, None]
+    found = residual_scatter(louder, event, points, LENGTH_KM)
+    random = np.random.default_rng(1)
+    moments = []
+    for _ in range(40):
+        drawn = np.empty(len(event))
+        for number in range(N_EVENTS):
+            rows = event == number
+            factor = found.phi[0] * np.linalg.cholesky(correlation(points[rows], found.shared))
+            drawn[rows] = factor @ random.standard_normal(N_STATIONS)
+            drawn[rows] += found.tau[0] * random.standard_normal()
+        moments.append(split(drawn, event))
+    assert np.allclose(np.mean(moments, axis=0), split(louder[:, 0], event), rtol=0.04)
+
+
+def split(values, event):
+    """Return the standard deviation of the events' means and about them."""
+    means = np.array([values[event == number].mean() for number in range(N_EVENTS)])
+    return means.std(ddof=1), (values - means[event]).std(ddof=1)

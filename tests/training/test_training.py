@@ -76,6 +76,21 @@ def test_weights_never_overwrite_the_runs_own_files():
             TrainingConfig(name=name)
 
 
+def test_more_epochs_where_they_change_nothing_before(dataset, tmp_path):
+    config = replace(CONFIG, schedule="step")
+    train(a_model(), dataset, tmp_path / "whole", config, progress=False)
+    short = replace(config, epochs=2)
+    train(a_model(), dataset, tmp_path / "longer", short, progress=False)
+    train(a_model(), dataset, tmp_path / "longer", config, resume=True, progress=False)
+    same_runs(tmp_path / "whole", tmp_path / "longer")
+
+
+def test_no_more_epochs_where_the_learning_rate_ends_with_them(dataset, tmp_path):
+    train(a_model(), dataset, tmp_path, replace(CONFIG, epochs=2), progress=False)
+    with pytest.raises(TrainingError, match="epochs"):
+        train(a_model(), dataset, tmp_path, CONFIG, resume=True, progress=False)
+
+
 # ---- what a run gives ----------------------------------------------------------------------
 
 

@@ -81,6 +81,7 @@ class CGMGM(GroundMotionModel):
         "published": {"optimizer": "adam", "schedule": "step", "gradient_clip": 0.0}
     }
     uses_spans: ClassVar[bool] = True
+    uses_progress: ClassVar[bool] = False
     from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
     # The paper's search space, see also `searched`.  Its alpha weights an error in m/s
     # and has no effect; here, unless `published`, the error is relative.
