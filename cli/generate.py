@@ -66,7 +66,8 @@ Examples:
     multiple=True,
     metavar="FILE",
     help="StationXML of the receivers with their responses, * and ? allowed; repeatable.  Those "
-    "not open at the event's time are left out.",
+    "not open at the event's time are left out.  With --given and other receivers, only the "
+    "responses are used.",
 )
 @click.option(
     "--observed",
@@ -152,7 +153,9 @@ def generate(
     and a figure.  Channels are HXZ, HXN and HXE (generated), or HNZ, HNN and HNE for acceleration;
     the location code is the realization.
     """
-    if sum(map(bool, (points, stations, inventories))) > 1:
+    # The waveforms of --given need responses, whatever the receivers are.
+    responses_only = bool(given and not observed)
+    if sum(map(bool, (points, stations, inventories and not responses_only))) > 1:
         raise click.UsageError("Give only one of --sta, --stations and --inventory.")
     quantity = quantity or ("acceleration" if file_format == "at2" else "velocity")
     if file_format == "at2" and quantity != "acceleration":
@@ -198,7 +201,9 @@ def generate(
     if given:
         from cgmgm_seis.evaluation.given import read_given
 
-        model = read_given(given, earthquake, model, inventory).condition(model)
+        with extrapolation_warnings(messages):
+            records = read_given(given, earthquake, model, inventory, extrapolate)
+            model = records.condition(model, extrapolate)
 
     logger.debug(
         "Generating %d realization(s) of %d records with %s, weights %s, on %s.",

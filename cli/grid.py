@@ -68,6 +68,13 @@ Examples:
 @click.option("--shape", type=Shape(), help="Rows and columns of nodes in --region.")
 @stations_option
 @given_option
+@click.option(
+    "--inventory",
+    "inventories",
+    multiple=True,
+    metavar="FILE",
+    help="StationXML with the responses of the waveforms of --given, * and ? allowed; repeatable.",
+)
 @realizations_option()
 @seed_option
 @click.option(
@@ -147,6 +154,7 @@ def grid(
     shape: tuple[int, int] | None,
     stations: tuple[str, ...],
     given: str | None,
+    inventories: tuple[str, ...],
     n_realizations: int,
     seed: int,
     names: tuple[str, ...],
@@ -178,8 +186,8 @@ def grid(
     """
     if (region is None) != (shape is None) or (region is None) == (not stations):
         raise click.UsageError("Give --region with --shape, or --stations FILE.")
+    _check_given(given, inventories)
 
-    from cgmgm_seis.evaluation.generators import load_generators
     from cgmgm_seis.gmm.named import NamedGMM
     from cgmgm_seis.grid.beside import jobs_beside
     from cgmgm_seis.grid.job import GridJob
@@ -197,17 +205,12 @@ def grid(
         nodes = grid_nodes(region, shape)
     else:
         nodes = Nodes.of(source.receivers(stations, earthquake))
-    models = load_generators(names, device)
+    models = _generators(names, device, given is not None)
     model, *_ = models.values()
     published = [NamedGMM.of(name) for name in gmms]
     messages = _range_messages(models, earthquake, nodes.extremes(earthquake), extrapolate, seed)
     if given:
-        from cgmgm_seis.evaluation.given import read_given
-
-        models = {
-            name: read_given(given, earthquake, each).condition(each)
-            for name, each in models.items()
-        }
+        models = _conditioned(models, given, inventories, earthquake, extrapolate, messages)
         model, *_ = models.values()
     records = n_realizations == 1 or file_format == "seisbench"
     chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
@@ -280,6 +283,45 @@ def grid(
         own.discard()
     for path, description in written:
         click.echo(f"{path}: {description}")
+
+
+def _check_given(given: str | None, inventories: tuple[str, ...]) -> None:
+    """Raise an error for responses without the waveforms that they belong to."""
+    if inventories and not given:
+        raise click.UsageError("--inventory needs --given WAVEFORMS; the nodes have --stations.")
+
+
+def _generators(
+    names: tuple[str, ...], device: str, given: bool
+) -> "Mapping[str, GroundMotionModel]":
+    """Load the generators, all of which must be conditionable if records are given."""
+    from cgmgm_seis.evaluation.generators import load_generators
+
+    models = load_generators(names, device)
+    for model in models.values() if given else ():
+        model.check_conditionable()
+    return models
+
+
+def _conditioned(
+    models: "Mapping[str, GroundMotionModel]",
+    given: str,
+    inventories: tuple[str, ...],
+    earthquake: "pd.DataFrame",
+    extrapolate: bool | float,
+    messages: list[str],
+) -> "dict[str, GroundMotionModel]":
+    """Return the models conditioned on what was recorded of the earthquake."""
+    from cgmgm_seis.evaluation.given import read_given
+    from cgmgm_seis.scenario.obspy_files import read_inventory
+
+    inventory = read_inventory(inventories) if inventories else None
+    found = {}
+    for name, model in models.items():
+        with extrapolation_warnings(messages, f"{name}: " if len(models) > 1 else ""):
+            records = read_given(given, earthquake, model, inventory, extrapolate)
+            found[name] = records.condition(model, extrapolate)
+    return found
 
 
 def _range_messages(

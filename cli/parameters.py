@@ -327,8 +327,8 @@ def given_option(command: Command) -> Command:
         "--given",
         metavar="PATH",
         help="Condition the model on what was recorded of this earthquake: a CSV file of "
-        "amplitudes (as for `evaluate`), the folder of a SeisBench data set, or, where --inventory "
-        "is given, waveforms in counts.",
+        "amplitudes (as for `evaluate`), ShakeMap's stationlist.json, the folder of a SeisBench "
+        "data set, or, with --inventory, waveforms in counts.",
     )(command)
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.storage.folders import complete_folder
 
+# The recorded earthquake in the package: event.xml, stations.xml and waveforms.
+PLEASANT_HILL = Path(str(files("cgmgm_seis.datasets") / "data" / "pleasant_hill"))
+
 
 def write_example(name: str, out: str | Path) -> list[tuple[Path, str]]:
     """Write an example and a README to a new folder.
@@ -54,10 +57,9 @@ def write_example(name: str, out: str | Path) -> list[tuple[Path, str]]:
 
 def _pleasant_hill(folder: Path) -> dict[str, str]:
     """Copy the recorded earthquake; the copies are writable even if the package is not."""
-    original = Path(str(files("cgmgm_seis.datasets") / "data" / "pleasant_hill"))
-    for path in original.rglob("*"):
+    for path in PLEASANT_HILL.rglob("*"):
         if path.is_file():
-            target = folder / path.relative_to(original)
+            target = folder / path.relative_to(PLEASANT_HILL)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
     return {

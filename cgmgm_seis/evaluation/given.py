@@ -1,6 +1,7 @@
 """What was recorded of an earthquake, read from files, to condition a generator on it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,14 @@ from cgmgm_seis.datasets.records import BAND_HZ, read_observed
 from cgmgm_seis.datasets.windows import open_unchecked, read_records
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.flatfile import LAYOUTS, read_flatfile
-from cgmgm_seis.evaluation.measures import horizontals, ln_rotd50, resolved_periods, rotd50_series
+from cgmgm_seis.evaluation.measures import (
+    horizontals,
+    ln_larger_horizontal,
+    ln_rotd50,
+    resolved_periods,
+    rotd50_series,
+)
+from cgmgm_seis.evaluation.stationlist import read_stationlist
 from cgmgm_seis.grid.measures import Measures as AmplitudeMeasures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditioned import Measures
@@ -33,6 +41,8 @@ logger = logging.getLogger("cgmgm_seis")
 SAME_KM, SAME_MAGNITUDE, SAME_S = 10.0, 0.5, 60.0
 # Frequencies of recorded waveforms that are used, Hz, within the band of recorded motion.
 FREQUENCIES = (2.0, 5.0, 10.0)
+# Longest period of response spectra that is used, s, the end of that band.
+LONGEST_S = 1.0 / BAND_HZ[0]
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,11 @@ class Given:
     scenario: pd.DataFrame
     measures: Measures
 
-    def condition(self, model: GroundMotionModel) -> GroundMotionModel:
+    def condition(
+        self, model: GroundMotionModel, extrapolate: bool | float = False
+    ) -> GroundMotionModel:
         """Return a model given these records."""
-        return model.condition(self.values, self.scenario, self.measures)
+        return model.condition(self.values, self.scenario, self.measures, extrapolate)
 
     def chosen(self, rows: NDArray[np.bool_]) -> "Given":
         """Return some of the records."""
@@ -67,39 +79,53 @@ def read_given(
     earthquake: pd.DataFrame,
     model: GroundMotionModel,
     inventory: Inventory | None = None,
+    extrapolate: bool | float = False,
 ) -> Given:
     """Read the records of an earthquake.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        A CSV file of amplitudes (`read_flatfile`; the columns of NGA-West2 are recognised), the
-        folder of a SeisBench data set, or, with an inventory, waveforms in counts.
+        A CSV file of amplitudes (`read_flatfile`; the columns of NGA-West2 are recognised),
+        ShakeMap's ``stationlist.json``, the folder of a SeisBench data set, or, with an inventory,
+        waveforms in counts.
     earthquake : pandas.DataFrame
         Source columns, one row.
     model : GroundMotionModel
         The model to be conditioned; records outside of its trained ranges are left out.
     inventory : obspy.Inventory, optional
         Responses of the waveforms' instruments.
+    extrapolate : bool or float
+        Keep the records if only the earthquake is outside of the trained ranges.
 
     Raises
     ------
+    CgmgmError
+        If the model cannot be conditioned.
     DatasetError
         If the file cannot be read, or has no usable record of the earthquake.
     """
+    model.check_conditionable()
     path = Path(path)
     if path.suffix.lower() == ".csv":
         found = _amplitudes(path, earthquake, model)
+    elif path.suffix.lower() == ".json":
+        found = _stationlist(path, earthquake, model)
     elif (path / "metadata.csv").is_file():
         found = _dataset(path, earthquake, model)
     elif inventory is not None:
         found = _waveforms(path, earthquake, model, inventory)
     else:
         raise DatasetError(
-            f"{path} must be a CSV file of amplitudes or the folder of a SeisBench data set; "
-            "waveforms in counts need the StationXML of their stations as well."
+            f"{path} must be a CSV file of amplitudes, ShakeMap's stationlist.json or the folder "
+            "of a SeisBench data set; waveforms in counts need the StationXML of their stations as "
+            "well."
         )
-    inside = [inside_range(found.scenario, *own) for own in model.ranges.items()]
+    inside = [
+        inside_range(found.scenario, column, limits)
+        for column, limits in model.ranges.items()
+        if not (extrapolate and column.startswith("source_"))
+    ]
     used = np.all(inside, axis=0) if inside else np.ones(len(found.scenario), bool)
     if not used.all():
         logger.warning(
@@ -126,24 +152,76 @@ def _amplitudes(path: Path, earthquake: pd.DataFrame, model: GroundMotionModel) 
         )
     )
     flatfile = read_flatfile(path, layout)
-    if not horizontals(model.component_order):
-        raise DatasetError(
-            f"Amplitudes of {path} are RotD50 of two horizontals; the model has the components "
-            f"{model.component_order}."
-        )
     rows = _of_earthquake(flatfile.scenario, earthquake, path)
-    periods = tuple(resolved_periods(flatfile.periods, model.sampling_rate))
+    periods = _used_periods(flatfile.periods, path, model)
     wanted = rotd50_series(periods)
     places = flatfile.names.get_indexer(wanted)
     values = np.full((int(rows.sum()), len(wanted)), np.nan)
     values[:, places >= 0] = flatfile.values[rows][:, places[places >= 0]]
-    measures = partial(
-        ln_rotd50,
+    measures = _of_horizontals(ln_rotd50, periods, path, model)
+    return Given(values, flatfile.scenario[rows].reset_index(drop=True), measures)
+
+
+def _stationlist(path: Path, earthquake: pd.DataFrame, model: GroundMotionModel) -> Given:
+    """Read PGA, PGV and PSA of the larger horizontal, of ShakeMap's list of stations."""
+    found = read_stationlist(path)
+    for reason, count in found.left_out.items():
+        logger.warning("%d %s of %s are left out.", count, reason, path)
+    if found.n_single:
+        logger.warning(
+            "%d stations of %s have one horizontal; its amplitudes are used as the larger of two.",
+            found.n_single,
+            path,
+        )
+    scenario = cross(earthquake, found.stations.drop(columns="hypocentral_km"))
+    # The list does not say of which earthquake it is, but how far that is from the stations.
+    apart = (scenario["path_hyp_distance_km"] - found.stations["hypocentral_km"]).abs().median()
+    if apart > SAME_KM:
+        raise DatasetError(
+            f"The hypocentral distances of {path} differ by {apart:.0f} km from those of the given "
+            f"earthquake; at most {SAME_KM:g} km are allowed."
+        )
+    periods = _used_periods(found.periods, path, model)
+    used = [True, True, *(period in periods for period in found.periods)]
+    measures = _of_horizontals(ln_larger_horizontal, periods, path, model)
+    return Given(found.values[:, used], scenario, measures)
+
+
+def _of_horizontals(
+    measures: Callable[..., Floats],
+    periods: tuple[float, ...],
+    path: Path,
+    model: GroundMotionModel,
+) -> Measures:
+    """Return measures of two horizontals for the components and sampling rate of a model."""
+    if not horizontals(model.component_order):
+        raise DatasetError(
+            f"Amplitudes of {path} are of two horizontals; the model has the components "
+            f"{model.component_order}."
+        )
+    return partial(
+        measures,
         component_order=model.component_order,
         sampling_rate=model.sampling_rate,
         periods=periods,
     )
-    return Given(values, flatfile.scenario[rows].reset_index(drop=True), measures)
+
+
+def _used_periods(
+    periods: tuple[float, ...], path: Path, model: GroundMotionModel
+) -> tuple[float, ...]:
+    """Return the periods of response spectra that are used, s."""
+    resolved = resolved_periods(periods, model.sampling_rate)
+    used = tuple(period for period in resolved if period <= LONGEST_S)
+    if left_out := [f"{period:g}" for period in periods if period not in used]:
+        logger.info(
+            "PSA of %s at %s s is not used: periods must be at least %g s and at most %g s.",
+            path,
+            ", ".join(left_out),
+            5.0 / model.sampling_rate,
+            LONGEST_S,
+        )
+    return used
 
 
 def _dataset(path: Path, earthquake: pd.DataFrame, model: GroundMotionModel) -> Given:

@@ -20,7 +20,7 @@ from cgmgm_seis.measures.intensity import (
     significant_duration,
     smoothed_fas,
 )
-from cgmgm_seis.measures.response_spectra import rotd50, rotd50_psa
+from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
 
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
@@ -216,6 +216,35 @@ def ln_rotd50(
     both = np.asarray(waveforms)[..., horizontals(component_order), :]
     with np.errstate(divide="ignore"):
         logarithms: Floats = np.log(_rotd50_measures(both, sampling_rate, periods))
+    return logarithms
+
+
+def ln_larger_horizontal(
+    waveforms: NDArray[np.float32],
+    component_order: str,
+    sampling_rate: float,
+    periods: Sequence[float],
+) -> Floats:
+    """Return the natural logarithms of PGA, PGV and PSA of the larger of two horizontals.
+
+    It is what ShakeMap's lists of stations contain, about 1.1 times RotD50 (Boore & Kishida
+    2017).  The larger one is chosen for every measure.
+
+    Parameters
+    ----------
+    waveforms, component_order, sampling_rate, periods
+        As in `ln_rotd50`.
+
+    Returns
+    -------
+    numpy.ndarray
+        As of `ln_rotd50`.
+    """
+    both = np.asarray(waveforms)[..., horizontals(component_order), :]
+    peaks = np.stack([pga(both, sampling_rate), pgv(both)], axis=-1)
+    each = np.concatenate([peaks, psa(both, sampling_rate, periods)], axis=-1)
+    with np.errstate(divide="ignore"):
+        logarithms: Floats = np.log(each.max(axis=-2))
     return logarithms
 
 

@@ -13,7 +13,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from cgmgm_seis.grid.measures import UNITS
-from cgmgm_seis.grid.plots import AMPLITUDES, SCATTER, draw_map, draw_source, drawn
+from cgmgm_seis.grid.plots import (
+    AMPLITUDES,
+    GIVEN_MODELS,
+    GIVEN_PLACES,
+    SCATTER,
+    draw_given,
+    draw_map,
+    draw_source,
+    drawn,
+)
 
 RATIOS = "RdBu_r"
 # Figures, and the kinds of measures in each.
@@ -125,6 +134,7 @@ def _varying(row: Row) -> Row:
 def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> Figure:
     """Plot rows of maps, the maps of a row with one colour scale and contours at one set."""
     names = list(dict.fromkeys(name for row in rows for name in row.maps))
+    given = file.attrs.get(GIVEN_MODELS, ())
     longitude, latitude = file["longitude"][:], file["latitude"][:]
     # Panels as wide as the map, so that there is no empty space between them.
     shape = np.ptp(longitude) * np.cos(np.radians(latitude.mean())) / max(np.ptp(latitude), 0.01)
@@ -143,6 +153,8 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
                 continue
             image = draw_map(axes, longitude, latitude, row.maps[name], colours, limits)
             draw_source(axes, file.attrs)
+            if name in given:
+                draw_given(axes, *(file.attrs[place] for place in GIVEN_PLACES))
             axes.tick_params(labelsize=7, labelbottom=row is rows[-1])
             shown.append(axes)
         shown[0].set_ylabel("Latitude (°)", fontsize=8)
@@ -155,7 +167,8 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
             bar.set_label(f"{quantity}{unit}", fontsize=8)
         bar.ax.tick_params(labelsize=7)
     for name, axes in zip(names, panels[0], strict=True):
-        axes.set_title(name, fontsize=9)
+        unconditioned = len(given) and name not in given
+        axes.set_title(f"{name}, not given records" if unconditioned else name, fontsize=9)
     for axes in panels[-1]:
         axes.set_xlabel("Longitude (°)", fontsize=8)
     figure.suptitle("\n".join(wrap(title, round(13 * size[0]))), fontsize=10)

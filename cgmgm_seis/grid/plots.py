@@ -26,6 +26,8 @@ N_CONTOURS = 8
 MOVIE_MS = 100
 # Attributes of a map file: stations whose records the model is conditioned on, degrees.
 GIVEN_PLACES = ("given_latitude_deg", "given_longitude_deg")
+# Attribute with the names of the models that are conditioned on these records.
+GIVEN_MODELS = "given_models"
 # Colours of the movie cover this many decades below the largest velocity.
 MOVIE_DECADES = 3.5
 

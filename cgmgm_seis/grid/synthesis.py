@@ -16,7 +16,7 @@ from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
-from cgmgm_seis.grid.plots import GIVEN_PLACES, map_figures, write_figure, write_movie
+from cgmgm_seis.grid.plots import GIVEN_MODELS, GIVEN_PLACES, map_figures, write_figure, write_movie
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
 from cgmgm_seis.grid.tasks import MODEL_STATISTICS, NodeTasks
@@ -237,7 +237,13 @@ def _write_tables(
         if wants_maps:
             terms = _event_terms(job)
             file = open_map_file(
-                *(folder / MAPS_FILE, nodes, job.measures, n if keep else 0, _attributes(job)),
+                *(
+                    folder / MAPS_FILE,
+                    nodes,
+                    job.measures,
+                    n if keep else 0,
+                    _attributes(job, models),
+                ),
                 models=list(models),
             )
             maps = stack.enter_context(file)
@@ -309,12 +315,17 @@ def _bring_waveforms(folder: Path, job: GridJob) -> str:
     return f"MiniSEED of {nodes} nodes and {n} realization(s), one folder per realization"
 
 
-def _attributes(job: GridJob) -> dict[str, Any]:
+def _attributes(job: GridJob, models: Mapping[str, NodeTasks]) -> dict[str, Any]:
     """Return the global attributes of the maps."""
-    source, given = job.source.iloc[0], job.model.conditioning
-    places = {} if given is None else dict(zip(GIVEN_PLACES, given.evidence.places.T, strict=True))
+    source, conditioning = job.source.iloc[0], job.model.conditioning
+    given: dict[str, Any] = {}
+    if conditioning is not None:
+        given = dict(zip(GIVEN_PLACES, conditioning.evidence.places.T, strict=True))
+        # All generators are conditioned, ground-motion models are not.
+        generators = [name for name, own in models.items() if isinstance(own, GridJob)]
+        given |= {GIVEN_MODELS: generators} if models else {}
     return {
-        **places,
+        **given,
         "title": "Generated ground motion of a scenario earthquake",
         "source": f"{job.model.name} of cgmgm-seis, weights {job.model.weights_name}",
         "weights_sha256": job.model.weights_sha256,

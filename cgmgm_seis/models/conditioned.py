@@ -33,7 +33,7 @@ class ConditionedModel(NamedModel):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Self:
         """Return this model given what was recorded of one earthquake.
@@ -51,7 +51,7 @@ class ConditionedModel(NamedModel):
             Scenario table of the records, all of one earthquake.
         measures : callable, optional
             Returns the natural logarithms (.., series) of velocities (.., component, sample).
-        extrapolate : bool
+        extrapolate : bool or float
             Warn instead of raising where the scenario is outside the trained ranges.
         band_hz : tuple of float
             Lowest and highest frequency of waveforms that is used, Hz.
@@ -69,7 +69,16 @@ class ConditionedModel(NamedModel):
         ScenarioError
             If the values do not match the scenario, or that is of several earthquakes.
         """
-        raise CgmgmError(
-            f"{self.name} cannot be conditioned on records, since its latents are independent "
-            "between records, without an event term; use EvolutionaryCGM."
+        raise self._not_conditionable()
+
+    def check_conditionable(self) -> None:
+        """Raise `CgmgmError` if the model cannot be conditioned."""
+        if type(self).condition is ConditionedModel.condition:
+            raise self._not_conditionable()
+
+    def _not_conditionable(self) -> CgmgmError:
+        return CgmgmError(
+            f"{self.name}, weights {self.weights_name}, cannot be conditioned on records, since "
+            "its latents are independent between records, without an event term; use "
+            "EvolutionaryCGM."
         )

@@ -6,14 +6,13 @@ The figure is written beside this script.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from cgmgm_seis import EvolutionaryCGM
-from cgmgm_seis.datasets.examples import write_example
+from cgmgm_seis.datasets.examples import PLEASANT_HILL
 from cgmgm_seis.datasets.records import read_observed
 from cgmgm_seis.evaluation.given import read_given
 from cgmgm_seis.grid.nodes import grid_nodes
@@ -27,15 +26,11 @@ LEFT_OUT = "NP.1844"
 def main() -> None:
     """Condition and draw."""
     model = EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
-    with TemporaryDirectory() as folder:
-        example = Path(folder) / "example"
-        write_example("pleasant-hill", example)
-        earthquake = source(event=read_event(example / "event.xml"))
-        inventory = read_inventory(example / "stations.xml")
-        given = read_given(example / "waveforms", earthquake, model, inventory)
-        origin = read_event(example / "event.xml").preferred_origin()
-        time = origin.time
-        stream = read_observed(str(example / "waveforms"), inventory, time)
+    event = read_event(PLEASANT_HILL / "event.xml")
+    inventory = read_inventory(PLEASANT_HILL / "stations.xml")
+    waveforms, earthquake = PLEASANT_HILL / "waveforms", source(event=event)
+    given = read_given(waveforms, earthquake, model, inventory)
+    stream = read_observed(waveforms, inventory, event.preferred_origin().time)
     table = given.scenario
     codes = table["station_network_code"] + "." + table["station_code"]
     others = (codes != LEFT_OUT).to_numpy()

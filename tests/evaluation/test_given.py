@@ -9,14 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 from cgmgm_seis import from_points
+from cgmgm_seis.datasets.examples import PLEASANT_HILL
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.evaluation.given import read_given
+from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.models import load_model
 from cgmgm_seis.scenario.sources import source
 from cgmgm_seis_cli.main import main
 
 SOURCE = (37.9, -122.1)
 STATIONS = [(37.8, -122.2), (37.85, -122.0), (37.95, -122.25)]
+RESPONSES = ["--inventory", str(PLEASANT_HILL / "stations.xml")]
 ARGUMENTS = ["--mag", "4", "--src", "37.9,-122.1"]
 
 
@@ -53,6 +56,19 @@ def test_another_earthquake_is_not_in_the_file(table, model):
         read_given(table.parent, source(4.0, *SOURCE), model)
 
 
+def test_records_of_a_larger_earthquake_are_used_if_it_may_be_extrapolated(table, model, tmp_path):
+    """M 5.8, where the trained range ends at 5.5."""
+    path = tmp_path / "larger.csv"
+    pd.read_csv(table).assign(source_magnitude=5.8).to_csv(path, index=False)
+    with pytest.raises(DatasetError, match="0 records within the trained ranges"):
+        read_given(path, source(5.8, *SOURCE), model)
+    arguments = ["generate", "--mag", "5.8", "--src", "37.9,-122.1", "--sta", "37.8,-122.2"]
+    arguments += ["--no-plot", "--no-measures", "--extrapolate", "--given", str(path)]
+    run = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+    assert run.exit_code == 0, run.output
+    assert run.stderr.count("source_magnitude = 5.8 is outside the trained range") == 2
+
+
 def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
     """The amplitudes are some five times the median: PGV between the stations doubles at least."""
     run = CliRunner().invoke(
@@ -71,11 +87,63 @@ def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
     assert len(made_by["settings"]["given_sha256"]) == 64
 
 
-def test_cgmgm_refuses(table, tmp_path):
+@pytest.mark.parametrize("command", ["generate", "grid"])
+def test_cgmgm_refuses(table, tmp_path, command):
+    """Also as the second generator of a map, and before anything is read."""
+    given = ["--given", str(tmp_path / "missing.csv"), "--out", str(tmp_path / "none")]
+    if command == "generate":
+        arguments = ["--weights", "bay_area", "--sta", "37.8,-122.2"]
+    else:
+        arguments = ["--region=-122.2,-122.0,37.8,37.95", "--shape", "2x2"]
+        arguments += ["--weights", "bay_area_evolutionary", "--weights", "bay_area"]
+    run = CliRunner().invoke(main, [command, *ARGUMENTS, *arguments, *given])
+    assert run.exit_code == 1
+    assert "CGMGM, weights bay_area, cannot be conditioned on records" in run.output
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_ground_motion_model_beside_is_labelled(table, tmp_path):
+    """Its panels say that it does not know the records, which are drawn in the others."""
     run = CliRunner().invoke(
         main,
-        ["generate", *ARGUMENTS, "--weights", "bay_area", "--given", str(table), "--out",
-         str(tmp_path / "none")],
+        ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x2", "-n", "2",
+         "--measures", "fas", "--frequencies", "5", "--write", "maps", "--given", str(table),
+         "--gmm", "ergodic", "--workers", "1", "--out", str(tmp_path / "map")],
     )  # fmt: skip
-    assert run.exit_code == 1 and "cannot be conditioned" in run.output
-    assert not (tmp_path / "none").exists()
+    assert run.exit_code == 0, run.output
+    with h5py.File(tmp_path / "map" / "maps.h5") as file:
+        assert file.attrs["given_models"].tolist() == ["bay_area_evolutionary"]
+    figure = model_figures(tmp_path / "map" / "maps.h5", "M 4")["models_fas"]
+    panels = {axes.get_title(): len(axes.lines) for axes in figure.axes if axes.get_title()}
+    assert list(panels) == ["bay_area_evolutionary", "ergodic, not given records"]
+    assert panels["bay_area_evolutionary"] == panels["ergodic, not given records"] + 1
+
+
+# ---- waveforms in counts -------------------------------------------------------------------
+
+
+def test_generate_and_grid_are_given_the_same_waveforms(tmp_path):
+    """At 11 stations, for receivers elsewhere."""
+    given = ["--event", str(PLEASANT_HILL / "event.xml")]
+    given += ["--given", str(PLEASANT_HILL / "waveforms"), *RESPONSES]
+    for arguments in (
+        ["generate", *given, "--sta", "37.9,-122.1", "--no-plot", "--no-measures"],
+        ["grid", *given, "--region=-122.1,-122,37.9,38", "--shape", "2x2", "--measures", "pgv"],
+    ):
+        run = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / arguments[0])])
+        assert run.exit_code == 0, run.output
+    made_by = [
+        json.loads((tmp_path / command / "provenance.json").read_text())["settings"]
+        for command in ("generate", "grid")
+    ]
+    assert made_by[0]["given_sha256"] == made_by[1]["given_sha256"]
+    with h5py.File(tmp_path / "grid" / "maps.h5") as file:
+        assert len(file.attrs["given_latitude_deg"]) == 11
+
+
+def test_responses_without_waveforms_are_refused():
+    region = ["--region=-122.1,-122,37.9,38", "--shape", "2x2"]
+    run = CliRunner().invoke(main, ["grid", *ARGUMENTS, *region, *RESPONSES])
+    assert run.exit_code == 2 and "--inventory needs --given WAVEFORMS" in run.output
+    run = CliRunner().invoke(main, ["generate", *ARGUMENTS, "--sta", "37.9,-122.1", *RESPONSES])
+    assert run.exit_code == 2 and "Give only one of --sta, --stations and --inventory" in run.output

@@ -180,6 +180,24 @@ def test_missing_amplitudes_say_nothing(model, event):
     assert found.precision[0].any() and not found.precision[1].any()
 
 
+@torch.no_grad()
+def test_expected_measures_are_means_over_the_prior(model, event):
+    """Of squares, the variance above those of the median: to 30 %, for 10 records."""
+
+    def both(waveforms):
+        level = horizontal(waveforms) + 10.0
+        return np.concatenate([level, level**2], axis=-1)
+
+    expected, drawn, slopes = model._responses(event[0], both)
+    _, between = model.effects.standardisation()
+    variance = (slopes[:, :3] ** 2 @ (1.0 + between.double().numpy())).mean(axis=0)
+    above = (expected - drawn.mean(axis=1)).mean(axis=0)
+    assert np.abs(above[:3]).max() < 0.1
+    # The median of the square's linear part does not contribute; its own convexity does.
+    middle = 2.0 * drawn.mean(axis=(0, 1))[:3] * above[:3]
+    np.testing.assert_allclose(above[3:] - middle, variance, rtol=0.3)
+
+
 def test_a_conditioned_model_is_of_one_earthquake(model, event):
     scenario, waveforms = event
     conditioned = model.condition(waveforms[:2], scenario[:2])

@@ -1,6 +1,7 @@
 """The networks of EvolutionaryCGM, conditioned on what was recorded of an earthquake."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from cgmgm_seis.models.evolutionary.decoder import Spectra
 from cgmgm_seis.models.evolutionary.evidence import (
     N_DERIVED,
     N_DRAWS,
+    N_PAIRS,
     STEP,
     of_amplitudes,
     of_spectrograms,
@@ -38,7 +40,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Self:
         """Return this model given what was recorded of one earthquake; see the base class."""
@@ -66,7 +68,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         values: NDArray[Any],
         scenario: pd.DataFrame,
         measures: Measures | None = None,
-        extrapolate: bool = False,
+        extrapolate: bool | float = False,
         band_hz: tuple[float, float] = BAND_HZ,
     ) -> Evidence:
         """Return what records or amplitudes of one earthquake say of the latents.
@@ -119,36 +121,54 @@ class ConditionedNetworks(EvolutionaryNetworks):
             1.0 + between,
         )
 
-    def _responses(self, scenario: pd.DataFrame, measures: Measures) -> tuple[Floats, Floats]:
-        """Return measures (record, draw, series) at the median, and their derivatives.
+    def _responses(
+        self, scenario: pd.DataFrame, measures: Measures
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return expected measures (record, series), draws at the median, and derivatives.
 
-        The derivatives with respect to the standardised latents, (record, series, latent), are
-        differences between records with the same random numbers.
+        Draws at the median are (record, draw, series); derivatives with respect to the
+        standardised latents, (record, series, latent), are differences between records with the
+        same random numbers.  Peaks are convex in the latents, so that their mean over the prior is
+        above the median; the difference is estimated from pairs of opposite latents, in which what
+        is linear cancels, and is one for all records.
         """
-        steps = torch.cat(
-            [torch.zeros(N_DRAWS, self.n_latents)] + [STEP * torch.eye(self.n_latents)] * N_DERIVED
-        )
-        draws = [*range(N_DRAWS), *np.repeat(np.arange(N_DERIVED), self.n_latents).tolist()]
-        latents, order = self.effects.latents(steps.to(self.whitening)), self.component_order
+        n, (_, between) = self.n_latents, self.effects.standardisation()
+        fixed = torch.cat([torch.zeros(N_DRAWS, n)] + [STEP * torch.eye(n)] * N_DERIVED)
+        draws = [*range(N_DRAWS), *np.repeat(np.arange(N_DERIVED), n).tolist()]
+        draws += 2 * [*range(N_PAIRS)]
+        spread = torch.sqrt(1.0 + between).cpu()
         conditions = self.on_device(self.conditions(scenario))
         found = []
         for row, key in enumerate(record_keys(scenario)):
-            own = {
-                name: x[row : row + 1].expand(len(draws), *x.shape[1:])
-                for name, x in conditions.items()
-            }
-            numbers = self.evolution.numbers(
-                [random_generator("evidence", *key, draw) for draw in draws], len(order)
-            )
-            records = self._draw(
-                own, self.means(own) + latents, [x.to(latents.device) for x in numbers]
-            )
-            found.append(np.asarray(measures(records.cpu().numpy()), float))
-        values = np.stack(found)
-        median, stepped = values[:, :N_DRAWS], values[:, N_DRAWS:]
-        stepped = stepped.reshape(len(values), N_DERIVED, self.n_latents, -1)
+            own = {name: x[row : row + 1] for name, x in conditions.items()}
+            random = random_generator("evidence of the prior", *key)
+            prior = spread * torch.as_tensor(random.standard_normal((N_PAIRS, n), np.float32))
+            standard = torch.cat([fixed, prior, -prior])
+            found.append(self._measured(own, key, standard, draws, measures))
+        median, stepped, pairs = np.split(np.stack(found), [N_DRAWS, len(fixed)], axis=1)
+        stepped = stepped.reshape(len(found), N_DERIVED, n, -1)
         slopes = (stepped - median[:, :N_DERIVED, None]).mean(axis=1) / STEP
-        return median, slopes.transpose(0, 2, 1)
+        convexity = pairs.mean(axis=(0, 1)) - median[:, :N_PAIRS].mean(axis=(0, 1))
+        return median.mean(axis=1) + convexity, median, slopes.transpose(0, 2, 1)
+
+    def _measured(
+        self,
+        conditions: Batch,
+        key: Sequence[float],
+        standard: Tensor,
+        draws: Sequence[int],
+        measures: Measures,
+    ) -> Floats:
+        """Return measures (draw, series) of a record for standardised latents (draw, latent).
+
+        Equal numbers in `draws` stand for equal random numbers.
+        """
+        own = {name: x.expand(len(draws), *x.shape[1:]) for name, x in conditions.items()}
+        latents = self.means(own) + self.effects.latents(standard.to(self.whitening))
+        random = [random_generator("evidence", *key, draw) for draw in draws]
+        numbers = self.evolution.numbers(random, len(self.component_order))
+        records = self._draw(own, latents, [x.to(latents.device) for x in numbers])
+        return np.asarray(measures(records.cpu().numpy()), float)
 
     # ---- mean spectrogram ------------------------------------------------------------------
 

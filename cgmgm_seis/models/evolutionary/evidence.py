@@ -8,8 +8,9 @@ from torch import Tensor
 
 from cgmgm_seis.scenario.arrays import Floats
 
-# Draws for the mean and scatter of measures at the median, and for their derivatives.
-N_DRAWS, N_DERIVED = 4, 2
+# Draws for the mean and scatter of measures at the median, for their derivatives, and pairs of
+# opposite latents of the prior for their convexity; the latter two are with numbers of the first.
+N_DRAWS, N_DERIVED, N_PAIRS = 4, 2, 2
 # Step of a standardised latent in the differences.
 STEP = 0.5
 # Steps of Fisher scoring, after how many of them derivatives are computed again, the largest change
@@ -65,16 +66,22 @@ def of_spectrograms(
     return precision.cpu().numpy(), weighted.cpu().numpy()
 
 
-def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[Floats, Floats]:
+def of_amplitudes(
+    values: Floats, expected: Floats, drawn: Floats, derivatives: Floats
+) -> tuple[Floats, Floats]:
     """Return the likelihood of standardised latents that gave measured amplitudes.
 
     The expected logarithms are linear in the latents, and recorded ones scatter about them as
-    those of realizations with the same latents do.
+    those of realizations with the same latents do.  Importance weights for the exact dependence
+    on the latents give the same medians and scatter with three times as many realizations
+    (``tests/benchmarks/bench_importance.py``).
 
     Parameters
     ----------
     values : numpy.ndarray
         Natural logarithms of the measures, NaN where unknown, (record, series).
+    expected : numpy.ndarray
+        Their expectation over the prior of the latents, the same shape.
     drawn : numpy.ndarray
         Those of realizations with latents of 0, (record, draw, series).
     derivatives : numpy.ndarray
@@ -85,13 +92,8 @@ def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[F
     tuple of numpy.ndarray
         As of `of_spectrograms`.
     """
-    n_records, n_draws, n_series = drawn.shape
-    centred = drawn - drawn.mean(axis=1, keepdims=True)
-    noise = np.einsum("rdi,rdj->ij", centred, centred) / (n_records * (n_draws - 1))
-    # The mean of a few draws is uncertain as well.
-    noise = noise * (1.0 + 1.0 / n_draws) + LINEARISATION_SIGMA**2 * np.eye(n_series)
-    residual = values - drawn.mean(axis=1)
-    n_latents = derivatives.shape[2]
+    noise, residual = amplitude_noise(drawn), values - expected
+    n_records, _, n_latents = derivatives.shape
     precision = np.zeros((n_records, n_latents, n_latents))
     weighted = np.zeros((n_records, n_latents))
     for row in range(n_records):
@@ -100,3 +102,19 @@ def of_amplitudes(values: Floats, drawn: Floats, derivatives: Floats) -> tuple[F
         gain = np.linalg.solve(noise[np.ix_(known, known)], slopes).T
         precision[row], weighted[row] = gain @ slopes, gain @ residual[row, known]
     return precision, weighted
+
+
+def amplitude_noise(drawn: Floats) -> Floats:
+    """Return the covariance (series, series) of measures about their linearised expectation.
+
+    Parameters
+    ----------
+    drawn : numpy.ndarray
+        Natural logarithms of measures of realizations with the same latents, (record, draw,
+        series).
+    """
+    n_records, n_draws, n_series = drawn.shape
+    centred = drawn - drawn.mean(axis=1, keepdims=True)
+    noise: Floats = np.einsum("rdi,rdj->ij", centred, centred) / (n_records * (n_draws - 1))
+    # The mean of a few draws is uncertain as well.
+    return noise * (1.0 + 1.0 / n_draws) + LINEARISATION_SIGMA**2 * np.eye(n_series)
