@@ -272,7 +272,7 @@ def test_smoothed_sites_are_the_mean_of_a_gaussian_process(model):
 
 
 def test_training_learns_and_draws_something_like_the_data(catalogue):
-    """Twelve epochs on 240 records: the loss falls; calibrated, ln FAS at 1 and 5 Hz is right."""
+    """Twelve epochs on 240 records: the loss falls; ln FAS above the noise is calibrated."""
     waveforms, table = catalogue
     train, dev = np.arange(240), np.arange(240, len(table))
     torch.manual_seed(0)
@@ -292,12 +292,14 @@ def test_training_learns_and_draws_something_like_the_data(catalogue):
     card = model.after_training(trainer.batches("train"))
     assert len(card["bias_taken_off"]["ln FAS"]["Z"]) == len(model.evolution.nodes_hz)
     # Of eight realizations, since event terms of one shift the mean of two dozen events by 0.1.
+    # Where noise is as strong, so short a training has not learned its level.
+    train = train[(table["trace_snr_db"].iloc[train] > 30.0).to_numpy()]
     scenario = table.iloc[train].reset_index(drop=True)
     drawn = model.sample(scenario, 8, seed=1, extrapolate=True)
     bias = np.log(smoothed_fas(drawn, 100.0, [1.0, 5.0])).mean(axis=1) - np.log(
         smoothed_fas(waveforms[train], 100.0, [1.0, 5.0])
     )
-    assert bias.mean(axis=(0, 1)) == pytest.approx([0.0, 0.0], abs=0.2)
+    assert bias.mean(axis=(0, 1)) == pytest.approx([0.0, 0.0], abs=0.1)
 
 
 def test_batches_hold_whole_events(catalogue):

@@ -308,8 +308,7 @@ class EvolutionaryCGM(ConditionedNetworks):
         """Set the calibration, which removes the mean error of ln FAS from the waves.
 
         It is a function of magnitude and distance, fitted to records generated for the scenarios
-        of training records, where the waves exceed the noise.  Their latents are at the mean: ln
-        FAS is linear in the latents, so drawing them would only add random scatter.
+        of training records, where the waves exceed the noise.
 
         Returns
         -------
@@ -325,7 +324,7 @@ class EvolutionaryCGM(ConditionedNetworks):
         self.calibration = torch.zeros_like(self.calibration)
         errors = []
         for part in range(CALIBRATION_ROUNDS):
-            error = recorded - self._median_ln_fas(batch, part)
+            error = recorded - self._mean_ln_fas(batch, part)
             errors.append(-(error * heard).sum(axis=0) / np.maximum(heard.sum(axis=0), 1))
             found = torch.as_tensor(fit_gains(error, heard, terms, node_steps())).to(
                 self.calibration
@@ -334,17 +333,27 @@ class EvolutionaryCGM(ConditionedNetworks):
         table = dict(zip(self.component_order, errors[0].round(3).tolist(), strict=True))
         return {"at (Hz)": self.evolution.nodes_hz.round(2).tolist(), "ln FAS": table}
 
-    def _median_ln_fas(self, batch: Batch, part: int) -> NDArray[np.float64]:
-        """Return ln FAS of one record drawn for each scenario, with the latents at their mean."""
+    def _mean_ln_fas(self, batch: Batch, part: int) -> NDArray[np.float64]:
+        """Return the mean ln FAS of two records drawn for each scenario.
+
+        Their latents are opposite, which removes the scatter that is linear in them.  What remains
+        is needed: where waves and noise are equally strong, ln FAS is convex in the latents, and
+        greater on average than for mean latents.
+        """
         found = []
         for rows in torch.arange(len(batch["plain"])).split(self.sampling_batch_size):
             conditions = {name: values[rows.to(values.device)] for name, values in batch.items()}
             generators = [random_generator("calibration", part, row) for row in rows.tolist()]
-            latents = self.effects.mean + self.means(conditions)
+            middle = self.effects.mean + self.means(conditions)
+            normal = np.stack([g.standard_normal(middle.shape[1]) for g in generators])
+            deviation = torch.as_tensor(normal).to(middle) @ self.effects.spread().T
             numbers = self.evolution.numbers(generators, len(self.component_order))
-            records = self._draw(conditions, latents, numbers)
             spans = conditions["span"].cpu().numpy()
-            found.append(self._ln_fas(records.cpu().numpy(), spans))
+            both = [
+                self._ln_fas(self._draw(conditions, latents, numbers).cpu().numpy(), spans)
+                for latents in (middle + deviation, middle - deviation)
+            ]
+            found.append(np.mean(both, axis=0))
         return np.concatenate(found)
 
     def _encoded(self, batch: Batch, output: Tensor, onsets: Tensor) -> tuple[Tensor, Tensor]:
