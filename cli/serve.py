@@ -1,6 +1,7 @@
 """`cgmgm-seis serve`: a local web service with the interfaces of Syngine and FDSN."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -15,11 +16,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EXAMPLES = """\b
 Examples:
   cgmgm-seis serve
+  cgmgm-seis serve cgmgm-output
   cgmgm-seis serve --port 9000 --weights bay_area_evolutionary --weights bay_area
 """
 
 
 @click.command(epilog=EXAMPLES)
+@click.argument("folders", metavar="[FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--weights",
     "names",
@@ -70,6 +73,7 @@ Examples:
 @device_option("cpu")
 @verbosity_options
 def serve(
+    folders: tuple[Path, ...],
     names: tuple[str, ...],
     receivers: tuple[str, ...],
     host: str,
@@ -83,7 +87,9 @@ def serve(
     """Answer web clients on this machine, until Ctrl-C.
 
     Seismograms of a scenario are drawn for clients of IRIS Syngine, such as
-    `obspy.clients.syngine.Client(base_url="http://127.0.0.1:8080/irisws/syngine/1")`.
+    `obspy.clients.syngine.Client(base_url="http://127.0.0.1:8080/irisws/syngine/1")`.  The events,
+    stations and waveforms of every FOLDER that `cgmgm-seis generate` wrote (MiniSEED or SAC) are
+    given to clients of FDSN, such as `obspy.clients.fdsn.Client("http://127.0.0.1:8080")`.
     """
     try:
         from cgmgm_seis.serve.server import listening_socket, new_server
@@ -92,13 +98,15 @@ def serve(
             f"serve needs starlette and uvicorn ({error}): pip install 'cgmgm-seis[serve]'."
         ) from error
     from cgmgm_seis.serve.application import application, load_models
+    from cgmgm_seis.serve.archive import read_folders
     from cgmgm_seis.serve.limits import Limits
 
     show_messages(verbosity or 0)
     given = {"stations": stations, "seconds": seconds, "waiting": waiting}
     limits = replace(Limits(), **{name: value for name, value in given.items() if value})
     models = load_models(names, device)
-    app = application(models, list(receivers) or None, limits)
+    archive = read_folders(folders) if folders else None
+    app = application(models, list(receivers) or None, limits, archive)
     with listening_socket(host, port) as place:
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{place.getsockname()[1]}"
@@ -108,6 +116,11 @@ def serve(
                 err=True,
             )
         click.echo(f"Syngine ({', '.join(models)}): {url}/irisws/syngine/1")
+        if archive is not None:
+            click.echo(
+                f"FDSN event, station and dataselect: {url} ({len(archive.catalog)} event(s), "
+                f"{len(archive.stream)} traces)"
+            )
         try:
             new_server(app, "info" if verbosity == 1 else "warning").run([place])
         except KeyboardInterrupt:  # uvicorn has ended all requests

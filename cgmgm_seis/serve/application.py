@@ -15,6 +15,8 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.scenario.stations import Places, receivers
+from cgmgm_seis.serve.archive import Archive
+from cgmgm_seis.serve.fdsn_routes import fdsn_routes
 from cgmgm_seis.serve.limits import Limits, RequestError
 from cgmgm_seis.serve.syngine_routes import syngine_routes
 from cgmgm_seis.serve.worker import Worker
@@ -55,6 +57,7 @@ def application(
     models: Mapping[str, GroundMotionModel],
     stations: Places | None = None,
     limits: Limits | None = None,
+    archive: Archive | None = None,
 ) -> Starlette:
     """Return the web service.
 
@@ -67,6 +70,9 @@ def application(
         `cgmgm_seis.receivers`; by default the bundled Bay Area stations.
     limits : Limits, optional
         The largest request that is answered.
+    archive : Archive, optional
+        Generated folders for the services of FDSN, see
+        `cgmgm_seis.serve.archive.read_folders`; by default none.
 
     Returns
     -------
@@ -82,8 +88,11 @@ def application(
         yield
         worker.close()
 
+    routes = syngine_routes(named, receivers(stations), limits, worker)
+    if archive is not None:
+        routes += fdsn_routes(archive, limits, worker)
     return Starlette(
-        routes=syngine_routes(named, receivers(stations), limits, worker),
+        routes=routes,
         exception_handlers={
             CgmgmError: _refuse,
             HTTPException: _no_address,
