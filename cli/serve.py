@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -102,10 +103,10 @@ def serve(
     from cgmgm_seis.serve.limits import Limits
 
     show_messages(verbosity or 0)
-    given = {"stations": stations, "seconds": seconds, "waiting": waiting}
+    given: dict[str, Any] = {"stations": stations, "seconds": seconds, "waiting": waiting}
     limits = replace(Limits(), **{name: value for name, value in given.items() if value})
-    models = load_models(names, device)
     archive = read_folders(folders) if folders else None
+    models = load_models(names, device)
     app = application(models, list(receivers) or None, limits, archive)
     with listening_socket(host, port) as place:
         shown = f"[{host}]" if ":" in host else host

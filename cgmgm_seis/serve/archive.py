@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import obspy
-from obspy import Catalog, Inventory, Stream
+from obspy import Catalog, Inventory, Stream, UTCDateTime
 
 from cgmgm_seis.errors import CgmgmError, ScenarioError
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_file, read_inventory
@@ -84,7 +84,7 @@ def _read_waveforms(folder: Path) -> Stream:
 
 def _check_overlaps(stream: Stream) -> None:
     """Raise an error if two traces hold the same channel at the same time."""
-    last: dict[str, object] = {}
+    last: dict[str, UTCDateTime] = {}
     for trace in sorted(stream, key=lambda trace: (trace.id, trace.stats.starttime)):
         start, end = trace.stats.starttime, trace.stats.endtime
         if trace.id in last and start <= last[trace.id]:

@@ -179,7 +179,7 @@ def from_bulk(
     for name in (*_RECEIVER, *_CODES):
         if name in parameters:
             raise RequestError(f"Parameter '{name}' belongs in a receiver's line of the body.")
-    return _wanted(parameters, pd.DataFrame(places.values()), models, limits)
+    return _wanted(parameters, pd.DataFrame(list(places.values())), models, limits)
 
 
 def _bulk_line(
