@@ -191,14 +191,14 @@ def _bulk_line(
         name, _, value = word.partition("=")
         if name.upper() not in _BULK_CODES:
             raise RequestError(
-                f"'{line[:80]}' is not a receiver such as '37.9 -122.1 NETCODE=XX' or 'BK BRK'."
+                f"'{line[:80]}' is not a receiver such as '37.9 -122.1 NETCODE=XX' or 'BK BKS'."
             )
         codes[_BULK_CODES[name.upper()]] = value
     if len(words) >= 2 and all(_NUMBER.fullmatch(word) for word in words[:2]):
         return [_virtual(number, float(words[0]), float(words[1]), codes)]
     if len(words) != 2:
         raise RequestError(
-            f"'{line[:80]}' is not a receiver such as '37.9 -122.1 NETCODE=XX' or 'BK BRK'."
+            f"'{line[:80]}' is not a receiver such as '37.9 -122.1 NETCODE=XX' or 'BK BKS'."
         )
     return _known(stations, *words)
 

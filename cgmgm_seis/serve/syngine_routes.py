@@ -76,6 +76,7 @@ def _answer(wanted: Wanted) -> Response:
     content, media_type, name = syngine.content(wanted, syngine.records(wanted))
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
-        NOTE_HEADER: syngine.note(wanted),
+        # Headers are ASCII; names of weights need not be.
+        NOTE_HEADER: syngine.note(wanted).encode("ascii", "replace").decode(),
     }
     return Response(content, media_type=media_type, headers=headers)
