@@ -56,6 +56,7 @@ NAMES = (
     "seed",
 )
 _RECEIVER = ("network", "station", "receiverlatitude", "receiverlongitude")
+_COORDINATES = ("station_latitude_deg", "station_longitude_deg")
 _CODES = ("networkcode", "stationcode", "locationcode")
 _BULK_CODES = {"NETCODE": "networkcode", "STACODE": "stationcode", "LOCCODE": "locationcode"}
 _MOST_OFFSET = 1e6
@@ -171,7 +172,8 @@ def from_bulk(
         limits.check_stations(number)
         for place in _bulk_line(words, line, number, stations):
             key = str(place["station_network_code"]), str(place["station_code"])
-            if places.setdefault(key, place) != place:
+            first = places.setdefault(key, place)
+            if any(first[column] != place[column] for column in _COORDINATES):
                 raise RequestError(f"Receiver {'.'.join(key)} is given twice; use other codes.")
     if not places:
         raise RequestError("The body has no line with a receiver; at least one is needed.")
