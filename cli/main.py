@@ -11,6 +11,7 @@ import click
 COMMANDS = {
     "generate": ("cgmgm_seis_cli.generate:generate", "Generate seismograms of an earthquake."),
     "grid": ("cgmgm_seis_cli.grid:grid", "Generate shaking maps and wavefields of an earthquake."),
+    "serve": ("cgmgm_seis_cli.serve:serve", "Answer clients of Syngine and FDSN on this machine."),
     "dataset": ("cgmgm_seis_cli.dataset:dataset", "Make and inspect data sets."),
     "train": ("cgmgm_seis_cli.train:train", "Train a model on a data set."),
     "tune": ("cgmgm_seis_cli.tune:tune", "Search for the settings of a model."),

@@ -17,11 +17,12 @@ ORDER = (
     ("simulator", "datasets", "output"),
     ("training",),
     ("tuning", "evaluation", "grid"),
+    ("serve",),
     ("reproduction",),
     ("cli",),
 )
 ROW = {name: row for row, names in enumerate(ORDER) for name in names}
-MOST_ENTRIES, MOST_LINES = 17, 500
+MOST_ENTRIES, MOST_LINES = 18, 500
 
 
 def modules():

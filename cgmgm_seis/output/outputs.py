@@ -144,17 +144,34 @@ def _write_sac(
         row = number // per_row
         p, s = arrivals[0][row], arrivals[1][row]
         trace = Trace((trace.data * GAINS["sac"]).astype(np.float32), trace.stats.copy())
-        trace.stats.sac = _sac_header(trace, scenario.iloc[row], p, s)
+        trace.stats.sac = sac_header(trace, scenario.iloc[row], p, s)
         (folder / "sac" / f"{file_stem(trace, trace.id)}.sac").write_bytes(to_bytes(trace, "SAC"))
     return {"sac": f"SAC: {len(stream)} files, one trace each, {_described(stream, 'n')}"}
 
 
-def _sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
-    """Return the SAC header variables that ObsPy does not set from the stats of the trace."""
+def sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
+    """Return the SAC header variables that ObsPy does not set from the stats of the trace.
+
+    Parameters
+    ----------
+    trace : obspy.Trace
+        A component Z, N, E, R (away from the source) or T (to the right of R).
+    row : pandas.Series
+        Row of the scenario table.
+    p, s : float
+        P and S times, s after the origin time.
+    """
     origin = UTCDateTime(row["source_origin_time"])
     zero = UTCDateTime(ns=origin.ns // 1_000_000 * 1_000_000)
     shift = origin - zero
-    orientation = {"Z": (0.0, 0.0), "N": (0.0, 90.0), "E": (90.0, 90.0)}
+    away = (trace.stats.back_azimuth + 180.0) % 360.0
+    orientation = {
+        "Z": (0.0, 0.0),
+        "N": (0.0, 90.0),
+        "E": (90.0, 90.0),
+        "R": (away, 90.0),
+        "T": ((away + 90.0) % 360.0, 90.0),
+    }
     cmpaz, cmpinc = orientation[trace.stats.component]
     return {
         "nzyear": zero.year,
