@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cgmgm_seis_cli.numbers import MANY, Number
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
     device_option,
@@ -56,19 +57,19 @@ Examples:
 @click.option(
     "--max-stations",
     "stations",
-    type=click.IntRange(min=1),
+    type=MANY,
     help="Most receivers of a request.  [default: 200]",
 )
 @click.option(
     "--max-seconds",
     "seconds",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=Number(0.0, 1e5, above=True),
     help="Longest time that a request may take, s.  [default: 120]",
 )
 @click.option(
     "--max-waiting",
     "waiting",
-    type=click.IntRange(min=1),
+    type=MANY,
     help="Most requests that wait for a model at a time.  [default: 64]",
 )
 @device_option("cpu")

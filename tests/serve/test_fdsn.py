@@ -97,7 +97,7 @@ def test_stations(client, url):
     assert len(channels) == 12
     assert "SY.V0001.01.HXE" in channels
     sensitivity = inventory.networks[0][0][0].response.instrument_sensitivity
-    assert (sensitivity.value, sensitivity.input_units) == (1.0, "M/S")
+    assert (sensitivity.value, sensitivity.input_units) == (1.0, "m/s")
     stations = client.get_stations(network="SY", station="V0001", level="station")
     assert {station.code for network in stations for station in network} == {"V0001"}
     assert not stations.get_contents()["channels"]
