@@ -33,18 +33,19 @@ from scipy.signal import butter, sosfiltfilt
 
 from cgmgm_seis.datasets.windows import read_records
 from cgmgm_seis.evaluation.generators import load_generators
+from cgmgm_seis.evaluation.residuals import in_band
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
 from cgmgm_seis.measures.intensity import significant_duration, smoothed_fas
 from cgmgm_seis.scenario.geography import local_km
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator import linearisation as lin
+from cgmgm_seis.simulator.residual_scatter import DISTANCES_KM
 from cgmgm_seis.simulator.seismograms import simulate_records, true_arrival_times
 from cgmgm_seis.simulator.sites import CENTRE, site_table
 
 Floats = NDArray[np.float64]
 
 DRAWS = 16
-DISTANCES_KM = (0, 3, 6, 10, 15, 20, 30, 45)
 # PGA, PGV, PSA at 0.1, 0.3 and 1 s among the measures.
 SOME = (0, 1, 3, 5, 7)
 # Hz.
@@ -78,9 +79,7 @@ def main(weights: str, shared: Path) -> None:
     drawn = draws(model, scenario)
     print("Recorded amplitudes of 29 earthquakes")
     found = report(table, scenario, observed, np.median(drawn, axis=1))
-    # Quantiles whose expected coverage is that of infinitely many draws.
-    low, high = np.quantile(drawn, [0.16, 0.84], axis=1, method="weibull")
-    inside = np.where(np.isfinite(observed), (observed > low) & (observed < high), np.nan)
+    inside = np.where(np.isfinite(observed), in_band(observed, drawn), np.nan)
     found.loc["coverage of 16 to 84 %"] = np.nanmean(inside, axis=0)
     own = own_scatter(drawn, table["EQID"])
     found.loc["tau of the model's draws"], found.loc["phi of the model's draws"] = own
@@ -145,7 +144,7 @@ def correlations(
         between = np.mean([within(r, table["EQID"]).corr()[0] for r in residuals], axis=0)
         for j in SOME:
             rows[f"{name}, {lin.MEASURES[j]}"] = [*by_distance[:, j], between[j]]
-    columns = [f"{a}-{b} km" for a, b in itertools.pairwise(DISTANCES_KM)]
+    columns = [f"{a:g}-{b:g} km" for a, b in itertools.pairwise(DISTANCES_KM)]
     return pd.DataFrame(rows, index=[*columns, "with PGA"]).T
 
 

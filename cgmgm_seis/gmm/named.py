@@ -1,6 +1,5 @@
 """Ground-motion models by name: published ones, and fitted ones of a file."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from cgmgm_seis.gmm.base import ErgodicFAS, ErgodicGMM, Prediction
 from cgmgm_seis.gmm.nonergodic import NonErgodicFAS
 from cgmgm_seis.gmm.pygmm_models import BA19, NGA_WEST2, NGAWest2
 from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.storage.files import sha256
 
 ERGODIC, NON_ERGODIC, EAS_MODEL = "ergodic", "nonergodic", "BA19"
 NAMES = (ERGODIC, f"{NON_ERGODIC}:FILE", EAS_MODEL, *NGA_WEST2)
@@ -158,7 +158,7 @@ def _resolved(make: Callable[[float], object], values: Sequence[float]) -> tuple
 
 def _sha256(path: str) -> str:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return sha256(Path(path))
     except OSError as error:
         raise CgmgmError(f"{path} cannot be read: {error.strerror}.") from error
 

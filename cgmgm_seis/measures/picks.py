@@ -1,6 +1,5 @@
 """P and S picks of many records at once, with PhaseNet (Zhu & Beroza 2019) through SeisBench."""
 
-import re
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
@@ -18,6 +17,7 @@ from tqdm.auto import tqdm
 from cgmgm_seis.errors import DatasetError, WeightsError, reason_of
 from cgmgm_seis.scenario.spans import TAPER_S, Spans
 from cgmgm_seis.storage.chunks import Chunks
+from cgmgm_seis.storage.seisbench_cache import PAIR_FILE
 from cgmgm_seis.storage.torch_files import check_torch_file
 
 COLUMNS = ("p_s", "s_s", "p_probability", "s_probability")
@@ -69,8 +69,8 @@ def load_picker(name_or_path: str | Path = "original") -> Any:
         If the weights are missing and cannot be downloaded, or are damaged.
     """
     path, version = Path(name_or_path), None
-    if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
-        path, version = path.with_name(match[1]), match[2]
+    if match := PAIR_FILE.fullmatch(path.name):
+        path, version = path.with_name(match["name"]), match["version"]
     try:
         if all(file.is_file() for file in PhaseNet._get_weights_file_paths(path, version)):
             return PhaseNet.load(path, version_str=version)

@@ -28,24 +28,6 @@ class NamedModel(SavedModel):
     JSON file.  SeisBench renames the latter when it looks for weights; here they stay as they are.
     """
 
-    @classmethod
-    def load(cls, path: str | Path, version_str: str | None = None, **kwargs: Any) -> Self:
-        """Load a pair of files written by `save`, on the CPU and without unpickling code.
-
-        Raises
-        ------
-        WeightsNotFoundError
-            If a file is missing.
-        WeightsError
-            If a file is truncated, of another model, or contains pickled code.
-        """
-        path_json, path_pt = cls._get_weights_file_paths(Path(path), version_str)
-        if not path_json.is_file():
-            raise WeightsNotFoundError(f"Weights file {path_json} was not found.")
-        if not path_pt.is_file():
-            raise WeightsNotFoundError(f"{path_pt} is missing beside {path_json}.")
-        return super().load(path, version_str, **kwargs)
-
     def _repr_html_(self) -> str:
         """Return the weight card, which notebooks show in place of the tree of layers."""
         return card_html(

@@ -1,14 +1,15 @@
 """Find, describe and load weights of any model by name or path."""
 
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
 from cgmgm_seis.errors import WeightsError, WeightsNotFoundError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.registry import model_class, model_names
-from cgmgm_seis.models.weights_files import read_metadata, sha256
+from cgmgm_seis.models.weights_files import read_metadata
+from cgmgm_seis.storage.files import sha256
+from cgmgm_seis.storage.seisbench_cache import PAIR_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
         raise WeightsError(
             f"Weights '{name_or_path}' must be a name, or the path of a pair of files."
         )
-    if match := re.fullmatch(r"(.+)\.(?:json|pt)(?:\.v(.+))?", path.name):
-        path, version = path.with_name(match[1]), match[2]
+    if match := PAIR_FILE.fullmatch(path.name):
+        path, version = path.with_name(match["name"]), match["version"]
     else:
         version = None
     path_json, _ = GroundMotionModel._get_weights_file_paths(path, version)

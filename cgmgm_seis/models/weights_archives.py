@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from packaging.version import InvalidVersion
 from packaging.version import parse as parse_version
@@ -23,14 +24,13 @@ from cgmgm_seis.errors import WeightsError, WeightsNotFoundError, reason_of
 from cgmgm_seis.models.registry import model_class
 from cgmgm_seis.models.weights import load_model, weights_info
 from cgmgm_seis.models.weights_card import card_markdown
-from cgmgm_seis.models.weights_files import read_metadata, sha256
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.models.weights_files import read_metadata
+from cgmgm_seis.storage.bounded_answers import BoundedAnswers
+from cgmgm_seis.storage.files import sha256, write_file
 from cgmgm_seis.storage.folders import check_new
-from cgmgm_seis.storage.seisbench_cache import check_kept
+from cgmgm_seis.storage.seisbench_cache import PAIR_FILE, check_kept
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
-# One file of a pair: name, kind and version.
-PAIR_FILE = re.compile(r"(?P<name>.+?)\.(?P<kind>json|pt)(?:\.v(?P<version>.+))?")
 # The largest download and content of an archive, bytes.
 MOST_BYTES = 2 * 2**30
 _TIMEOUT_S = 60.0
@@ -250,7 +250,7 @@ def _unpacked(archive: Path, source: str, folder: Path) -> tuple[Path, str | Non
             raise WeightsError(f"{source} contains more than {MOST_BYTES} bytes.")
         for match, entry in files:
             with content.open(entry) as packed, (folder / match[0]).open("wb") as file:
-                _copy(packed, file, source)
+                shutil.copyfileobj(packed, file)
     ((name, version),) = names
     return folder / name, version
 
@@ -273,19 +273,9 @@ def _download(url: str, target: Path) -> None:
     """Download a file."""
     request = Request(url, headers={"User-Agent": f"cgmgm-seis/{__version__}"})
     try:
-        with urlopen(request, timeout=_TIMEOUT_S) as response, target.open("wb") as file:
-            _copy(response, file, url)
+        with build_opener(BoundedAnswers(MOST_BYTES)).open(request, timeout=_TIMEOUT_S) as answer:
+            target.write_bytes(answer.read())
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, WeightsError):
             raise
         raise WeightsError(f"{url} cannot be downloaded: {reason_of(error)}.") from error
-
-
-def _copy(source: Any, target: Any, name: str) -> None:
-    """Copy a stream of at most `MOST_BYTES`, whatever it says of its length."""
-    copied = 0
-    while block := source.read(2**20):
-        copied += len(block)
-        if copied > MOST_BYTES:
-            raise WeightsError(f"{name} contains more than {MOST_BYTES} bytes.")
-        target.write(block)

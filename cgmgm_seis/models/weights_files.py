@@ -1,6 +1,5 @@
 """Write and read models as SeisBench's pairs of weights files."""
 
-import hashlib
 import json
 import pickle
 import tempfile
@@ -11,8 +10,9 @@ from typing import Any, Self
 
 from seisbench.models.base import SeisBenchModel
 
-from cgmgm_seis.errors import WeightsError, one_line
+from cgmgm_seis.errors import WeightsError, WeightsNotFoundError, one_line
 from cgmgm_seis.models.weights_schema import fault_of
+from cgmgm_seis.storage.files import SAVING, sha256
 from cgmgm_seis.storage.json_files import finite, read_json
 from cgmgm_seis.storage.torch_files import check_torch_file
 
@@ -77,7 +77,7 @@ class SavedModel(SeisBenchModel):
         path = Path(path)
         final_json, final_pt = self._get_weights_file_paths(path, version_str)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=SAVING) as folder:
             device = self.device
             self.to("cpu")
             super().save(Path(folder) / path.name, weights_docstring, version_str)
@@ -100,11 +100,17 @@ class SavedModel(SeisBenchModel):
 
         Raises
         ------
+        WeightsNotFoundError
+            If a file is missing.
         WeightsError
-            If a file is missing, truncated, of another model, or contains pickled code.
+            If a file is truncated, of another model, or contains pickled code.
         """
         path = Path(path)
         path_json, path_pt = cls._get_weights_file_paths(path, version_str)
+        if not path_json.is_file():
+            raise WeightsNotFoundError(f"Weights file {path_json} was not found.")
+        if not path_pt.is_file():
+            raise WeightsNotFoundError(f"{path_pt} is missing beside {path_json}.")
         metadata = read_metadata(path_json)
         if metadata.get("model") != cls._name_internal():
             raise WeightsError(
@@ -112,8 +118,6 @@ class SavedModel(SeisBenchModel):
                 f"{cls._name_internal()}."
             )
         kwargs = {"map_location": "cpu", **kwargs, "weights_only": True}
-        if not path_pt.is_file():
-            raise WeightsError(f"{path_pt} is missing beside {path_json}.")
         check_torch_file(path_pt, WeightsError)
         try:
             with warnings.catch_warnings():
@@ -153,9 +157,3 @@ def read_metadata(path: Path) -> dict[str, Any]:
     if fault := fault_of(metadata):
         raise WeightsError(f"{path}: {fault}.")
     return metadata
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 checksum of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

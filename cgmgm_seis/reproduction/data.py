@@ -1,6 +1,5 @@
 """The data of a reproduction: the data report, or a SeisBench data set, with a split by event."""
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import CHUNKS_FILE, chunk_files
 from cgmgm_seis.reproduction.recipe import PaperRecipe
 from cgmgm_seis.scenario.window import Window
-from cgmgm_seis.storage.files import link_file
+from cgmgm_seis.storage.files import link_file, sha256
 
 
 def report_files(dataset: Path, components: str) -> list[Path]:
@@ -57,9 +56,9 @@ def data_identity(dataset: Path, components: str) -> dict[str, Any]:
     """Return checksums of the files with metadata, and the sizes of the others, by name."""
     files = report_files(dataset, components)
     if files:
-        return {path.name: _sha256(path) for path in files}
+        return {path.name: sha256(path) for path in files}
     return {
-        path.name: _sha256(path) if path.suffix == ".csv" else path.stat().st_size
+        path.name: sha256(path) if path.suffix == ".csv" else path.stat().st_size
         for path in _dataset_files(dataset)
     }
 
@@ -101,8 +100,3 @@ def _dataset_files(dataset: Path) -> list[Path]:
     if (dataset / CHUNKS_FILE).is_file():
         names.append(CHUNKS_FILE)
     return [dataset / name for name in names]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,9 +25,8 @@ from cgmgm_seis.reproduction.models import (
 )
 from cgmgm_seis.reproduction.recipe import PaperRecipe
 from cgmgm_seis.reproduction.report import write_report
-from cgmgm_seis.reproduction.steps import Step, Work, finished_steps, run_steps
+from cgmgm_seis.reproduction.steps import Step, Work, run_steps
 from cgmgm_seis.scenario.window import Window
-from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.folders import check_place, is_free
 
 RECIPE_FILE = "recipe.json"
@@ -82,9 +81,7 @@ def reproduce(
             "new folder."
         )
     steps = _Paper(Path(dataset), recipe, device, workers, progress).steps()
-    finished_steps(out, steps)
-    write_file(out / RECIPE_FILE, recipe.as_json())
-    return run_steps(out, steps)
+    return run_steps(out, steps, {RECIPE_FILE: recipe.as_json()})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.storage.files import write_file
 from cgmgm_seis.storage.resumable import discard_unfinished, is_finished, resumable_folder
 from cgmgm_seis.storage.run_lock import run_lock
 
@@ -59,7 +60,9 @@ class Step:
     run: Callable[[Work], None]
 
 
-def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
+def run_steps(
+    out: Path, steps: Sequence[Step], files: Mapping[str, bytes] | None = None
+) -> dict[str, Path]:
     """Run the steps whose folders are missing, in order.
 
     A step that was interrupted continues where it was, as far as it can.
@@ -70,6 +73,8 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
         Folder of the folders, ``01-name`` and so on.
     steps : sequence of Step
         The steps; each needs only steps before it.
+    files : mapping, optional
+        Name to content of files that are written beside the folders first.
 
     Returns
     -------
@@ -87,6 +92,8 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
     folders, identities = step_folders(out, steps), _identities(steps)
     with run_lock(out):
         finished = finished_steps(out, steps)
+        for name, content in (files or {}).items():
+            write_file(out / name, content)
         for number, step in enumerate(steps, 1):
             folder = folders[step.name]
             if step.name in finished:
@@ -98,9 +105,9 @@ def run_steps(out: Path, steps: Sequence[Step]) -> dict[str, Path]:
             inputs = {name: folders[name] for name in step.needs}
             with (
                 _interruptions(f"step {number} of {len(steps)}"),
-                resumable_folder(folder, identities[step.name]) as (content, scratch),
+                resumable_folder(folder, identities[step.name]) as (made, scratch),
             ):
-                step.run(Work(content, scratch, inputs))
+                step.run(Work(made, scratch, inputs))
             logger.debug("%s: %.1f s.", folder.name, perf_counter() - began)
     return folders
 

@@ -1,7 +1,6 @@
 """The web service as an ASGI application, and its errors."""
 
 import logging
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from cgmgm_seis.serve.fdsn_routes import fdsn_routes
 from cgmgm_seis.serve.limits import Limits, RequestError
 from cgmgm_seis.serve.syngine_routes import syngine_routes
 from cgmgm_seis.serve.worker import Worker
+from cgmgm_seis.storage.seisbench_cache import PAIR_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,8 @@ def load_models(weights: Iterable[str], device: str = "cpu") -> dict[str, Ground
     """
     found: dict[str, GroundMotionModel] = {}
     for name in dict.fromkeys(weights):
-        short = re.sub(r"\.(json|pt)(\.v\w+)?$", "", Path(name).name).lower()
+        file = PAIR_FILE.fullmatch(Path(name).name)
+        short = (file["name"] if file else Path(name).name).lower()
         if short in found:
             raise CgmgmError(f"Two weights are called {short}; each needs a name of its own.")
         found[short] = load_model(name, device)

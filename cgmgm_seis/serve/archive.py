@@ -9,6 +9,7 @@ import obspy
 from obspy import Catalog, Inventory, Stream, UTCDateTime
 
 from cgmgm_seis.errors import CgmgmError, ScenarioError
+from cgmgm_seis.scenario.events import preferred_magnitude, preferred_origin
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_file, read_inventory
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,12 @@ def read_folders(folders: Iterable[str | Path]) -> Archive:
                 "cgmgm-seis generate."
             )
         for event in read_catalog(folder / "events.xml"):
-            origin, magnitude = event.preferred_origin(), event.preferred_magnitude()
+            origin, magnitude = preferred_origin(event), preferred_magnitude(event)
+            if origin is None or magnitude is None:
+                raise ScenarioError(
+                    f"{folder}/events.xml has an event without origin or magnitude; every event "
+                    "must have both."
+                )
             values = origin.time, origin.latitude, origin.longitude, origin.depth, magnitude.mag
             name = str(event.resource_id)
             if name not in events:

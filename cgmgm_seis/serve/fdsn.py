@@ -7,12 +7,13 @@ from typing import Any
 
 from obspy import Catalog, Inventory, Stream, UTCDateTime
 from obspy.clients.fdsn.header import DEFAULT_TYPES, PARAMETER_ALIASES
+from obspy.core.event import Event
 from obspy.geodetics import locations2degrees
 
-from cgmgm_seis.scenario.events import event_id
+from cgmgm_seis.scenario.events import event_id, preferred_magnitude, preferred_origin
 from cgmgm_seis.scenario.obspy_files import epoch
 from cgmgm_seis.serve.limits import RequestError
-from cgmgm_seis.serve.parameters import Parameters, as_time, matches
+from cgmgm_seis.serve.parameters import Parameters, as_time, body_lines, matches
 
 VERSION = "1.1.0"
 FIRST, LAST = UTCDateTime(1, 1, 1), UTCDateTime(9999, 1, 1)
@@ -97,13 +98,10 @@ def bulk_choices(service: str, body: str) -> tuple[Parameters, list[Choice]]:
     Lines are ``name=value``, then ``NET STA LOC CHA START END``, where the location code ``--`` is
     empty and a time may be ``*``.
     """
-    given, choices = [], []
-    for line in filter(None, map(str.strip, body.splitlines())):
+    given, lines = body_lines(body)
+    choices = []
+    for line in lines:
         words = line.split()
-        if "=" in words[0]:
-            name, _, value = line.partition("=")
-            given.append((name, value))
-            continue
         if len(words) != 6:
             raise RequestError(
                 f"'{line[:80]}' must be network, station, location, channel, start and end."
@@ -132,7 +130,7 @@ def select_events(catalog: Catalog, parameters: Parameters) -> Catalog:
     order = parameters.choice("orderby", ("time", "time-asc", "magnitude", "magnitude-asc"), "time")
     found = []
     for event in catalog:
-        origin, magnitude = event.preferred_origin(), event.preferred_magnitude()
+        origin, magnitude = _origin_and_magnitude(event)
         if (
             start <= origin.time <= end
             and low <= magnitude.mag <= high
@@ -145,7 +143,8 @@ def select_events(catalog: Catalog, parameters: Parameters) -> Catalog:
 
     def rank(event: Any) -> Any:
         by_time = order.startswith("time")
-        return event.preferred_origin().time if by_time else event.preferred_magnitude().mag
+        origin, magnitude = _origin_and_magnitude(event)
+        return origin.time if by_time else magnitude.mag
 
     found.sort(key=rank, reverse=not order.endswith("-asc"))
     first = parameters.integer("offset", 1, 1, 10**9) - 1
@@ -210,7 +209,7 @@ def event_text(catalog: Catalog) -> str:
         "|Magnitude|MagAuthor|EventLocationName"
     ]
     for event in catalog:
-        origin, magnitude = event.preferred_origin(), event.preferred_magnitude()
+        origin, magnitude = _origin_and_magnitude(event)
         lines.append(
             f"{event_id(event)}|{str(origin.time).removesuffix('Z')}|{origin.latitude}|"
             f"{origin.longitude}|{(origin.depth or 0.0) / 1000.0:g}|cgmgm-seis||||"
@@ -237,6 +236,11 @@ def wadl(service: str, base: str) -> str:
         '<resource path="application.wadl"><method name="GET" id="wadl"/></resource>\n'
         "</resources>\n</application>\n"
     )
+
+
+def _origin_and_magnitude(event: Event) -> tuple[Any, Any]:
+    """Return origin and magnitude of an event of the archive, whose events have both."""
+    return preferred_origin(event), preferred_magnitude(event)
 
 
 def _interval(parameters: Parameters, name: str) -> tuple[float, float]:

@@ -106,6 +106,24 @@ class Parameters:
         return as_time(name, self._values[name]) if name in self else default
 
 
+def body_lines(body: str) -> tuple[list[tuple[str, str]], list[str]]:
+    r"""Return the parameters, lines ``name=value``, and the other lines of the body of a request.
+
+    Examples
+    --------
+    >>> body_lines("format=xml\n\nBK BKS NETCODE=XX\n")
+    ([('format', 'xml')], ['BK BKS NETCODE=XX'])
+    """
+    given, others = [], []
+    for line in filter(None, map(str.strip, body.splitlines())):
+        if "=" in line.split()[0]:
+            name, _, value = line.partition("=")
+            given.append((name, value))
+        else:
+            others.append(line)
+    return given, others
+
+
 def as_time(name: str, text: str) -> UTCDateTime:
     """Return the time of a text such as 2020-01-01T00:00:00, or raise `RequestError`."""
     try:

@@ -15,7 +15,7 @@ from cgmgm_seis.scenario.stations import receivers
 from cgmgm_seis.scenario.table import cross
 from cgmgm_seis.serve.limits import Limits, RequestError
 from cgmgm_seis.serve.moment import requested_magnitude
-from cgmgm_seis.serve.parameters import Parameters, as_time, matches
+from cgmgm_seis.serve.parameters import Parameters, as_time, body_lines, matches
 
 # Defaults of Syngine's documentation; the codes are those of receivers given by coordinates.
 ORIGIN_TIME = UTCDateTime(1900, 1, 1)
@@ -159,18 +159,11 @@ def from_bulk(
     A receiver is ``latitude longitude [NETCODE=..] [STACODE=..] [LOCCODE=..]`` or
     ``network station``.
     """
-    given: list[tuple[str, str]] = []
+    given, lines = body_lines(body)
+    limits.check_stations(len(lines))
     places: dict[tuple[str, str], dict[str, object]] = {}
-    number = 0
-    for line in filter(None, map(str.strip, body.splitlines())):
-        words = line.split()
-        if "=" in words[0]:
-            name, _, value = line.partition("=")
-            given.append((name, value))
-            continue
-        number += 1
-        limits.check_stations(number)
-        for place in _bulk_line(words, line, number, stations):
+    for number, line in enumerate(lines, 1):
+        for place in _bulk_line(line, number, stations):
             key = str(place["station_network_code"]), str(place["station_code"])
             first = places.setdefault(key, place)
             if any(first[column] != place[column] for column in _COORDINATES):
@@ -184,11 +177,9 @@ def from_bulk(
     return _wanted(parameters, pd.DataFrame(list(places.values())), models, limits)
 
 
-def _bulk_line(
-    words: list[str], line: str, number: int, stations: pd.DataFrame
-) -> list[dict[str, object]]:
+def _bulk_line(line: str, number: int, stations: pd.DataFrame) -> list[dict[str, object]]:
     """Return the receivers of one line of a body."""
-    codes = {}
+    words, codes = line.split(), {}
     for word in words[2:]:
         name, _, value = word.partition("=")
         if name.upper() not in _BULK_CODES:

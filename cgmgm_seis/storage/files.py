@@ -1,5 +1,6 @@
 """Files that are written completely or not at all, and the hidden files next to them."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from cgmgm_seis.errors import OutputError, reason_of
 
-# Beginning of the temporary names of `write_file`.
-PART = ".part-"
+# Beginnings of temporary names: of `write_file`, and of folders where weights are saved.
+PART, SAVING = ".part-", ".saving-"
 # Largest file of a catalogue, an inventory or a table, bytes.
 LARGEST = 1_000_000_000
 
@@ -67,6 +68,12 @@ def write_file(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 checksum of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def link_file(path: Path, place: Path) -> None:

@@ -13,14 +13,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cgmgm_seis.errors import OutputError, reason_of
-from cgmgm_seis.storage.files import PART, write_file
+from cgmgm_seis.storage.files import PART, SAVING, write_file
 from cgmgm_seis.storage.json_files import json_bytes
 
 LOCK = ".lock"
 # The holder has a file of its own: on Windows, others cannot read a locked file.
 HOLDER = ".lock.json"
-# Beginnings of the names of unfinished files and folders, see `write_file` and `SavedModel.save`.
-UNFINISHED = (PART, ".saving-")
+# Beginnings of the names of unfinished files and folders.
+UNFINISHED = (PART, SAVING)
 # A lock is free within this time after its process ended, s.
 WAIT_S = 1.0
 

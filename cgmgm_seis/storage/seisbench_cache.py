@@ -4,6 +4,7 @@ import atexit
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from cgmgm_seis.errors import OutputError
 logger = logging.getLogger("cgmgm_seis")
 
 VARIABLE = "SEISBENCH_CACHE_ROOT"
+# One file of a pair of weights: name, kind and version.
+PAIR_FILE = re.compile(r"(?P<name>.+)\.(?P<kind>json|pt)(?:\.v(?P<version>.+))?")
 # The temporary folder, if there is one.
 _temporary: list[str] = []
 

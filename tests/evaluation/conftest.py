@@ -110,3 +110,14 @@ def rendered(found):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cgmgm_seis.evaluation.figures.DPI", 30)
         return render(found, ["cgmgm-seis", "evaluate", "--weights", "<loud>"])
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a table and return its path."""
+
+    def write(table, name="table.csv"):
+        table.to_csv(tmp_path / name, index=False)
+        return tmp_path / name
+
+    return write

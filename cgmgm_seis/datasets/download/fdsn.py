@@ -27,11 +27,11 @@ from obspy.clients.fdsn.header import (
 from tqdm.auto import tqdm
 
 from cgmgm_seis.datasets.archive import near_stations
-from cgmgm_seis.datasets.download.bounded import BoundedAnswers
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, reason_of, shortened
 from cgmgm_seis.scenario.codes import is_code
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE, Region, wrapped_longitude
+from cgmgm_seis.storage.bounded_answers import BoundedAnswers
 from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)
