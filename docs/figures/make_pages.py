@@ -2,9 +2,9 @@
 
     python docs/figures/make_pages.py [PAGE ..]
 
-Runs the quickstart, the tutorial and the page on pickers as they are written, and the commands below
-for the others, in a temporary folder.  All of them take some ten minutes on one core.  The figures
-are written beside this script, small.
+Runs the quickstart, the tutorial and the page on pickers as they are written, and the commands
+below for the others, in a temporary folder.  All of them take some ten minutes on one core.  The
+figures are written beside this script, small.
 """
 
 import subprocess
@@ -124,7 +124,7 @@ def draw_losses(metrics: Path) -> Figure:
 def save(image: Image.Image, name: str) -> None:
     """Write a picture with at most 256 colours, as wide as its size allows."""
     path = HERE / f"{name}.png"
-    for width in (1200, 1000, 800, 640):
+    for width in (min(image.width, 1200), 1000, 800, 640):
         height = round(image.height * width / image.width)
         small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
         small.quantize(256).save(path, optimize=True)
