@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ if PHASENET_CACHE.is_dir():
 for _folder in (_cache, *_cache.rglob("*")):
     _folder.chmod(0o755 if _folder.is_dir() else 0o644)
 os.environ["SEISBENCH_CACHE_ROOT"] = str(_cache)
+
+
+def pytest_configure(config):
+    """Keep the order of `pytest_collection_modifyitems` where workers share the tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first: a worker runs whole files, and the last one decides."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def _shared(*parts: str) -> Path:

@@ -87,6 +87,10 @@ def test_what_all_systems_have_is_no_fault(code):
     assert not list(faults(code))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_files(path):
-    assert not list(faults(path.read_text(encoding="utf-8")))
+def test_the_package_runs_everywhere():
+    assert len(FILES) > 200
+    assert not [
+        (path.relative_to(ROOT).as_posix(), *fault)
+        for path in FILES
+        for fault in faults(path.read_text(encoding="utf-8"))
+    ]
