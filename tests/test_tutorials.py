@@ -73,9 +73,8 @@ def test_the_wheel_is_small_and_has_the_example(wheel, package):
 
 def commands(page):
     """Return the commands of the package on a page, without what stands before and after them."""
-    text = re.sub(
-        r"\\\n *", "", "".join(re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL))
-    )
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    text = re.sub(r"\\\n *", "", "".join(blocks))
     return set(re.findall(r"cgmgm-seis [^&\n]*[^&\s]", text))
 
 
