@@ -42,10 +42,10 @@ COMMANDS = {
         "--shape 30x30 -n 10 --measures pga,pgv,psa --out scenario",
     ],
     "grid_models": [
-        "dataset simulate -q --events 200 --seed 1 --out catalogue",
+        "dataset simulate -q --events 100 --seed 1 --out catalogue",
         "gmm fit catalogue --out simulated.npz",
         "grid -q --mag 3.9 --src 37.861,-122.257 --depth 7.9 --region -122.5,-121.8,37.27,38.07 "
-        "--shape 20x20 -n 10 --measures fas --weights bay_area_evolutionary --weights bay_area "
+        "--shape 14x14 -n 6 --measures fas --weights bay_area_evolutionary --weights bay_area "
         "--gmm ergodic --gmm nonergodic:simulated.npz --out comparison",
     ],
     "training": [
