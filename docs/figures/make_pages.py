@@ -122,12 +122,12 @@ def draw_losses(metrics: Path) -> Figure:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """Write a picture with at most 256 colours, as wide as its size allows."""
+    """Write a picture with at most 128 colours, as wide as its size allows."""
     path = HERE / f"{name}.png"
-    for width in (min(image.width, 1200), 1000, 800, 640):
+    for width in (min(image.width, 1200), 1000, 900, 800, 700, 640):
         height = round(image.height * width / image.width)
         small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-        small.quantize(256).save(path, optimize=True)
+        small.quantize(128).save(path, optimize=True)
         if path.stat().st_size < MOST_BYTES:
             break
     print(path, path.stat().st_size, "bytes")
