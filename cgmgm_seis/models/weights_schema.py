@@ -70,6 +70,12 @@ def among(choices: Sequence[str]) -> Field:
     )
 
 
+def _are_gains(value: Any) -> bool:
+    rows = value if isinstance(value, list) else [None]
+    gains = [gain for row in rows for gain in (row if isinstance(row, list) else [None])]
+    return all(_is_number(gain) and abs(gain) <= 20.0 for gain in gains)
+
+
 def _is_number(value: Any) -> bool:
     # A boolean is an integer in Python; comparisons with integers of any size do not overflow.
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
@@ -122,7 +128,10 @@ ARGUMENTS = {
     "hop": whole(1, 65_536),
     "griffin_lim_iterations": whole(0, 10_000),
     "log_amplitude_range": interval(-100.0, 100.0),
+    "ln_gains": optional(Field("a list of lists of numbers from -20 to 20", _are_gains)),
     "past_dropout": FLAG,
+    "arrivals": FLAG,
+    "speckle": FLAG,
     "published": FLAG,
     "feature_length": number(1e-3, 1e4),
     "n_stations": whole(0, 1_000_000),
