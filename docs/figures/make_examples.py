@@ -1,6 +1,6 @@
 """Draw the pictures of the pages from what the commands of the pages write.
 
-    python docs/figures/make_pages.py [PAGE ..]
+    python docs/figures/make_examples.py [PAGE ..]
 
 Runs the quickstart, the tutorial and the page on pickers as they are written, and the commands
 below for the others, in a temporary folder.  All of them take some ten minutes on one core.  The
