@@ -72,7 +72,7 @@ def among(choices: Sequence[str]) -> Field:
 
 def _are_gains(value: Any) -> bool:
     rows = value if isinstance(value, list) else [None]
-    gains = [gain for row in rows for gain in (row if isinstance(row, list) else [None])]
+    gains: list[Any] = [x for row in rows for x in (row if isinstance(row, list) else [None])]
     return all(_is_number(gain) and abs(gain) <= 20.0 for gain in gains)
 
 
