@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes
     from cgmgm_seis.grid.synthesis import Engine
     from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")
 
-WRITABLE = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+DEFAULT = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+WRITABLE = (*DEFAULT, "geotiff", "shakemap")
 # Realizations that are compared with a published model where the magnitude is extrapolated.
 COMPARED_REALIZATIONS = 5
 MEASURES = ("fas", "eas", "pga", "pgv", "psa")
@@ -97,8 +99,13 @@ Examples:
 @click.option(
     "--write",
     type=Words(WRITABLE),
-    help=f"Outputs, separated by commas: {', '.join(WRITABLE)}.  [default: all, but "
-    "waveforms of several realizations only with --format seisbench]",
+    help=f"Outputs, separated by commas: {', '.join(WRITABLE)}.  [default: all but geotiff and "
+    "shakemap, and waveforms of several realizations only with --format seisbench]",
+)
+@click.option(
+    "--ln",
+    is_flag=True,
+    help="Also write maps.h5, natural logarithms of the values in m, s (maps.nc is in %g, cm/s).",
 )
 @click.option(
     "--measures", type=Words(MEASURES), default=",".join(MEASURES), help="Measures to map."
@@ -110,7 +117,7 @@ Examples:
     help="Frequencies of the Fourier spectra, Hz.",
 )
 @click.option("--periods", type=Numbers(), default="0.1,0.3,1", help="Periods of the PSA, s.")
-@click.option("--keep-realizations", is_flag=True, help="Write every realization to maps.h5.")
+@click.option("--keep-realizations", is_flag=True, help="Write every realization to the maps.")
 @click.option(
     "--format",
     "file_format",
@@ -160,6 +167,7 @@ def grid(
     names: tuple[str, ...],
     gmms: tuple[str, ...],
     write: tuple[str, ...] | None,
+    ln: bool,
     measures: tuple[str, ...],
     frequencies: tuple[float, ...],
     periods: tuple[float, ...],
@@ -213,14 +221,17 @@ def grid(
         models = _conditioned(models, given, inventories, earthquake, extrapolate, messages)
         model, *_ = models.values()
     records = n_realizations == 1 or file_format == "seisbench"
-    chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
-    _check_parts(chosen, nodes, file_format, asked=write is not None)
+    chosen = list(write or (part for part in DEFAULT if records or part != "waveforms"))
+    measured = Measures(
+        *(model.component_order, model.sampling_rate, measures, frequencies, periods)
+    )
+    _check_parts(chosen, nodes, measured, file_format, asked=write is not None)
     job = GridJob(
         model,
         names[0],
         earthquake,
         nodes,
-        Measures(model.component_order, model.sampling_rate, measures, frequencies, periods),
+        measured,
         n_realizations,
         seed,
         waveforms="waveforms" in chosen,
@@ -257,6 +268,7 @@ def grid(
         return
     settings = {
         "write": chosen,
+        "ln": ln,
         "keep_realizations": keep_realizations,
         "format": file_format,
         "encoding": encoding,
@@ -271,6 +283,7 @@ def grid(
         job,
         beside=beside,
         parts=[part for part in chosen if part != "waveforms"],
+        ln=ln,
         keep_realizations=keep_realizations,
         movie=movie,
         settings=settings,
@@ -345,18 +358,24 @@ def _range_messages(
     return messages
 
 
-def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: bool) -> None:
+def _check_parts(
+    chosen: list[str], nodes: "Nodes", measures: "Measures", file_format: str, asked: bool
+) -> None:
     """Raise an error for outputs that cannot hold the nodes, or leave them out by default."""
     from cgmgm_seis.errors import OutputError
+    from cgmgm_seis.grid.geotiff import check_geotiff
     from cgmgm_seis.grid.openquake import check_sites
+    from cgmgm_seis.grid.shakemap import check_shakemap
     from cgmgm_seis.scenario.codes import check_format_codes
 
-    if nodes.codes is None:
-        return
-    for part, check in (
-        ("waveforms", partial(check_format_codes, nodes.codes, file_format)),
-        ("openquake", partial(check_sites, nodes)),
-    ):
+    checks = {
+        "geotiff": partial(check_geotiff, nodes),
+        "shakemap": partial(check_shakemap, nodes, measures),
+    }
+    if nodes.codes is not None:
+        checks["waveforms"] = partial(check_format_codes, nodes.codes, file_format)
+        checks["openquake"] = partial(check_sites, nodes)
+    for part, check in checks.items():
         if part not in chosen:
             continue
         try:

@@ -16,7 +16,6 @@ FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
 PERIODS = (0.1, 0.3, 1.0)  # s
 # Records measured at once, so that they fit the processor's cache.
 BLOCK = 64
-UNITS = {"fas": "m/s s", "eas": "m/s s", "pga": "m/s2", "pgv": "m/s", "psa": "m/s2"}
 
 
 @dataclass(frozen=True)

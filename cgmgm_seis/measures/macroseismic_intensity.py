@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.scenario.arrays import Floats
 
+SOURCE = "Worden et al. (2012)"
 # Smallest and largest intensity, as ShakeMap gives them.
 LOWEST, HIGHEST = 1.0, 10.0
 

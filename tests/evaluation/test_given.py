@@ -74,8 +74,8 @@ def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
     run = CliRunner().invoke(
         main,
         ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x3", "-n", "4",
-         "--measures", "pgv", "--write", "maps,figures", "--given", str(table), "--workers", "2",
-         "--out", str(tmp_path / "map")],
+         "--measures", "pgv", "--write", "maps,figures", "--ln", "--given", str(table),
+         "--workers", "2", "--out", str(tmp_path / "map")],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     with h5py.File(tmp_path / "map" / "maps.h5") as file:
@@ -107,8 +107,9 @@ def test_a_ground_motion_model_beside_is_labelled(table, tmp_path):
     run = CliRunner().invoke(
         main,
         ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x2", "-n", "2",
-         "--measures", "fas", "--frequencies", "5", "--write", "maps", "--given", str(table),
-         "--gmm", "ergodic", "--workers", "1", "--out", str(tmp_path / "map")],
+         "--measures", "fas", "--frequencies", "5", "--write", "maps", "--ln",
+         "--given", str(table), "--gmm", "ergodic", "--workers", "1",
+         "--out", str(tmp_path / "map")],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     with h5py.File(tmp_path / "map" / "maps.h5") as file:

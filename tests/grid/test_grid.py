@@ -99,7 +99,7 @@ def test_all_files_of_a_job(job, tmp_path, few_pictures):
     job = replace(job, movie=True)
     done = draw_tasks(job)
     assert (done["tasks"], done["found"], done["records"]) == (4, 0, 24)
-    written = write_grid(tmp_path / "out", job, keep_realizations=True, movie="png")
+    written = write_grid(tmp_path / "out", job, ln=True, keep_realizations=True, movie="png")
     assert all(description for _, description in written)
     table = job.nodes.scenario(SOURCE, 0, 12)
     direct = job.model.sample(table, 2, seed=3)
@@ -185,8 +185,8 @@ def test_waveforms_of_other_quantities(job, tmp_path, encoding):
             assert trace.stats.channel[1] == ("N" if quantity == "acceleration" else "X")
             # Derivatives enlarge the rounding of other batches.
             np.testing.assert_allclose(trace.data, wanted, atol=1e-4 * np.abs(wanted).max())
-    a, b = (h5py.File(tmp_path / name / "maps.h5") for name in ("acceleration", "displacement"))
-    np.testing.assert_array_equal(a["ln_pga_median"][:], b["ln_pga_median"][:])
+    a, b = (h5py.File(tmp_path / name / "maps.nc") for name in ("acceleration", "displacement"))
+    np.testing.assert_array_equal(a["pga_median"][:], b["pga_median"][:])
 
 
 def test_a_labelled_data_set_of_all_nodes(job, tmp_path):
@@ -228,10 +228,10 @@ def test_stations_of_a_file_have_maps_too(job, tmp_path, few_pictures):
     job = replace(job, nodes=Nodes.of(receivers(tmp_path / "a.csv")), waveforms=False, movie=True)
     draw_tasks(job)
     write_grid(tmp_path / "out", job, movie="gif")
-    with xarray.open_dataset(tmp_path / "out/maps.h5") as maps:
-        assert maps.ln_pgv_median.dims == ("station",)
+    with xarray.open_dataset(tmp_path / "out/maps.nc") as maps:
+        assert maps.pgv_median.dims == ("station",)
         assert maps.station.to_numpy().tolist() == ["BK.BKS", "NC.JFP"]
-        assert maps.ln_pgv_median.latitude.to_numpy().tolist() == [37.8, 37.9]
+        assert maps.pgv_median.latitude.to_numpy().tolist() == [37.8, 37.9]
     assert not (tmp_path / "out/waveforms").exists()
 
 
@@ -303,7 +303,7 @@ def test_a_full_disk_leaves_nothing(job, tmp_path, monkeypatch):
     draw_tasks(job)
     usage = os.statvfs_result
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    with pytest.raises(OutputError, match=r"maps.h5 needs \d+ MB"):
+    with pytest.raises(OutputError, match=r"maps.nc needs \d+ MB"):
         write_grid(tmp_path / "out", job)
     assert usage and not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
@@ -367,7 +367,7 @@ def test_maps_are_written_in_any_pieces(tmp_path):
     maps = {}
     for step in (35, 3, 9):
         path = tmp_path / f"{step}.h5"
-        with open_map_file(path, nodes, measures, 2, {}) as file:
+        with open_map_file(path, nodes, measures, 2, {}, ln=True) as file:
             for first in range(0, 35, step):
                 part = slice(first, first + step)
                 file.write(first, values[part], {k: v[part] for k, v in found.items()})

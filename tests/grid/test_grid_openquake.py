@@ -119,7 +119,7 @@ def test_the_page_of_a_map_is_not_ended_by_a_code(tmp_path):
     )
     nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
     about = {"source_latitude_deg": 37.8, "source_longitude_deg": -122.2}
-    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about):
+    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about, ln=True):
         pass
     write_html(tmp_path / "map.html", tmp_path / "maps.h5", "</title><script>")
     page = (tmp_path / "map.html").read_text()
