@@ -9,11 +9,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from cgmgm_seis.grid.maps import MONOTONE
 from cgmgm_seis.grid.page_content import colours, measure_entry, packed, places
 from cgmgm_seis.grid.plots import GIVEN_PLACES
-from cgmgm_seis.grid.statistics import STATISTICS
+from cgmgm_seis.grid.statistics import LINEAR_STATISTICS, STATISTICS
 from cgmgm_seis.grid.tasks import MODEL_STATISTICS
-from cgmgm_seis.measures.macroseismic_intensity import mmi
+from cgmgm_seis.measures.macroseismic_intensity import SOURCE, mmi
 from cgmgm_seis.output.pages import fill_page, map_parts, script_data, web_file
 from cgmgm_seis.scenario.geography import unwrapped_longitude
 from cgmgm_seis.scenario.stations import bay_area_stations
@@ -22,12 +23,11 @@ from cgmgm_seis.scenario.stations import bay_area_stations
 MOST_NODES = 40_000
 # Measures in the order of the page.
 ORDER = ("pga", "pgv", "mmi", "psa", "eas", "fas")
-# Statistics whose intensity is that of the same statistic of the motion.
-RANKS = ("median", "p16", "p84")
 NOTES = (
-    "Each value is that of the nearest node. The coast is from Natural Earth (California 1:10 "
-    "million, elsewhere 1:110 million): for orientation, not for distances. The star is the "
-    "epicentre; white triangles are stations, black ones those whose records the model was given."
+    f"Each value is that of the nearest node; intensity is by {SOURCE}. The coast is from Natural "
+    "Earth (California 1:10 million, elsewhere 1:110 million): for orientation, not for distances. "
+    "The star is the epicentre; white triangles are stations, black ones those whose records the "
+    "model was given."
 )
 
 
@@ -39,7 +39,7 @@ def write_html(path: Path, maps: Path, title: str) -> str:
     path : pathlib.Path
         The page to write.
     maps : pathlib.Path
-        ``maps.h5``.
+        ``maps.h5``, the natural logarithms.
     title : str
         Title of the page: the earthquake, and after a colon what made the maps.
 
@@ -168,11 +168,12 @@ def _maps(
     if kind == "mmi":
         motion = "pgv" if "ln_pgv_median" in file else "pga"
     single = file.attrs.get("n_realizations") == 1
-    own = {"median": "the realization"} if single else STATISTICS
+    linear = {key: words for key, (_, words) in LINEAR_STATISTICS.items()}
+    own = {"median": "the realization"} if single else STATISTICS | linear
     several = {f"models_ln_{motion}_{key}": (key, words) for key, words in MODEL_STATISTICS.items()}
     variables = {f"ln_{motion}_{key}": (key, words) for key, words in own.items()} | several
     for name, (statistic, words) in variables.items():
-        if name not in file or (kind == "mmi" and statistic not in RANKS):
+        if name not in file or (kind == "mmi" and statistic not in MONOTONE):
             continue
         for label, values in _series(file, name):
             if kind == "mmi":
