@@ -177,6 +177,13 @@ class ShakingMap {
     new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(element);
   }
 
+  /** Show another region first, with its own scale of longitudes. */
+  setRegion([west, east, south, north]) {
+    this.region = L.latLngBounds([south, west], [north, east]);
+    this.map.options.crs = localProjection(this.region.getCenter().lat);
+    this.reset();
+  }
+
   /** Show the whole region. */
   reset() {
     this.map.fitBounds(this.region, { padding: [6, 6] });
