@@ -15,7 +15,8 @@ from base64 import b64decode
 from contextlib import contextmanager
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 MISSING = "chromium (Debian's package) is not installed"
 # Nothing but this machine can be reached.
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -217,6 +218,7 @@ def browsing():
         command = [
             *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
             *("--remote-debugging-pipe", "--no-first-run", "--disable-background-networking"),
+            "--disable-dev-shm-usage",
             *(f"--user-data-dir={profile}", OFFLINE, "about:blank"),
         ]
         shell = ["bash", "-c", 'exec "$@" 3<&{} 4>&{}'.format(*given), "bash"]

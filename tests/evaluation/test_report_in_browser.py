@@ -3,6 +3,7 @@
 import copy
 import re
 from base64 import b64decode
+from dataclasses import replace
 
 import pytest
 
@@ -47,12 +48,11 @@ def test_the_page_is_readable(browser_page, address, rendered, width):
 
 
 def test_long_words_do_not_widen_the_page(browser_page, found, tmp_path):
-    evaluation = copy.copy(found)
-    evaluation.metrics = copy.deepcopy(found.metrics)
+    metrics = copy.deepcopy(found.metrics)
     word = "seisbench.models.PhaseNet.from_pretrained/" * 4
-    evaluation.metrics["dataset"]["name"] = word
-    evaluation.metrics["not_available"][word] = word
-    evaluation.tables, evaluation.highlights, evaluation.chosen = {}, {}, None
+    metrics["dataset"]["name"] = word
+    metrics["not_available"][word] = word
+    evaluation = replace(found, metrics=metrics, tables={}, highlights={}, chosen=None)
     page, _ = render(evaluation, ["cgmgm-seis", word])
     (tmp_path / "report.html").write_text(page, encoding="utf-8")
     browser_page.open((tmp_path / "report.html").as_uri(), 400)
