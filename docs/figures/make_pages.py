@@ -20,14 +20,15 @@ from browser import Page, browsing  # noqa: E402
 
 GRID = (
     "grid -q --mag 4.4 --src 37.861,-122.257 --depth 7.9 --region -122.6,-121.7,37.3,38.1 "
-    "--shape 40x40 -n 10 --measures pga,pgv --write html --out"
+    "--shape 32x32 -n 4 --measures pga,pgv --write html --out"
 )
 
 
 def save(page: Page, name: str) -> None:
     """Write a picture of a page with 128 colours, which keeps it small."""
     picture = Image.open(io.BytesIO(page.picture())).convert("RGB")
-    picture.quantize(128).save(HERE / name, optimize=True)
+    few = picture.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(HERE / name, optimize=True)
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
         save(page, "map_html.png")
         with serving(application(load_models(["bay_area_evolutionary"]))) as url:
             page.open(url, 1100, 900)
-            page.run("for (const s of known) s.chosen = withinReach(s) && s.network === 'NC', 0")
+            page.run("for (const s of known) s.chosen = withinReach(s) && s.network === 'BK', 0")
             page.run("drawStations()")
             page.click_on("#generate")
             page.wait("document.getElementById('status').innerText.startsWith('Done')", 300)
