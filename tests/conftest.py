@@ -131,6 +131,17 @@ def unarranged(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def browser_page():
+    """A page of a browser without a window and without a network, see `browser.Page`."""
+    import browser
+
+    if browser.CHROMIUM is None:
+        pytest.skip(browser.MISSING)
+    with browser.browsing() as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
 def ray_of_two():
     """Ray with two processors, started once: its workers import torch for seconds."""
     ray = pytest.importorskip("ray")

@@ -140,7 +140,7 @@ def test_all_files_of_a_job(job, tmp_path, few_pictures):
     assert np.exp(np.log(9.80665) + LN_G) == pytest.approx(1.0)
 
     page = (tmp_path / "out/map.html").read_text()
-    assert "http" not in page and "ln EAS (m/s s) 5 Hz median" in page
+    assert '"label": "EAS 5 Hz"' in page and '"statistic": "median of the realizations"' in page
     for name in ("map_spectra.png", "map_sigma.pdf", "map_peaks.png", "movie/frame_0010.png"):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 

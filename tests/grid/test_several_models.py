@@ -110,7 +110,7 @@ def test_maps_hold_the_models_along_a_coordinate(job, generators, tmp_path):
     assert made_by["beside"]["ergodic"]["ground_motion_model"] == "ergodic"
     assert made_by["beside"]["second"]["trained_on"] == "nothing"
     page = (tmp_path / "out/map.html").read_text()
-    assert "ln PGA (m/s2) second median" in page and "ergodic E 2 Hz median" in page
+    assert '"models": ["first", "second", "ergodic"]' in page and '"label": "FAS E 2 Hz"' in page
     for name in ("models_fas", "models_fas_ratio", "models_peaks_sigma"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
     for own in (*beside.values(), job):
