@@ -337,8 +337,6 @@ def _velocity(
         trace.stats.npts != window.n_samples for trace in velocity
     ):
         raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
-    if not all(np.isfinite(trace.data).all() for trace in velocity):
-        raise DatasetError(f"{name} has samples that are not finite after the response removal.")
     for trace in velocity:
         trace.data[:begin] = trace.data[finish:] = 0.0
     gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < last]
