@@ -28,6 +28,11 @@ LONGEST_MESSAGE = 1500
 # The user that runs the cases if root does: a wrong path cannot do harm, and rights are tested.
 NOBODY = 65534
 CACHE = "cache"
+# What interrupted runs of some commands leave, so that they can go on; {} is --out.
+RESUMABLE = {
+    **{"train": "{}", "tune": "{}", "grid": ".{}.chunks", "evaluate": ".{}.chunks"},
+    "download": "{}-archive",
+}
 Case = dict[str, Any]
 
 
@@ -121,13 +126,12 @@ def _prepare(folder: Path) -> Path:
 
 def import_all() -> None:
     """Import every module of the package and what it imports when it is used."""
+    import encodings
+    import multiprocessing.synchronize  # noqa: F401
     import pkgutil
     from importlib import import_module
 
     import damage  # noqa: F401
-    import encodings
-    import multiprocessing.synchronize  # noqa: F401
-
     import matplotlib
     import torch._dynamo  # noqa: F401
 
@@ -318,7 +322,18 @@ def _content(folder: Path) -> dict[str, tuple[int, int, int]]:
 def _difference(before: dict, after: dict, command: list[str]) -> list[str]:
     """Return the paths that a failed command made, changed or removed, but for what it may."""
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return sorted(changed)
+    outs = [
+        word.partition("=")[2] or following
+        for word, following in zip(command, [*command[1:], ""], strict=True)
+        if word.partition("=")[0] in ("--out", "--archive")
+    ]
+    kept = next((form for name, form in RESUMABLE.items() if name in command[:2]), None)
+    may = {os.path.normpath(kept.format(out)) for out in outs} if kept else set()
+    return sorted(name for name in changed if not _within(name, may))
+
+
+def _within(name: str, folders: set[str]) -> bool:
+    return any(str(place) in folders for place in (Path(name), *Path(name).parents))
 
 
 def _origin(lines: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Damage to files of every kind, from a seed: bytes, cells, keys, tensors, arrays and parts of archives."""
+"""Damage to files of every kind, from a seed: bytes, cells, keys, tensors, parts of archives."""
 
 import io
 import json
@@ -112,28 +112,23 @@ def _table(path: Path, rng: random.Random) -> None:
         _text(path, rng)
         return
     row, column = rng.randrange(len(rows)), rng.randrange(len(rows[0]))
-    match rng.randrange(9):
+    odd = rng.choice(ODD_TEXTS)
+    match rng.randrange(8):
         case 0:
-            for cells in rows:
-                del cells[column]
+            rows = [cells[:column] + cells[column + 1 :] for cells in rows]
         case 1:
-            for cells in rows:
-                cells.append(cells[column])
+            rows = [[*cells, *cells[column : column + 1]] for cells in rows]
         case 2:
-            for cells in rows[1:]:
-                cells[column] = rng.choice(ODD_TEXTS)
+            rows[1:] = [cells[:column] + [odd] + cells[column + 1 :] for cells in rows[1:]]
         case 3:
-            odd = rng.choice(ODD_TEXTS)
-            for cells in rows[1:]:
-                cells[column] = odd
-        case 4:
             rows[row].append("more")
-        case 5:
+        case 4:
             rows.insert(row, list(rng.choice(rows)))
-        case 6:
+        case 5:
             del rows[1:]
         case _:
-            rows[row][column] = rng.choice(ODD_TEXTS)
+            rows[row][column:column] = [odd]
+            del rows[row][column + 1 : column + 2]
     path.write_text("".join(",".join(cells) + "\n" for cells in rows))
 
 
@@ -170,7 +165,7 @@ def _json(content: bytes, rng: random.Random) -> bytes:
 
 
 def _somewhere(tree: object, rng: random.Random) -> tuple:
-    """Return a container in a tree and a key of it; values near the top are as likely as deep ones."""
+    """Return a container in a tree and a key of it; all containers are as likely."""
     places = []
     waiting = [tree]
     while waiting:

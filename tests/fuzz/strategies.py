@@ -1,4 +1,4 @@
-"""Hypothesis strategies of cases: command lines made of the options of every command, and damage."""
+"""Hypothesis strategies of cases: command lines with options of every command, and damage."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,11 +20,26 @@ ODD = (
 )
 PLACES = (
     *("new", "new/deeper/new", ".", "..", "/", "./", "../new", "nowhere", "locked", "locked/new"),
-    *("event.xml", "event.xml/new", "dataset", "dataset/metadata.csv", "run", "search", "waveforms"),
-    *("generated", "shards", "tiny", "tiny.json", "tiny.pt", "tiny.zip", "evo", "stations.csv"),
-    *("stations.xml", "flat.csv", "stationlist.json", "report_EW.csv", "model.nd", "gmm.npz"),
-    *("ranges.json", "recipe.json", "space.json", "best_model.pt", "waveforms/BK.BRIB.mseed"),
-    *("/dev/null", "/dev/full", "/proc/self/mem", "a/" * 1500 + "b", ".hidden", "new.png"),
+    *(
+        "event.xml",
+        "event.xml/new",
+        "dataset",
+        "dataset/metadata.csv",
+        "run",
+        "search",
+        "waveforms",
+    ),
+    *("waveforms", "generated", "shards", "tiny", "tiny.json", "tiny.pt", "tiny.zip", "evo"),
+    *("stations.csv", "stations.xml", "flat.csv", "stationlist.json", "report_EW.csv", "gmm.npz"),
+    *(
+        "model.nd",
+        "ranges.json",
+        "recipe.json",
+        "space.json",
+        "best_model.pt",
+        "waveforms/BK.BRIB.mseed",
+    ),
+    *("/dev/null", "/dev/full", "/proc/self/mem", "a/" * 600 + "b", ".hidden", "new.png"),
 )
 # Valid values of types of this package, by the name that the help shows.
 VALID = {
@@ -96,13 +111,11 @@ def command_lines(draw: st.DrawFn) -> dict[str, Any]:
     words = draw(st.sampled_from([*COMMANDS])).split()
     command, named = _leaf(words)
     options = [
-        own
-        for own in command.params
-        if isinstance(own, click.Option) and own.name not in LEFT_OUT
+        own for own in command.params if isinstance(own, click.Option) and own.name not in LEFT_OUT
     ]
     for option in draw(st.lists(st.sampled_from(options), max_size=3)) if options else ():
         text = draw(st.sampled_from([*option.opts, *option.secondary_opts]))
-        if option.is_flag or option.flag_value is not None and option.name == "verbosity":
+        if option.is_flag or (option.flag_value is not None and option.name == "verbosity"):
             words.append(text)
         elif option.nargs > 1:
             words += [text, *(draw(value_of(option)) for _ in range(option.nargs))]
