@@ -119,7 +119,7 @@ def _table(path: Path, rng: random.Random) -> None:
         case 1:
             rows = [[*cells, *cells[column : column + 1]] for cells in rows]
         case 2:
-            rows[1:] = [cells[:column] + [odd] + cells[column + 1 :] for cells in rows[1:]]
+            rows[1:] = [[*cells[:column], odd, *cells[column + 1 :]] for cells in rows[1:]]
         case 3:
             rows[row].append("more")
         case 4:
