@@ -3,8 +3,8 @@
 The latents are those of the waveforms of the same seed; what waveforms add by their random phases
 is drawn from its distribution.  With the latents at their mean, expected spectra are computed as
 exactly as the drawn process allows: leakage, the energy within the window, and the steps at its
-ends.  Latents multiply the noise and each wave, linear in ln energy.  The effect of latents on the
-shares of the envelopes, and hence on durations, is neglected.
+ends.  Latents multiply the noise and each wave, linear in ln energy; how they change leakage is
+taken into account on average only, and their effect on durations is neglected.
 """
 
 import math
@@ -21,6 +21,7 @@ from cgmgm_seis.measures.random_vibration import Peaks, duration, peaks
 from cgmgm_seis.models.base import Batch
 from cgmgm_seis.models.evolutionary.conditioning import standard_normal
 from cgmgm_seis.models.evolutionary.decoder import OUTPUT_SCALE
+from cgmgm_seis.models.evolutionary.leakage import Leakage
 from cgmgm_seis.models.evolutionary.spectral_tables import PeakTables, SmoothingTables
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 from cgmgm_seis.scenario.table import check_scenario
@@ -107,6 +108,7 @@ class SpectralDraw:
         smoothing = SmoothingTables.of(model.evolution, frequencies)
         self.smoothing = {name: self._tensor(x) for name, x in smoothing._asdict().items()}
         energies = model.evolution.energies()
+        self.leakage = Leakage.of(model, self.loadings[:, 1:], self.smoothing)
         # Density of energy of the envelopes by sample, and its integral, (sample, envelope).
         self.energies = self._tensor(energies.T)
         reached = np.pad(np.cumsum(energies, axis=1), ((0, 0), (1, 0))) / model.sampling_rate
@@ -216,6 +218,7 @@ class SpectralDraw:
         share = of_waves / (of_waves + of_noise)
         at = energy @ tables["bins"]
         by_wave = at.sum(dim=2) / at.sum(dim=(1, 2))[:, None]
+        by_wave = by_wave * self.leakage.convexity(energy, conditions["plain"][:, 0])
         last, step_loadings = self._last(waves, ending, gains)
         first = steady.sum(dim=-1) * (2.0 * model.sampling_rate / evolution.finest / seconds)
         peaks = self._peaks(lines, steady, energy, filters, onsets) if self.peaks else (None, None)

@@ -40,8 +40,9 @@ class SmoothingTables(NamedTuple):
         From amplitudes at the fine frequencies of `Evolution` to smoothed ones, (line, frequency).
     step : numpy.ndarray
         Squared smoothed amplitude of a step of 1 m/s between the ends of a record, (frequency,).
-    bins : numpy.ndarray
-        Interpolation from the bins of the spectrogram, (bin, frequency).
+    bins, fine : numpy.ndarray
+        Interpolation from the bins of the spectrogram, (bin, frequency), and from the fine
+        frequencies, (line, frequency).
     lags : numpy.ndarray
         Weights of the lags in the variance of a smoothed amplitude, (lag, frequency).
     lags_hz : numpy.ndarray
@@ -56,6 +57,7 @@ class SmoothingTables(NamedTuple):
     smoothing: Floats
     step: Floats
     bins: Floats
+    fine: Floats
     lags: Floats
     lags_hz: Floats
     coherences: Floats
@@ -83,6 +85,7 @@ class SmoothingTables(NamedTuple):
             (windows @ interpolation(fine, lines).T).T,
             step**2,
             interpolation(bins, np.asarray(frequencies, float)),
+            interpolation(fine, np.asarray(frequencies, float)),
             spread @ (twice * overlap[:, : last + 1]).T,
             lags * rate / n,
             evolution.energies() @ turns / rate,
