@@ -1,6 +1,7 @@
 """What the scatter of latents adds to mean spectra by leakage between frequencies."""
 
 from collections.abc import Mapping
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -68,8 +69,13 @@ class Leakage(NamedTuple):
         torch.Tensor
             Shape (record, wave, component, frequency).
         """
-        roots = self.constant + magnitude[:, None, None, None, None] * self.slope
         shares = torch.einsum("rwkcb,kbf->rwcfb", energy, self.table)
         shares = shares / shares.sum(dim=-1, keepdim=True)
-        mean_square = (shares @ roots.square().sum(dim=-1, keepdim=True))[..., 0]
-        return torch.exp(0.5 * (mean_square - (shares @ roots).square().sum(dim=-1)))
+        scaled = magnitude[:, None, None, None]
+        constant, both, slope = (
+            (shares @ (x * y).sum(dim=-1, keepdim=True))[..., 0]
+            for x, y in combinations_with_replacement((self.constant, self.slope), 2)
+        )
+        mean_square = constant + scaled * (2.0 * both + scaled * slope)
+        mean = shares @ self.constant + scaled[..., None] * (shares @ self.slope)
+        return torch.exp(0.5 * (mean_square - mean.square().sum(dim=-1)))

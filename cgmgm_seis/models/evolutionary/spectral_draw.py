@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 
 # Receivers whose spectra are computed at once, and realizations of them drawn at once.
-RECEIVERS, RECORDS = 128, 2048
+RECEIVERS, RECORDS = 256, 2048
 # Mean of a Rayleigh-distributed amplitude, squared, over its mean square.
 RAYLEIGH = math.pi / 4.0
 # Coefficients of the relative covariance of two Rayleigh amplitudes in powers of the squared
