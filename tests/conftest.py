@@ -59,6 +59,15 @@ def own_messages():
     logger.handlers, logger.propagate = handlers, propagate
 
 
+@pytest.fixture(scope="session")
+def pyrvt():
+    """The package pyRVT, whose integrands Numba has to compile."""
+    numba = pytest.importorskip("numba")
+    disabled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+    yield pytest.importorskip("pyrvt")
+    numba.config.DISABLE_JIT = disabled
+
+
 @pytest.fixture
 def one_thread():
     """Keep sums in one order; small batches gain nothing from threads either."""
