@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes
     from cgmgm_seis.grid.synthesis import Engine
     from cgmgm_seis.models.base import GroundMotionModel
 
 logger = logging.getLogger("cgmgm_seis")
 
-WRITABLE = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+DEFAULT = ("waveforms", "maps", "figures", "html", "openquake", "quakeml")
+WRITABLE = (*DEFAULT, "geotiff", "shakemap")
 # Realizations that are compared with a published model where the magnitude is extrapolated.
 COMPARED_REALIZATIONS = 5
 MEASURES = ("fas", "eas", "pga", "pgv", "psa")
@@ -57,6 +59,8 @@ Examples:
       --measures pga,psa --write openquake --out portfolio
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 20 \\
       --format seisbench --write waveforms --out labelled
+  cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --region -122.5,-121.8,37.27,38.07 \\
+      --shape 100x100 -n 100 --method spectra --measures fas,eas --out spectra
 """
 
 
@@ -97,11 +101,23 @@ Examples:
 @click.option(
     "--write",
     type=Words(WRITABLE),
-    help=f"Outputs, separated by commas: {', '.join(WRITABLE)}.  [default: all, but "
-    "waveforms of several realizations only with --format seisbench]",
+    help=f"Outputs, separated by commas: {', '.join(WRITABLE)}.  [default: all but geotiff and "
+    "shakemap, and waveforms of several realizations only with --format seisbench]",
+)
+@click.option(
+    "--ln",
+    is_flag=True,
+    help="Also write maps.h5, natural logarithms of the values in m, s (maps.nc is in %g, cm/s).",
 )
 @click.option(
     "--measures", type=Words(MEASURES), default=",".join(MEASURES), help="Measures to map."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["waveforms", "spectra"]),
+    default="waveforms",
+    help="Measure drawn waveforms, or draw FAS, EAS and, by random vibration theory (extra `rvt`), "
+    "peaks from the generator's spectra, some hundred times as fast.",
 )
 @click.option(
     "--frequencies",
@@ -110,7 +126,7 @@ Examples:
     help="Frequencies of the Fourier spectra, Hz.",
 )
 @click.option("--periods", type=Numbers(), default="0.1,0.3,1", help="Periods of the PSA, s.")
-@click.option("--keep-realizations", is_flag=True, help="Write every realization to maps.h5.")
+@click.option("--keep-realizations", is_flag=True, help="Write every realization to the maps.")
 @click.option(
     "--format",
     "file_format",
@@ -160,7 +176,9 @@ def grid(
     names: tuple[str, ...],
     gmms: tuple[str, ...],
     write: tuple[str, ...] | None,
+    ln: bool,
     measures: tuple[str, ...],
+    method: str,
     frequencies: tuple[float, ...],
     periods: tuple[float, ...],
     keep_realizations: bool,
@@ -190,9 +208,11 @@ def grid(
 
     from cgmgm_seis.gmm.named import NamedGMM
     from cgmgm_seis.grid.beside import jobs_beside
+    from cgmgm_seis.grid.duration import expected_time
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes, grid_nodes
+    from cgmgm_seis.grid.spectra_job import SpectraJob
     from cgmgm_seis.grid.synthesis import draw_tasks, write_grid
     from cgmgm_seis.storage.chunks import chunk_folder
     from cgmgm_seis.storage.folders import lock_output
@@ -213,14 +233,18 @@ def grid(
         models = _conditioned(models, given, inventories, earthquake, extrapolate, messages)
         model, *_ = models.values()
     records = n_realizations == 1 or file_format == "seisbench"
-    chosen = list(write or (part for part in WRITABLE if records or part != "waveforms"))
-    _check_parts(chosen, nodes, file_format, asked=write is not None)
-    job = GridJob(
+    records = records and method == "waveforms"
+    chosen = list(write or (part for part in DEFAULT if records or part != "waveforms"))
+    measured = Measures(
+        *(model.component_order, model.sampling_rate, measures, frequencies, periods)
+    )
+    _check_parts(chosen, nodes, measured, file_format, asked=write is not None)
+    job = (SpectraJob if method == "spectra" else GridJob)(
         model,
         names[0],
         earthquake,
         nodes,
-        Measures(model.component_order, model.sampling_rate, measures, frequencies, periods),
+        measured,
         n_realizations,
         seed,
         waveforms="waveforms" in chosen,
@@ -246,6 +270,9 @@ def grid(
     progress = verbosity != -1 and sys.stderr.isatty()
     engine = _engine(workers, ray, ray_address)
     beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), published)
+    processes = None if ray or ray_address else workers or os.cpu_count()
+    if told := expected_time([job, *beside.values()], processes, shard or (1, 1)):
+        logger.info("%s  Ctrl-C stops and keeps what is finished.", told)
     for own in (job, *beside.values()):
         done = draw_tasks(own, engine, shard or (1, 1), progress)
         logger.debug("%s", ", ".join(f"{key} {value:.1f}" for key, value in done.items()))
@@ -257,6 +284,8 @@ def grid(
         return
     settings = {
         "write": chosen,
+        "ln": ln,
+        "method": method,
         "keep_realizations": keep_realizations,
         "format": file_format,
         "encoding": encoding,
@@ -271,6 +300,7 @@ def grid(
         job,
         beside=beside,
         parts=[part for part in chosen if part != "waveforms"],
+        ln=ln,
         keep_realizations=keep_realizations,
         movie=movie,
         settings=settings,
@@ -345,18 +375,24 @@ def _range_messages(
     return messages
 
 
-def _check_parts(chosen: list[str], nodes: "Nodes", file_format: str, asked: bool) -> None:
+def _check_parts(
+    chosen: list[str], nodes: "Nodes", measures: "Measures", file_format: str, asked: bool
+) -> None:
     """Raise an error for outputs that cannot hold the nodes, or leave them out by default."""
     from cgmgm_seis.errors import OutputError
+    from cgmgm_seis.grid.geotiff import check_geotiff
     from cgmgm_seis.grid.openquake import check_sites
+    from cgmgm_seis.grid.shakemap import check_shakemap
     from cgmgm_seis.scenario.codes import check_format_codes
 
-    if nodes.codes is None:
-        return
-    for part, check in (
-        ("waveforms", partial(check_format_codes, nodes.codes, file_format)),
-        ("openquake", partial(check_sites, nodes)),
-    ):
+    checks = {
+        "geotiff": partial(check_geotiff, nodes),
+        "shakemap": partial(check_shakemap, nodes, measures),
+    }
+    if nodes.codes is not None:
+        checks["waveforms"] = partial(check_format_codes, nodes.codes, file_format)
+        checks["openquake"] = partial(check_sites, nodes)
+    for part, check in checks.items():
         if part not in chosen:
             continue
         try:

@@ -59,6 +59,15 @@ def own_messages():
     logger.handlers, logger.propagate = handlers, propagate
 
 
+@pytest.fixture(scope="session")
+def pyrvt():
+    """The package pyRVT, whose integrands Numba has to compile."""
+    numba = pytest.importorskip("numba")
+    disabled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+    yield pytest.importorskip("pyrvt")
+    numba.config.DISABLE_JIT = disabled
+
+
 @pytest.fixture
 def one_thread():
     """Keep sums in one order; small batches gain nothing from threads either."""
@@ -142,6 +151,17 @@ def unarranged(monkeypatch):
     """
     method = "matplotlib.figure.Figure.set_layout_engine"
     monkeypatch.setattr(method, lambda self, *args, **options: None)
+
+
+@pytest.fixture(scope="session")
+def browser_page():
+    """A page of a browser without a window and without a network, see `browser.Page`."""
+    import browser
+
+    if browser.CHROMIUM is None:
+        pytest.skip(browser.MISSING)
+    with browser.browsing() as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from numpy.typing import NDArray
 
 from cgmgm_seis.evaluation.measures import main_spectrum
@@ -110,6 +113,35 @@ def draw_bins(axes: Axes, table: pd.DataFrame) -> None:
 def short(name: str) -> str:
     """Return the end of a long name."""
     return name if len(name) <= 24 else f"..{name[-22:]}"
+
+
+def most_points(figure: Figure) -> int:
+    """Return the largest number of different points that one series or image has in a panel.
+
+    Lines across a panel, such as `zero_line`, and colour scales do not count.
+
+    Examples
+    --------
+    >>> figure, panels = new_panels(1, 1, (3.0, 3.0))
+    >>> zero_line(panels[0, 0])
+    >>> panels[0, 0].plot([1.0, 2.0], [3.0, np.nan], "o") and most_points(figure)
+    1
+    """
+    counts = [0]
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        lines = [line for line in axes.lines if line.get_transform() is axes.transData]
+        series = [np.asarray(line.get_xydata(), float) for line in lines]
+        for artist in (*axes.collections, *axes.images, *axes.patches):
+            if isinstance(artist, PathCollection):
+                series.append(np.ma.filled(artist.get_offsets().astype(float), np.nan))
+            elif isinstance(artist, ScalarMappable) and artist.get_array() is not None:
+                counts.append(np.size(artist.get_array()))
+            elif isinstance(artist, StepPatch):
+                counts.append(len(artist.get_data().values))
+        counts += [len(np.unique(xy[np.isfinite(xy).all(axis=1)], axis=0)) for xy in series]
+    return max(counts)
 
 
 # ---- rows of the tables --------------------------------------------------------------------

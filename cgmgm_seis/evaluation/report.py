@@ -12,7 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.contents import sections
+from cgmgm_seis.evaluation.figures import most_points
 from cgmgm_seis.evaluation.tables import Evaluation, said_of_records
+from cgmgm_seis.output.pages import fill_page, web_file
 from cgmgm_seis.output.provenance import versions
 from cgmgm_seis.storage.folders import (
     PROVENANCE_FILE,
@@ -81,6 +83,8 @@ def write_evaluation(
 def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, dict[str, bytes]]:
     """Return the report as a self-contained HTML page, and its figures as PNG.
 
+    Figures without a panel of two dots show nothing that can be compared: they are named instead.
+
     Parameters
     ----------
     evaluation : Evaluation
@@ -92,11 +96,20 @@ def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, di
     body = [_head(evaluation, command)]
     for title, items in sections(evaluation):
         body.append(f"<h2>{escape(title)}</h2>")
+        left_out = []
         for item in items:
             content: Figure | pd.DataFrame | bytes = item.content
             if isinstance(content, Figure):
+                if most_points(content) < 2:
+                    left_out.append(item.name.replace("_", " "))
+                    continue
                 images[item.name] = content = png_bytes(content)
             body.append(item_html(item.name, content, item.sentence))
+        if left_out:
+            body.append(
+                '<p class="note">Left out, because every panel would have one dot at most: '
+                f"{escape(', '.join(left_out))}.</p>"
+            )
     return page_html(f"Evaluation on {evaluation.metrics['dataset']['name']}", body), images
 
 
@@ -112,7 +125,9 @@ def png_bytes(figure: Figure) -> bytes:
 
 def page_html(title: str, body: Iterable[str]) -> str:
     """Return a self-contained page of some elements."""
-    return PAGE.format(title=escape(title), style=STYLE, body="\n".join(body))
+    own = "cgmgm_seis.evaluation"
+    style = web_file(own, "report.css")
+    return fill_page(own, "report.html", title=escape(title), style=style, body="\n".join(body))
 
 
 def item_html(name: str, content: bytes | pd.DataFrame, sentence: str) -> str:
@@ -123,7 +138,7 @@ def item_html(name: str, content: bytes | pd.DataFrame, sentence: str) -> str:
     else:
         inner = _table(content)
     return (
-        f'<figure id="{name}"><div class="wide">{inner}</div>'
+        f'<figure id="{name}"><div class="wide" tabindex="0" role="group">{inner}</div>'
         f"<figcaption>{escape(sentence)}</figcaption></figure>"
     )
 
@@ -184,40 +199,3 @@ def _table(table: pd.DataFrame) -> str:
 def _number(value: Any) -> str:
     """Return a number with three decimals, or in exponential format if it is smaller."""
     return f"{value:.1e}" if 0 < abs(value) < 5e-4 else f"{value:.3f}"
-
-
-STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:1240px;margin:0 auto;padding:1rem}
-h1{font-size:1.6rem;margin:.5rem 0}
-h2{font-size:1.25rem;margin:2.2rem 0 .6rem;border-bottom:1px solid #ccc}
-figure{margin:0 0 1.8rem}
-dt{font-weight:600}
-dd{margin:0 0 .6rem 1rem;max-width:60rem}
-figcaption{margin-top:.4rem;font-size:.95rem;color:#444;max-width:60rem}
-.wide{overflow-x:auto}
-img{display:block;max-width:100%;min-width:44rem;height:auto}
-table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
-th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #e4e4e4;vertical-align:top}
-th{position:sticky;top:0;background:#fff}
-td:first-child,th:first-child{text-align:left;white-space:nowrap}
-.note{background:#fdf3e7;border-left:4px solid #c1440e;padding:.6rem 1rem}
-ul.note{padding-left:2rem}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem;font-size:.85rem}
-@media(max-width:40rem){td:first-child{white-space:normal}}
-@media print{figure,table{break-inside:avoid}.wide{overflow:visible}
-img{min-width:0;max-height:24cm}body{max-width:none;font-size:11pt}}
-"""
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

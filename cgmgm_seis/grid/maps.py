@@ -1,4 +1,8 @@
-"""Map file: HDF5 in netCDF-4 layout with CF conventions, written piece by piece."""
+"""Map files: netCDF-4 with CF conventions, written piece by piece.
+
+netCDF-4 is a layout of HDF5, so h5py, which is required anyway, writes it node by node; libraries
+of netCDF, xarray and GDAL read it.
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import OutputError
-from cgmgm_seis.grid.measures import UNITS, Measures
+from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes
-from cgmgm_seis.grid.statistics import STATISTICS
+from cgmgm_seis.grid.statistics import LINEAR_STATISTICS, STATISTICS
 from cgmgm_seis.grid.tasks import MODEL_STATISTICS, Arrays
+from cgmgm_seis.measures.familiar_units import find_measure
+from cgmgm_seis.measures.macroseismic_intensity import SOURCE, mmi
 
 CONVENTIONS = "CF-1.10"
+# The name of the variable with the coordinate system, which every map refers to.
+GRID_MAPPING = "crs"
+WGS84 = {
+    "grid_mapping_name": "latitude_longitude",
+    "long_name": "World Geodetic System 1984",
+    "semi_major_axis": 6378137.0,
+    "inverse_flattening": 298.257223563,
+    "longitude_of_prime_meridian": 0.0,
+    "crs_wkt": (
+        'GEOGCRS["WGS 84",DATUM["World Geodetic System 1984",ELLIPSOID["WGS 84",6378137,'
+        '298.257223563,LENGTHUNIT["metre",1]]],CS[ellipsoidal,2],AXIS["latitude",north,ORDER[1]],'
+        'AXIS["longitude",east,ORDER[2]],ANGLEUNIT["degree",0.0174532925199433],ID["EPSG",4326]]'
+    ),
+}
+# Statistics that increase with the values: those of the intensity are the intensity of those.
+MONOTONE = ("median", "p16", "p84")
 # Space that a file needs in addition to its numbers.
 OVERHEAD_BYTES = 2**20
 AXES = {
@@ -33,11 +55,17 @@ AXES = {
 class MapFile:
     """Maps of the statistics of measures, and optionally of the realizations.
 
-    Variables are natural logarithms named ``ln_<measure>_<statistic>`` with the dimensions of the
-    measure (component, frequency, period), followed by latitude and longitude, or station; those
-    of the realizations are ``ln_<measure>`` with the dimension realization first.  Those of several
-    models are ``models_ln_<measure>_<statistic>`` with the dimension model first; they are NaN
-    where a model does not predict a measure.
+    Variables have the dimensions of the measure (component, frequency, period), followed by
+    latitude and longitude, or station; those of the realizations have the dimension realization
+    first.  Those of several models have the dimension model first; they are NaN where a model does
+    not predict a measure.
+
+    In familiar units, variables are named ``<measure>_<statistic>``, realizations ``<measure>``,
+    and maps of models ``models_<measure>_<statistic>``.  The mean of logarithms is the geometric
+    mean, and standard deviations are those of natural logarithms.  With PGV or PGA there is also
+    the intensity, see `cgmgm_seis.measures.macroseismic_intensity.mmi`.  As logarithms of the
+    values in SI units, names are ``ln_<measure>_<statistic>``, ``ln_<measure>`` and
+    ``models_ln_<measure>_<statistic>``.
 
     Parameters
     ----------
@@ -51,6 +79,8 @@ class MapFile:
         Number of realizations to write; 0 for none.
     models : sequence of str
         Names of the models; empty for one generator alone.
+    ln : bool
+        Write natural logarithms of SI values instead of familiar units.
     """
 
     def __init__(
@@ -60,40 +90,60 @@ class MapFile:
         measures: Measures,
         n_kept: int,
         models: Sequence[str] = (),
+        ln: bool = False,
     ) -> None:
-        self.file, self.measures, self.shape = file, measures, nodes.shape
+        self.file, self.measures, self.shape, self.ln = file, measures, nodes.shape, ln
+        self.prefix = "ln_" if ln else ""
+        self.axes = dict(measures.axes)
+        # What intensity is made of.
+        self.motion = next((kind for kind in ("pgv", "pga") if kind in measures.axes), None)
+        if self.motion and not ln:
+            self.axes["mmi"] = {}
         places = self._places(nodes)
+        file.create_dataset(GRID_MAPPING, data=np.int32(0)).attrs.update(WGS84)
         self._axis("realization", np.arange(n_kept)) if n_kept else None
         self._axis("model", list(models)) if models else None
-        for kind, axes in measures.axes.items():
+        for kind, axes in self.axes.items():
             for name, values in axes.items():
                 self._axis(name, values)
-            names = {f"ln_{kind}_{key}": (text, False) for key, text in STATISTICS.items()}
+            for key in STATISTICS:
+                self._variable("", kind, key, [], axes, places)
             if n_kept:
-                names[f"ln_{kind}"] = ("realizations", True)
-            for name, (text, every) in names.items():
-                self._variable(name, kind, text, (["realization"] if every else []), axes, places)
-            for key, text in MODEL_STATISTICS.items() if models else ():
-                self._variable(f"models_ln_{kind}_{key}", kind, text, ["model"], axes, places)
+                self._variable("", kind, "", ["realization"], axes, places)
+            for key in MODEL_STATISTICS if models else ():
+                self._variable("models_", kind, key, ["model"], axes, places)
 
     def write(self, first: int, values: NDArray[np.float32], found: Arrays) -> None:
         """Write ln values (node, realization, series) and statistics of nodes from `first` on."""
-        for kind, part in self.measures.slices.items():
-            sizes = [len(axis) for axis in self.measures.axes[kind].values()]
-            for key, array in found.items():
-                moved = np.moveaxis(array[:, part].reshape(len(array), *sizes), 0, -1)
-                self._put(f"ln_{kind}_{key}", first, moved)
-            if f"ln_{kind}" in self.file:
-                moved = np.moveaxis(values[..., part].reshape(*values.shape[:2], *sizes), 0, -1)
-                self._put(f"ln_{kind}", first, moved)
+        self._write("", first, {**found, "": values})
 
     def write_models(self, first: int, found: Arrays) -> None:
         """Write `MODEL_STATISTICS` (node, model, series) of nodes from `first` on."""
-        for kind, part in self.measures.slices.items():
-            sizes = [len(axis) for axis in self.measures.axes[kind].values()]
+        self._write("models_", first, found)
+
+    def _write(self, before: str, first: int, found: Arrays) -> None:
+        """Write what the file has of ln arrays (node, .., series) by their statistic."""
+        for kind, axes in self.axes.items():
+            part = self.measures.slices[self.motion if kind == "mmi" and self.motion else kind]
+            sizes = [len(axis) for axis in axes.values()]
             for key, array in found.items():
-                moved = np.moveaxis(array[..., part].reshape(*array.shape[:2], *sizes), 0, -1)
-                self._put(f"models_ln_{kind}_{key}", first, moved)
+                name = self._name(before, kind, key)
+                if name in self.file:
+                    values = array[..., part].reshape(*array.shape[:-1], *sizes)
+                    self._put(name, first, self._shown(kind, key, np.moveaxis(values, 0, -1)))
+
+    def _name(self, before: str, kind: str, key: str) -> str:
+        """Return the name of the variable of a statistic, or with "" of the realizations."""
+        shown = key if self.ln or key not in LINEAR_STATISTICS else LINEAR_STATISTICS[key][0]
+        return f"{before}{self.prefix}{kind}" + (f"_{shown}" if shown else "")
+
+    def _shown(self, kind: str, key: str, ln_values: NDArray[Any]) -> NDArray[Any]:
+        """Return ln values as the file has them; standard deviations are always of ln."""
+        if self.ln or _is_scatter(key):
+            return ln_values
+        if kind == "mmi" and self.motion:
+            return mmi(**{self.motion: np.exp(ln_values.astype(float))})
+        return find_measure(kind).familiar_of_ln(ln_values)
 
     def _put(self, name: str, first: int, values: NDArray[Any]) -> None:
         """Write the last axis of values to the nodes from `first` on."""
@@ -148,25 +198,49 @@ class MapFile:
 
     def _variable(
         self,
-        name: str,
+        before: str,
         kind: str,
-        text: str,
-        before: list[str],
+        key: str,
+        first: list[str],
         axes: Mapping[str, Any],
         places: list[str],
     ) -> None:
-        dimensions = [*before, *axes, *places]
+        """Create the variable of a statistic, or with the key "" of the realizations."""
+        if kind == "mmi" and key and key not in MONOTONE:
+            return
+        dimensions = [*first, *axes, *places]
         shape = tuple(len(self.file[axis]) for axis in dimensions)
+        name = self._name(before, kind, key)
         variable = self.file.create_dataset(name, shape, "f4", fillvalue=np.float32(np.nan))
         for number, axis in enumerate(dimensions):
             variable.dims[number].attach_scale(self.file[axis])
-        variable.attrs.update(
-            units="1",
-            long_name=f"ln of {kind.upper()} in {UNITS[kind]}: {text}",
-            comment=self.measures.definition(kind),
-        )
+        variable.attrs.update(**self._description(before, kind, key), grid_mapping=GRID_MAPPING)
         if places == ["station"]:
             variable.attrs["coordinates"] = "latitude longitude"
+
+    def _description(self, before: str, kind: str, key: str) -> dict[str, str]:
+        """Return the units, name and definition of a statistic of a measure."""
+        measure = find_measure(kind)
+        text = (MODEL_STATISTICS if before else STATISTICS).get(key, "realizations")
+        if self.ln:
+            long_name = f"ln of {measure.symbol} in {measure.unit}: {text}"
+            units = "1"
+        elif _is_scatter(key):
+            long_name, units = f"ln {measure.symbol}: {text}", "1"
+        else:
+            text = LINEAR_STATISTICS[key][1] if key in LINEAR_STATISTICS else text
+            unit = "" if measure.familiar_unit == measure.symbol else f" ({measure.familiar_unit})"
+            long_name, units = f"{measure.symbol}{unit}: {text}", measure.familiar_cf_unit
+        if kind == "mmi" and self.motion:
+            comment = f"{measure.label} of {find_measure(self.motion).symbol}, {SOURCE}"
+        else:
+            comment = self.measures.definition(kind)
+        return {"units": units, "long_name": long_name, "comment": comment}
+
+
+def _is_scatter(key: str) -> bool:
+    """Return whether a statistic is a standard deviation, which is of logarithms."""
+    return key.startswith("sigma") or key == "epistemic"
 
 
 @contextmanager
@@ -177,6 +251,7 @@ def open_map_file(
     n_kept: int,
     attributes: Mapping[str, Any],
     models: Sequence[str] = (),
+    ln: bool = False,
 ) -> Iterator[MapFile]:
     """Create a map file and yield its writer.
 
@@ -188,7 +263,7 @@ def open_map_file(
         See `MapFile`.
     attributes : mapping
         Global attributes, texts and numbers.
-    models : sequence of str
+    models, ln
         See `MapFile`.
 
     Raises
@@ -197,7 +272,8 @@ def open_map_file(
         If there is not enough disk space, which HDF5 would notice too late.
     """
     n_maps = len(STATISTICS) + n_kept + len(models) * len(MODEL_STATISTICS)
-    needed = 4 * len(nodes) * measures.n_series * n_maps + OVERHEAD_BYTES
+    # One series more for the intensity.
+    needed = 4 * len(nodes) * (measures.n_series + 1) * n_maps + OVERHEAD_BYTES
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(
@@ -208,4 +284,4 @@ def open_map_file(
         file.attrs["Conventions"] = CONVENTIONS
         for name, value in attributes.items():
             file.attrs[name] = value
-        yield MapFile(file, nodes, measures, n_kept, models)
+        yield MapFile(file, nodes, measures, n_kept, models, ln)

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from cgmgm_seis.grid.measures import UNITS
 from cgmgm_seis.grid.plots import (
     AMPLITUDES,
     GIVEN_MODELS,
@@ -22,7 +21,9 @@ from cgmgm_seis.grid.plots import (
     draw_map,
     draw_source,
     drawn,
+    mark_familiar,
 )
+from cgmgm_seis.measures.familiar_units import Measure, find_measure
 
 RATIOS = "RdBu_r"
 # Figures, and the kinds of measures in each.
@@ -38,10 +39,10 @@ Values = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Row:
-    """One measure of all models: its name and unit, and maps by the name of the model."""
+    """One measure of all models: its name and maps by the name of the model."""
 
     name: str
-    unit: str
+    measure: Measure
     maps: Mapping[str, Values]
 
 
@@ -51,7 +52,7 @@ def model_figures(path: Path, title: str) -> dict[str, Figure]:
     Parameters
     ----------
     path : pathlib.Path
-        ``maps.h5`` with the dimension model.
+        ``maps.h5``, the natural logarithms, with the dimension model.
     title : str
         Title of the figures: the earthquake.
 
@@ -75,7 +76,7 @@ def model_figures(path: Path, title: str) -> dict[str, Figure]:
             name = f"models_{group}"
             found[name] = _panels(file, medians, AMPLITUDES, f"{title}; medians")
             ratios = [
-                Row(f"ratio to {first}\n{row.name}", "", _ratios(row.maps, first))
+                Row(f"ratio to {first}\n{row.name}", row.measure, _ratios(row.maps, first))
                 for row in medians
                 if first in row.maps and len(row.maps) > 1
             ]
@@ -109,7 +110,7 @@ def _rows(file: h5py.File, kind: str, statistic: str) -> list[Row]:
     return [
         Row(
             label,
-            UNITS[kind],
+            find_measure(kind),
             {
                 str(model): drawn(own[place]) if single else own[place]
                 for model, own in zip(models, values, strict=True)
@@ -128,7 +129,7 @@ def _ratios(maps: Mapping[str, Values], first: str) -> dict[str, Values]:
 def _varying(row: Row) -> Row:
     """Return the maps of a row that are not the same number everywhere."""
     kept = {name: x for name, x in row.maps.items() if np.nanmax(x) - np.nanmin(x) > 1e-4}
-    return Row(row.name, row.unit, kept)
+    return Row(row.name, row.measure, kept)
 
 
 def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> Figure:
@@ -151,7 +152,8 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
             if name not in row.maps:
                 axes.set_axis_off()
                 continue
-            image = draw_map(axes, longitude, latitude, row.maps[name], colours, limits)
+            measure = row.measure if colours == AMPLITUDES else None
+            image = draw_map(axes, longitude, latitude, row.maps[name], colours, limits, measure)
             draw_source(axes, file.attrs)
             if name in given:
                 draw_given(axes, *(file.attrs[place] for place in GIVEN_PLACES))
@@ -161,10 +163,11 @@ def _panels(file: h5py.File, rows: Sequence[Row], colours: str, title: str) -> F
         bar = figure.colorbar(image, ax=list(columns), shrink=0.85, pad=0.01)
         if colours == RATIOS:
             _mark_ratios(bar, widest, row.name)
+        elif colours == AMPLITUDES:
+            mark_familiar(bar, row.measure)
+            bar.set_label(f"{row.name} ({row.measure.familiar_unit})", fontsize=8)
         else:
-            unit = f" ({row.unit})" if colours == AMPLITUDES else ""
-            quantity = f"ln {row.name}" if colours == AMPLITUDES else f"sd of ln {row.name}"
-            bar.set_label(f"{quantity}{unit}", fontsize=8)
+            bar.set_label(f"sd of ln {row.name}", fontsize=8)
         bar.ax.tick_params(labelsize=7)
     for name, axes in zip(names, panels[0], strict=True):
         unconditioned = len(given) and name not in given

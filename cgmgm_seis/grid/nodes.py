@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from cgmgm_seis.errors import ScenarioError
+from cgmgm_seis.errors import OutputError, ScenarioError
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.codes import MOST_NODES, VIRTUAL_NETWORK, node_codes
 from cgmgm_seis.scenario.geography import Region, middle_longitude, unwrapped_longitude
@@ -142,6 +142,21 @@ def grid_nodes(region: Sequence[float], shape: tuple[int, int]) -> Nodes:
     )
     flat = latitude.ravel(), unwrapped_longitude(longitude.ravel(), 0.0)
     return Nodes(*flat, elevation=np.zeros(rows * columns), shape=(rows, columns))
+
+
+def check_regular(nodes: Nodes, what: str) -> None:
+    """Raise `OutputError` if the nodes are no regular grid, which an output needs.
+
+    Raises
+    ------
+    OutputError
+        With the name of the output.
+    """
+    if nodes.shape is None:
+        raise OutputError(
+            f"{what} needs a regular grid (--region with --shape), but the nodes are "
+            f"{len(nodes)} station(s) of a file."
+        )
 
 
 def _haversine(

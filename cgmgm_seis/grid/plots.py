@@ -1,6 +1,7 @@
 """Figures of a map file: spectra, scatter and peaks at the nodes, and a movie of the wavefield."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -10,19 +11,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 
 from cgmgm_seis.grid.job import MOVIE_STEP_S, GridJob
 from cgmgm_seis.grid.smoothing import smooth_part
+from cgmgm_seis.measures.familiar_units import Measure, find_measure
+from cgmgm_seis.measures.macroseismic_intensity import mmi
 from cgmgm_seis.scenario.coastlines import plot_coastlines
 from cgmgm_seis.scenario.geography import longitude_label, unwrapped_longitude
 from cgmgm_seis.scenario.stations import bay_area_stations
 
 AMPLITUDES, SCATTER = "magma_r", "viridis"
 N_CONTOURS = 8
+# Numbers at a colour scale, in every decade: the first that give enough of them.
+SCALE_STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), tuple(np.arange(1.0, 10.0, 0.5)))
+LEAST_MARKS = 3
 MOVIE_MS = 100
 # Attributes of a map file: stations whose records the model is conditioned on, degrees.
 GIVEN_PLACES = ("given_latitude_deg", "given_longitude_deg")
@@ -31,7 +39,8 @@ GIVEN_MODELS = "given_models"
 # Colours of the movie cover this many decades below the largest velocity.
 MOVIE_DECADES = 3.5
 
-Layer = tuple[str, NDArray[Any]]
+# A map: its title, its values as they are in the file, and their measure; None of ln units.
+Layer = tuple[str, NDArray[Any], Measure | None]
 
 
 def map_figures(path: Path, title: str) -> dict[str, Figure]:
@@ -40,7 +49,7 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
     Parameters
     ----------
     path : pathlib.Path
-        ``maps.h5``.
+        ``maps.h5``, the natural logarithms.
     title : str
         Title of the figures: the earthquake and the model.
 
@@ -52,18 +61,21 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
     with h5py.File(path) as file:
         spectra, peaks = _spectra(file, "median"), _peaks(file)
         sigmas = [
-            (f"{name}, {word}", values)
+            (f"ln {name}, {word}", values, None)
             for statistic, word in (
                 ("sigma_between", "between events"),
                 ("sigma_within", "within events"),
             )
-            for name, values in _spectra(file, statistic)
+            for name, values, _ in _spectra(file, statistic)
             if np.isfinite(values).any()
         ]
         medians = f"{title}; medians"
         if file.attrs["n_realizations"] == 1:
             medians = f"{title}; without the noise of single nodes"
-            spectra, peaks = ([(name, drawn(x)) for name, x in own] for own in (spectra, peaks))
+            spectra, peaks = (
+                [(name, drawn(x), measure) for name, x, measure in own] for own in (spectra, peaks)
+            )
+        peaks = _with_intensity(peaks)
         groups = {
             "map_spectra": (spectra, AMPLITUDES, medians),
             "map_peaks": (peaks, AMPLITUDES, medians),
@@ -84,37 +96,47 @@ def drawn(values: NDArray[Any]) -> NDArray[Any]:
 def _spectra(file: h5py.File, statistic: str) -> list[Layer]:
     """Return maps of EAS at every frequency, or else of FAS of the last component."""
     frequencies = file["frequency"][:] if "frequency" in file else []
-    if f"ln_eas_{statistic}" in file:
-        return [
-            (f"ln EAS (m/s s) at {f:g} Hz", file[f"ln_eas_{statistic}"][k])
-            for k, f in enumerate(frequencies)
-        ]
-    if f"ln_fas_{statistic}" in file:
-        component = file["component"].asstr()[-1]
-        return [
-            (f"ln FAS {component} (m/s s) at {f:g} Hz", file[f"ln_fas_{statistic}"][-1, k])
-            for k, f in enumerate(frequencies)
-        ]
+    for kind in ("eas", "fas"):
+        if f"ln_{kind}_{statistic}" in file:
+            measure, name = find_measure(kind), f"ln_{kind}_{statistic}"
+            values = file[name][:] if kind == "eas" else file[name][-1]
+            component = "" if kind == "eas" else f" {file['component'].asstr()[-1]}"
+            return [
+                (f"{measure.symbol}{component} at {f:g} Hz", own, measure)
+                for f, own in zip(frequencies, values, strict=True)
+            ]
     return []
 
 
 def _peaks(file: h5py.File) -> list[Layer]:
     """Return maps of the medians of PGA, PGV and PSA."""
-    layers = [
-        (f"ln {name} ({unit})", file[f"ln_{name.lower()}_median"][:])
-        for name, unit in (("PGA", "m/s$^2$"), ("PGV", "m/s"))
-        if f"ln_{name.lower()}_median" in file
+    measures = (find_measure(kind) for kind in ("pga", "pgv"))
+    layers: list[Layer] = [
+        (measure.symbol, file[f"ln_{measure.name}_median"][:], measure)
+        for measure in measures
+        if f"ln_{measure.name}_median" in file
     ]
     if "ln_psa_median" in file:
+        psa = find_measure("psa")
         layers += [
-            (f"ln PSA (m/s$^2$) at {t:g} s", file["ln_psa_median"][k])
+            (f"PSA at {t:g} s", file["ln_psa_median"][k], psa)
             for k, t in enumerate(file["period"][:])
         ]
     return layers
 
 
+def _with_intensity(layers: list[Layer]) -> list[Layer]:
+    """Return maps of peaks with the intensity first, of PGV if there is a map of it, or of PGA."""
+    motion = {measure.name: np.exp(values) for _, values, measure in layers if measure}
+    kind = next((kind for kind in ("pgv", "pga") if kind in motion), None)
+    if kind is None:
+        return layers
+    symbol = find_measure("mmi").symbol
+    return [(f"{symbol} of {kind.upper()}", mmi(**{kind: motion[kind]}), None), *layers]
+
+
 def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> Figure:
-    """Plot one map per layer."""
+    """Plot one map per layer, with familiar units at its colour scale."""
     columns = 3 if len(layers) in (3, 5, 6, 9) else min(len(layers), 4)
     rows = -(-len(layers) // columns)
     width = 1.0 + 3.6 * columns
@@ -122,13 +144,17 @@ def _panels(file: h5py.File, layers: list[Layer], colours: str, title: str) -> F
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in panels.ravel()[len(layers) :]:
         axes.set_visible(False)
-    for (name, values), axes in zip(layers, panels.ravel(), strict=False):
-        image = draw_map(axes, file["longitude"][:], file["latitude"][:], values, colours)
+    for (name, values, measure), axes in zip(layers, panels.ravel(), strict=False):
+        image = draw_map(
+            *(axes, file["longitude"][:], file["latitude"][:], values, colours), measure=measure
+        )
         draw_source(axes, file.attrs)
         if GIVEN_PLACES[0] in file.attrs:
             draw_given(axes, *(file.attrs[name] for name in GIVEN_PLACES))
-        figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
-        axes.set_title(name, fontsize=9)
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+        if measure:
+            mark_familiar(bar, measure)
+        axes.set_title(f"{name} ({measure.familiar_unit})" if measure else name, fontsize=9)
     for axes in panels.ravel()[: len(layers)][-columns:]:
         axes.set_xlabel("Longitude (°)")
         axes.tick_params(labelbottom=True)
@@ -145,11 +171,13 @@ def draw_map(
     values: NDArray[Any],
     colours: str,
     limits: tuple[float, float] | None = None,
+    measure: Measure | None = None,
 ) -> Any:
     """Plot values on a grid (latitude, longitude) with contours, or at stations as dots.
 
     Contours are those of the smooth part of the values, see `smooth_part`, at equal steps between
-    the limits, which are by default the smallest and the largest value.
+    the limits, which are by default the smallest and the largest value.  Values of a measure are
+    its natural logarithms, and contours are labelled in its familiar unit.
     """
     image: Any
     finite = values[np.isfinite(values)]
@@ -165,13 +193,35 @@ def draw_map(
             lines = axes.contour(
                 longitude, latitude, smooth, levels, colors="k", linewidths=0.4, linestyles="solid"
             )
-            axes.clabel(lines, fontsize=5, fmt="%.1f")
+            shown = "%.1f" if measure is None else partial(_familiar_text, measure=measure)
+            axes.clabel(lines, fontsize=5, fmt=shown)
     else:
         image = axes.scatter(
             longitude, latitude, 14, values, edgecolors="k", linewidths=0.3, **scale
         )
     draw_background(axes, (*_limits(longitude), *_limits(latitude)))
     return image
+
+
+def mark_familiar(bar: Colorbar, measure: Measure) -> None:
+    """Label the colour scale of logarithms of SI values in the familiar unit of a measure."""
+    low, high = (measure.familiar_of_ln(end) for end in (bar.vmin, bar.vmax))
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1.0)
+    for steps in SCALE_STEPS:
+        marks = np.outer(decades, steps).ravel()
+        marks = marks[(marks >= low) & (marks <= high)]
+        if len(marks) >= LEAST_MARKS:
+            break
+    bar.ax.yaxis.set_major_locator(FixedLocator(np.log(marks / measure.factor).tolist()))
+    bar.ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda ln_value, _: _familiar_text(ln_value, measure))
+    )
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _familiar_text(ln_value: float, measure: Measure) -> str:
+    """Return the logarithm of an SI value as a number of familiar units, two digits."""
+    return f"{float(measure.familiar_of_ln(ln_value)):.2g}"
 
 
 def draw_background(axes: Axes, region: Sequence[float]) -> None:

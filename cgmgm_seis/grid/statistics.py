@@ -17,6 +17,8 @@ STATISTICS = {
     "p16": "16th percentile of the realizations",
     "p84": "84th percentile of the realizations",
 }
+# Statistics of logarithms that are another one of the values: its name and description.
+LINEAR_STATISTICS = {"mean": ("geometric_mean", "geometric mean of the realizations")}
 # Number of nodes, the anchors, from which the event terms are estimated.
 N_ANCHORS = 64
 

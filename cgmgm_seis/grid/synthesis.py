@@ -11,12 +11,14 @@ from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.grid.engines import Seconds, Task, run_here, run_local
+from cgmgm_seis.grid.geotiff import write_geotiff
 from cgmgm_seis.grid.html import write_html
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.openquake import GMF_FILE, SITES_FILE, OpenQuakeFiles
 from cgmgm_seis.grid.plots import GIVEN_MODELS, GIVEN_PLACES, map_figures, write_figure, write_movie
+from cgmgm_seis.grid.shakemap import write_shakemap
 from cgmgm_seis.grid.stationxml import write_stationxml
 from cgmgm_seis.grid.statistics import EventTerms, anchor_rows, statistics
 from cgmgm_seis.grid.tasks import MODEL_STATISTICS, NodeTasks
@@ -35,8 +37,12 @@ from cgmgm_seis.storage.obspy_bytes import to_bytes
 logger = logging.getLogger(__name__)
 
 # Outputs besides provenance and the waveforms, which are a setting of the job.
-PARTS = ("maps", "figures", "html", "openquake", "quakeml")
-MAPS_FILE = "maps.h5"
+PARTS = ("maps", "geotiff", "shakemap", "figures", "html", "openquake", "quakeml")
+DEFAULT_PARTS = ("maps", "figures", "html", "openquake", "quakeml")
+# Maps in familiar units, and as natural logarithms of SI values.
+MAPS_FILE, LN_FILE = "maps.nc", "maps.h5"
+# What is made of each of them.
+NEED_MAPS, NEED_LN = {"maps", "geotiff", "shakemap"}, {"figures", "html"}
 
 # Runs tasks of a job and yields the times of each finished task.
 Engine = Callable[[NodeTasks, list[Task]], Generator[Seconds]]
@@ -77,7 +83,10 @@ def draw_tasks(
         raise OutputError(f"Shard {number}/{count} must be I/N with I from 1 to N.")
     tasks = job.tasks[number - 1 :: count]
     hidden = not progress
-    with tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar:
+    with (
+        _interruptible(job),
+        tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar,
+    ):
         missing = [task for task in bar if job.load(*task) is None]
     if found := len(tasks) - len(missing):
         logger.info(
@@ -119,7 +128,8 @@ def write_grid(
     job: GridJob,
     *,
     beside: Mapping[str, NodeTasks] | None = None,
-    parts: Sequence[str] = PARTS,
+    parts: Sequence[str] = DEFAULT_PARTS,
+    ln: bool = False,
     keep_realizations: bool = False,
     movie: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -141,7 +151,9 @@ def write_grid(
         nodes and number of realizations.  Their maps are written beside those of `job`, which is
         named by its weights.
     parts : sequence of str
-        Some of `PARTS`.
+        Some of `PARTS`; GeoTIFF and ShakeMap's grid need a regular grid of nodes.
+    ln : bool
+        Also write the maps as natural logarithms of SI values.
     keep_realizations : bool
         Write all realizations of the measures to the maps.
     movie : str, optional
@@ -175,21 +187,19 @@ def write_grid(
         f"{earthquake}: {job.n_realizations} realization(s) of {job.model.name}, weights "
         f"{job.model.weights_name} (trained on {made_by['trained_on']})"
     )
-    with complete_folder(folder, overwrite) as temporary:
-        written = _write_tables(temporary, job, beside, parts, keep_realizations, progress)
-        maps = temporary / MAPS_FILE
-        if "figures" in parts:
-            several = f"{earthquake}, {job.n_realizations} realization(s) of the generators"
-            written |= _write_figures(temporary, maps, title, several if beside else "")
-        if "html" in parts:
-            written["map.html"] = write_html(temporary / "map.html", maps, title)
+    with _interruptible(job), complete_folder(folder, overwrite) as temporary:
+        about = _attributes(job, beside, made_by)
+        written = _write_tables(
+            temporary, job, beside, parts, ln, about, keep_realizations, progress
+        )
+        several = f"{earthquake}, {job.n_realizations} realization(s) of the generators"
+        titles = title, several if beside else ""
+        written |= _write_from_maps(temporary, job, parts, ln, titles)
         if movie:
             name = "movie.gif" if movie == "gif" else "movie"
             envelope = np.concatenate([found["envelope"] for _, _, found in job.results()])
             count = write_movie(temporary / name, job, envelope, title)
             written[name] = f"wavefield of realization 0, {count} images"
-        if "maps" not in parts:
-            maps.unlink(missing_ok=True)
         if job.waveforms:
             written["waveforms"] = _bring_waveforms(temporary / "waveforms", job)
             channels = write_stationxml(temporary / "stations.xml", job, made_by)
@@ -201,6 +211,26 @@ def write_grid(
         (temporary / PROVENANCE_FILE).write_bytes(json_bytes(made_by))
         written[PROVENANCE_FILE] = "origin of the files: versions, weights, scenario, nodes, seed"
     return [(folder / name, description) for name, description in written.items()]
+
+
+def _write_from_maps(
+    folder: Path, job: GridJob, parts: Sequence[str], ln: bool, titles: tuple[str, str]
+) -> dict[str, str]:
+    """Write what is made of the map files, which are removed unless they are wanted themselves."""
+    written = dict[str, str]()
+    maps, logarithms = folder / MAPS_FILE, folder / LN_FILE
+    if "geotiff" in parts:
+        written["geotiff"] = write_geotiff(folder / "geotiff", maps)
+    if "shakemap" in parts:
+        written |= write_shakemap(folder, maps, job.source)
+    if "figures" in parts:
+        written |= _write_figures(folder, logarithms, *titles)
+    if "html" in parts:
+        written["map.html"] = write_html(folder / "map.html", logarithms, titles[0])
+    for path, kept in ((maps, "maps" in parts), (logarithms, ln)):
+        if not kept:
+            path.unlink(missing_ok=True)
+    return written
 
 
 def _write_figures(folder: Path, maps: Path, title: str, several: str) -> dict[str, str]:
@@ -221,32 +251,34 @@ def _write_tables(
     job: GridJob,
     beside: Mapping[str, NodeTasks],
     parts: Sequence[str],
+    ln: bool,
+    about: Mapping[str, Any],
     keep: bool,
     progress: bool,
 ) -> dict[str, str]:
-    """Write the map file and the OpenQuake files in one pass over the tasks."""
+    """Write the map files and the OpenQuake files in one pass over the tasks."""
     written: dict[str, str] = {}
-    wants_maps = bool({"maps", "figures", "html"} & set(parts))
+    # Name of the file, and whether it has logarithms.
+    files = [(MAPS_FILE, False)] if NEED_MAPS & set(parts) else []
+    files += [(LN_FILE, True)] if ln or NEED_LN & set(parts) else []
     motion = {"pga", "pgv", "psa"} & set(job.measures.axes)
     wants_fields = "openquake" in parts and bool(motion)
-    if not (wants_maps or wants_fields):
+    if not (files or wants_fields):
         return written
     nodes, n = job.nodes, job.n_realizations
     models: dict[str, NodeTasks] = {job.model.weights_name: job, **beside} if beside else {}
     with ExitStack() as stack:
-        if wants_maps:
-            terms = _event_terms(job)
-            file = open_map_file(
-                *(
-                    folder / MAPS_FILE,
-                    nodes,
-                    job.measures,
-                    n if keep else 0,
-                    _attributes(job, models),
-                ),
-                models=list(models),
+        terms = _event_terms(job) if files else None
+        maps = [
+            stack.enter_context(
+                open_map_file(
+                    *(folder / name, nodes, job.measures, n if keep else 0, about),
+                    models=list(models),
+                    ln=of_ln,
+                )
             )
-            maps = stack.enter_context(file)
+            for name, of_ln in files
+        ]
         if wants_fields:
             fields = stack.enter_context(OpenQuakeFiles(folder, nodes, job.measures))
         bar = stack.enter_context(
@@ -254,20 +286,23 @@ def _write_tables(
         )
         for first, last, found in job.results():
             values = found["measures"]
-            if wants_maps:
+            if terms:
                 places = nodes.latitude[first:last], nodes.longitude[first:last]
-                maps.write(first, values, statistics(values, *places, terms))
-                if models:
-                    maps.write_models(first, _of_models(models, job.labels, first, last))
+                found_here = statistics(values, *places, terms)
+                of_models = _of_models(models, job.labels, first, last) if models else {}
+                for file in maps:
+                    file.write(first, values, found_here)
+                    file.write_models(first, of_models)
             if wants_fields:
                 fields.write(first, values)
             bar.update()
+    kept = f", {n} realizations" if keep else ""
+    several = f", {len(models)} models" if models else ""
+    of = f"maps of {', '.join(job.measures.axes)}"
     if "maps" in parts:
-        kept = f", {n} realizations" if keep else ""
-        several = f", {len(models)} models" if models else ""
-        written[MAPS_FILE] = (
-            f"maps of {', '.join(job.measures.axes)}: statistics{kept}{several} (CF, xarray)"
-        )
+        written[MAPS_FILE] = f"{of}: statistics{kept}{several} (netCDF, familiar units)"
+    if ln:
+        written[LN_FILE] = f"{of}: natural logarithms of SI values{kept}{several} (netCDF)"
     if wants_fields:
         written[GMF_FILE] = f"OpenQuake ground-motion fields: {len(nodes)} sites, {n} event(s)"
         written[SITES_FILE] = "OpenQuake sites"
@@ -315,19 +350,28 @@ def _bring_waveforms(folder: Path, job: GridJob) -> str:
     return f"MiniSEED of {nodes} nodes and {n} realization(s), one folder per realization"
 
 
-def _attributes(job: GridJob, models: Mapping[str, NodeTasks]) -> dict[str, Any]:
+def _attributes(
+    job: GridJob, beside: Mapping[str, NodeTasks], made_by: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the global attributes of the maps."""
     source, conditioning = job.source.iloc[0], job.model.conditioning
     given: dict[str, Any] = {}
     if conditioning is not None:
         given = dict(zip(GIVEN_PLACES, conditioning.evidence.places.T, strict=True))
         # All generators are conditioned, ground-motion models are not.
-        generators = [name for name, own in models.items() if isinstance(own, GridJob)]
-        given |= {GIVEN_MODELS: generators} if models else {}
+        generators = [name for name, own in beside.items() if isinstance(own, GridJob)]
+        given |= {GIVEN_MODELS: [job.model.weights_name, *generators]} if beside else {}
+    package = f"cgmgm-seis {made_by['versions']['cgmgm-seis']}"
     return {
         **given,
         "title": "Generated ground motion of a scenario earthquake",
-        "source": f"{job.model.name} of cgmgm-seis, weights {job.model.weights_name}",
+        "source": (
+            f"{job.model.name} of {package}, weights {job.model.weights_name} version "
+            f"{job.model.weights_version}, trained on: {made_by['trained_on']}"
+        ),
+        # Without the time, so that the same command gives the same bytes.
+        "history": f"{' '.join(made_by['command']) or 'write_grid'} ({package})",
+        "comment": made_by["about"],
         "weights_sha256": job.model.weights_sha256,
         "n_realizations": job.n_realizations,
         "seed": job.seed,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cgmgm_seis import lazy_names
 
 if TYPE_CHECKING:
+    from cgmgm_seis.measures.familiar_units import find_measure
     from cgmgm_seis.measures.intensity import (
         acceleration,
         arias_intensity,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         significant_duration,
         smoothed_fas,
     )
+    from cgmgm_seis.measures.macroseismic_intensity import mmi
     from cgmgm_seis.measures.picks import load_picker, pick
     from cgmgm_seis.measures.quantities import displacement, in_quantity
     from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
@@ -31,9 +33,11 @@ __all__ = [
     "displacement",
     "eas",
     "fas",
+    "find_measure",
     "in_quantity",
     "konno_ohmachi_matrix",
     "load_picker",
+    "mmi",
     "pga",
     "pgv",
     "pick",
@@ -53,9 +57,11 @@ __getattr__, __dir__ = lazy_names(
         "displacement": "quantities",
         "eas": "intensity",
         "fas": "intensity",
+        "find_measure": "familiar_units",
         "in_quantity": "quantities",
         "konno_ohmachi_matrix": "intensity",
         "load_picker": "picks",
+        "mmi": "macroseismic_intensity",
         "pga": "intensity",
         "pgv": "intensity",
         "pick": "picks",

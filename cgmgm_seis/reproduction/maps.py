@@ -15,7 +15,7 @@ from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.model_plots import model_figures
 from cgmgm_seis.grid.nodes import grid_nodes
 from cgmgm_seis.grid.plots import write_figure
-from cgmgm_seis.grid.synthesis import MAPS_FILE, draw_tasks, local_engine, write_grid
+from cgmgm_seis.grid.synthesis import LN_FILE, draw_tasks, local_engine, write_grid
 from cgmgm_seis.grid.tasks import NodeTasks
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.reproduction.recipe import PaperRecipe
@@ -63,6 +63,7 @@ def write_maps(
         job,
         beside=beside,
         parts=("maps", "html", "quakeml"),
+        ln=True,
         warnings=messages,
         overwrite=True,
         progress=visible,
@@ -71,7 +72,7 @@ def write_maps(
         f"M {recipe.magnitude:g}, {recipe.depth_km:g} km deep, {recipe.map_realizations} "
         "realizations of the generators"
     )
-    for name, figure in model_figures(folder / MAPS_FILE, title).items():
+    for name, figure in model_figures(folder / LN_FILE, title).items():
         write_figure(figure, folder / f"{name}.png")
 
 

@@ -17,6 +17,7 @@ from cgmgm_seis.scenario.stations import Places, receivers
 from cgmgm_seis.serve.archive import Archive
 from cgmgm_seis.serve.fdsn_routes import fdsn_routes
 from cgmgm_seis.serve.limits import Limits, RequestError
+from cgmgm_seis.serve.page_routes import page_routes
 from cgmgm_seis.serve.syngine_routes import syngine_routes
 from cgmgm_seis.serve.worker import Worker
 from cgmgm_seis.storage.seisbench_cache import PAIR_FILE
@@ -89,7 +90,9 @@ def application(
         yield
         worker.close()
 
-    routes = syngine_routes(named, receivers(stations), limits, worker)
+    chosen_from = receivers(stations)
+    routes = page_routes(named, chosen_from, limits, worker)
+    routes += syngine_routes(named, chosen_from, limits, worker)
     if archive is not None:
         routes += fdsn_routes(archive, limits, worker)
     return Starlette(

@@ -37,6 +37,8 @@ class Limits:
         Time from the arrival of a request to its answer, s; later it is answered with 503.
     waiting : int
         Requests that wait for the model or are being answered; further ones are answered with 503.
+    map_records : int
+        Records of a map on the page: nodes times realizations.
     """
 
     stations: int = 200
@@ -44,6 +46,7 @@ class Limits:
     body_bytes: int = 1_000_000
     seconds: float = 120.0
     waiting: int = 64
+    map_records: int = 8000
 
     def check_stations(self, count: int) -> None:
         """Raise an error if a request has too many receivers."""
@@ -59,5 +62,14 @@ class Limits:
             raise RequestError(
                 f"The answer would have {count} samples; this server allows at most "
                 f"{self.samples}: ask for fewer stations or a shorter time.",
+                413,
+            )
+
+    def check_map(self, count: int) -> None:
+        """Raise an error if a map would need too many records."""
+        if count > self.map_records:
+            raise RequestError(
+                f"The map would need {count} records; this server allows at most "
+                f"{self.map_records}: ask for fewer realizations.",
                 413,
             )

@@ -38,7 +38,7 @@ def test_shards_then_the_whole(quick, tmp_path):
     assert "1 of 1 chunks are finished and verified" in whole.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        "maps.h5", "map.html", "map_spectra.png", "map_spectra.pdf", "map_peaks.png",
+        "maps.nc", "map.html", "map_spectra.png", "map_spectra.pdf", "map_peaks.png",
         "map_peaks.pdf", "gmf_data.csv", "sitemesh.csv", "waveforms", "stations.xml",
         "events.xml", "provenance.json",
     }  # fmt: skip
@@ -60,7 +60,7 @@ def test_outputs_that_cannot_hold_the_stations(tiny_weights, tmp_path):
     assert "Output waveforms is left out: station_code = 'AKT013'" in result.stderr
     assert "Output openquake is left out: The sites BO.AKT013 and NC.A" in result.stderr
     names = {path.name for path in (tmp_path / "default").iterdir()}
-    assert "maps.h5" in names and not names & {"sitemesh.csv", "waveforms"}
+    assert "maps.nc" in names and not names & {"sitemesh.csv", "waveforms"}
     for part in ("waveforms", "openquake"):
         result = run(*common, "--write", part, "--out", tmp_path / part)
         assert result.exit_code == 1 and "AKT013" in result.stderr
@@ -84,7 +84,7 @@ def test_event_and_overrides(quick, tmp_path):
     for out, source in (("a", catalogued), ("b", changed), ("c", SOURCE[1:])):
         result = run("grid", *options, tmp_path / out, "--write", "maps,quakeml", *source)
         assert result.exit_code == 0, result.output
-    maps = [h5py.File(tmp_path / out / "maps.h5")["ln_pgv_median"][:] for out in "abc"]
+    maps = [h5py.File(tmp_path / out / "maps.nc")["pgv_median"][:] for out in "abc"]
     np.testing.assert_array_equal(maps[0], maps[2])
     assert (maps[1] != maps[0]).any()
     a, b = (obspy.read_events(tmp_path / out / "events.xml")[0] for out in "ab")

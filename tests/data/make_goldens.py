@@ -66,7 +66,7 @@ def goldens(work: Path) -> dict[str, list[float]]:
         for trace in stream[::5]:
             found[f"generate {name} {trace.id}"] = summary(trace.data)
         run("grid", *SOURCE, *weights, "--region", "-122.3,-122.0,37.8,38.0", "--shape", "2x3",
-            "-n", 2, "--seed", 6, "--write", "maps", "--workers", 1,
+            "-n", 2, "--seed", 6, "--write", "maps", "--ln", "--workers", 1,
             "--out", out / "grid")  # fmt: skip
         with h5py.File(out / "grid" / "maps.h5") as file:
             for path, values in sorted(datasets(file).items()):

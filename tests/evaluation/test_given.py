@@ -56,6 +56,12 @@ def test_another_earthquake_is_not_in_the_file(table, model):
         read_given(table.parent, source(4.0, *SOURCE), model)
 
 
+def test_bytes_that_are_no_text_are_one_sentence(model, tmp_path):
+    (tmp_path / "bad.csv").write_bytes(b"source_id,\xf6\n1,2\n")
+    with pytest.raises(DatasetError, match="is not a readable CSV file: 'utf-8' codec"):
+        read_given(tmp_path / "bad.csv", source(4.0, *SOURCE), model)
+
+
 def test_records_of_a_larger_earthquake_are_used_if_it_may_be_extrapolated(table, model, tmp_path):
     """M 5.8, where the trained range ends at 5.5."""
     path = tmp_path / "larger.csv"
@@ -74,8 +80,8 @@ def test_given_raises_the_motion_of_generate_and_grid(table, model, tmp_path):
     run = CliRunner().invoke(
         main,
         ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x3", "-n", "4",
-         "--measures", "pgv", "--write", "maps,figures", "--given", str(table), "--workers", "2",
-         "--out", str(tmp_path / "map")],
+         "--measures", "pgv", "--write", "maps,figures", "--ln", "--given", str(table),
+         "--workers", "2", "--out", str(tmp_path / "map")],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     with h5py.File(tmp_path / "map" / "maps.h5") as file:
@@ -107,8 +113,9 @@ def test_a_ground_motion_model_beside_is_labelled(table, tmp_path):
     run = CliRunner().invoke(
         main,
         ["grid", *ARGUMENTS, "--region=-122.2,-122.0,37.8,37.95", "--shape", "2x2", "-n", "2",
-         "--measures", "fas", "--frequencies", "5", "--write", "maps", "--given", str(table),
-         "--gmm", "ergodic", "--workers", "1", "--out", str(tmp_path / "map")],
+         "--measures", "fas", "--frequencies", "5", "--write", "maps", "--ln",
+         "--given", str(table), "--gmm", "ergodic", "--workers", "1",
+         "--out", str(tmp_path / "map")],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     with h5py.File(tmp_path / "map" / "maps.h5") as file:

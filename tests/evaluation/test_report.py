@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cgmgm_seis.errors import OutputError
-from cgmgm_seis.evaluation.contents import sections
+from cgmgm_seis.evaluation.contents import Item, sections
 from cgmgm_seis.evaluation.distribution_plots import plot_pit
-from cgmgm_seis.evaluation.figures import colours
+from cgmgm_seis.evaluation.figures import colours, new_panels, zero_line
 from cgmgm_seis.evaluation.maps import plot_maps
 from cgmgm_seis.evaluation.report import render, write_evaluation
 from cgmgm_seis.evaluation.residual_plots import (
@@ -21,6 +21,7 @@ from cgmgm_seis.evaluation.residual_plots import (
     plot_spectral_residuals,
 )
 from cgmgm_seis.evaluation.tables import SIMULATOR
+from cgmgm_seis.scenario.coastlines import plot_coastlines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -80,6 +81,26 @@ def test_what_is_missing_is_said(found):
     text, images = render(bare)
     assert "<b>picks</b>: not available: no &lt;weights&gt;" in text
     assert images == {}
+
+
+def test_figures_of_one_dot_are_left_out_and_named(found, monkeypatch):
+    def figure(count):
+        drawn, panels = new_panels(1, 2, (4.0, 2.0))
+        for axes in panels[0]:
+            zero_line(axes)
+            plot_coastlines(axes)
+            image = axes.scatter(range(count), range(count), c=range(count))
+            axes.errorbar(range(count), range(count), yerr=0.3, fmt="s")
+        drawn.colorbar(image, ax=axes)
+        return drawn
+
+    def items(_):
+        yield "Maps", [Item(f"of_{n}", figure(n), "A sentence.") for n in (1, 2)]
+
+    monkeypatch.setattr("cgmgm_seis.evaluation.report.sections", items)
+    text, images = render(found)
+    assert list(images) == ["of_2"] and Page(text).figures == 1
+    assert "every panel would have one dot at most: of 1.</p>" in text
 
 
 def test_the_folder_holds_everything(found, rendered, tmp_path, monkeypatch):

@@ -99,7 +99,7 @@ def test_all_files_of_a_job(job, tmp_path, few_pictures):
     job = replace(job, movie=True)
     done = draw_tasks(job)
     assert (done["tasks"], done["found"], done["records"]) == (4, 0, 24)
-    written = write_grid(tmp_path / "out", job, keep_realizations=True, movie="png")
+    written = write_grid(tmp_path / "out", job, ln=True, keep_realizations=True, movie="png")
     assert all(description for _, description in written)
     table = job.nodes.scenario(SOURCE, 0, 12)
     direct = job.model.sample(table, 2, seed=3)
@@ -140,7 +140,7 @@ def test_all_files_of_a_job(job, tmp_path, few_pictures):
     assert np.exp(np.log(9.80665) + LN_G) == pytest.approx(1.0)
 
     page = (tmp_path / "out/map.html").read_text()
-    assert "http" not in page and "ln EAS (m/s s) 5 Hz median" in page
+    assert '"label": "EAS 5 Hz"' in page and '"statistic": "median of the realizations"' in page
     for name in ("map_spectra.png", "map_sigma.pdf", "map_peaks.png", "movie/frame_0010.png"):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
@@ -185,8 +185,8 @@ def test_waveforms_of_other_quantities(job, tmp_path, encoding):
             assert trace.stats.channel[1] == ("N" if quantity == "acceleration" else "X")
             # Derivatives enlarge the rounding of other batches.
             np.testing.assert_allclose(trace.data, wanted, atol=1e-4 * np.abs(wanted).max())
-    a, b = (h5py.File(tmp_path / name / "maps.h5") for name in ("acceleration", "displacement"))
-    np.testing.assert_array_equal(a["ln_pga_median"][:], b["ln_pga_median"][:])
+    a, b = (h5py.File(tmp_path / name / "maps.nc") for name in ("acceleration", "displacement"))
+    np.testing.assert_array_equal(a["pga_median"][:], b["pga_median"][:])
 
 
 def test_a_labelled_data_set_of_all_nodes(job, tmp_path):
@@ -228,10 +228,10 @@ def test_stations_of_a_file_have_maps_too(job, tmp_path, few_pictures):
     job = replace(job, nodes=Nodes.of(receivers(tmp_path / "a.csv")), waveforms=False, movie=True)
     draw_tasks(job)
     write_grid(tmp_path / "out", job, movie="gif")
-    with xarray.open_dataset(tmp_path / "out/maps.h5") as maps:
-        assert maps.ln_pgv_median.dims == ("station",)
+    with xarray.open_dataset(tmp_path / "out/maps.nc") as maps:
+        assert maps.pgv_median.dims == ("station",)
         assert maps.station.to_numpy().tolist() == ["BK.BKS", "NC.JFP"]
-        assert maps.ln_pgv_median.latitude.to_numpy().tolist() == [37.8, 37.9]
+        assert maps.pgv_median.latitude.to_numpy().tolist() == [37.8, 37.9]
     assert not (tmp_path / "out/waveforms").exists()
 
 
@@ -303,10 +303,25 @@ def test_a_full_disk_leaves_nothing(job, tmp_path, monkeypatch):
     draw_tasks(job)
     usage = os.statvfs_result
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    with pytest.raises(OutputError, match=r"maps.h5 needs \d+ MB"):
+    with pytest.raises(OutputError, match=r"maps.nc needs \d+ MB"):
         write_grid(tmp_path / "out", job)
     assert usage and not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_ctrl_c_while_files_are_written(job, tmp_path, monkeypatch):
+    """Nothing is left of the folder, the finished chunks are, and it is said."""
+    job = replace(job, waveforms=False)
+    draw_tasks(job)
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cgmgm_seis.grid.synthesis.write_html", pressed)
+    with pytest.raises(OutputError, match="keeps the finished chunks, and the same command"):
+        write_grid(tmp_path / "out", job, parts=["maps", "html"])
+    assert [path.name for path in tmp_path.iterdir()] == ["chunks"]
+    assert draw_tasks(job)["found"] == 4
 
 
 def test_nan_of_a_node_stops(job, monkeypatch):
@@ -367,7 +382,7 @@ def test_maps_are_written_in_any_pieces(tmp_path):
     maps = {}
     for step in (35, 3, 9):
         path = tmp_path / f"{step}.h5"
-        with open_map_file(path, nodes, measures, 2, {}) as file:
+        with open_map_file(path, nodes, measures, 2, {}, ln=True) as file:
             for first in range(0, 35, step):
                 part = slice(first, first + step)
                 file.write(first, values[part], {k: v[part] for k, v in found.items()})

@@ -119,11 +119,12 @@ def test_the_page_of_a_map_is_not_ended_by_a_code(tmp_path):
     )
     nodes = Nodes.of(receivers(tmp_path / "stations.csv"))
     about = {"source_latitude_deg": 37.8, "source_longitude_deg": -122.2}
-    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about):
+    with open_map_file(tmp_path / "maps.h5", nodes, PGA, 0, about, ln=True):
         pass
     write_html(tmp_path / "map.html", tmp_path / "maps.h5", "</title><script>")
     page = (tmp_path / "map.html").read_text()
-    data = next(line for line in page.splitlines() if line.startswith("const data = "))
+    assert page.count("<title>") == 1 and "<h1>&lt;/title&gt;&lt;script&gt;</h1>" in page
+    data = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
     assert "<" not in data
-    content = json.loads(data.removeprefix("const data = ").rstrip(";"))
-    assert content["codes"] == [f"XX.{code}", "XX.B"] and content["title"] == "</title><script>"
+    content = json.loads(data)
+    assert content["codes"] == [f"XX.{code}", "XX.B"]

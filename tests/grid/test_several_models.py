@@ -61,15 +61,18 @@ def test_maps_hold_the_models_along_a_coordinate(job, generators, tmp_path):
     xarray = pytest.importorskip("xarray")
     alone = tmp_path / "alone"
     draw_tasks(job)
-    write_grid(alone, job, parts=["maps"])
+    write_grid(alone, job, parts=["maps"], ln=True)
     beside = jobs_beside(job, two(generators), [NamedGMM.of("ergodic")])
     for own in beside.values():
         assert own.tasks == job.tasks
         assert draw_tasks(own, local_engine(2))["found"] == 0
         assert draw_tasks(own)["found"] == 3
     assert draw_tasks(job)["found"] == 3
-    written = dict(write_grid(tmp_path / "out", job, beside=beside, keep_realizations=True))
-    assert "3 models" in written[tmp_path / "out/maps.h5"]
+    written = dict(
+        write_grid(tmp_path / "out", job, beside=beside, ln=True, keep_realizations=True)
+    )
+    for name in ("maps.nc", "maps.h5"):
+        assert "3 models" in written[tmp_path / "out" / name]
 
     table = job.nodes.scenario(SOURCE, 0, 6)
     with xarray.open_dataset(tmp_path / "out/maps.h5") as maps:
@@ -93,6 +96,13 @@ def test_maps_hold_the_models_along_a_coordinate(job, generators, tmp_path):
         # What the model does not define is not a number: 3 Hz, the vertical, and PGA.
         assert np.isfinite(ergodic).sum() == 6
         assert np.isnan(maps.models_ln_pga_median.sel(model="ergodic")).all()
+        with xarray.open_dataset(tmp_path / "out/maps.nc") as linear:
+            pga = linear.models_pga_median
+            assert pga.dims == ("model", "latitude", "longitude")
+            shown = np.exp(maps.models_ln_pga_median) * 100.0 / 9.80665
+            np.testing.assert_allclose(pga, shown, rtol=1e-5)
+            np.testing.assert_array_equal(linear.models_pga_sigma, maps.models_ln_pga_sigma)
+            assert linear.models_pga_median.attrs["long_name"] == "PGA (%g): median"
         own = maps.drop_vars([name for name in maps if name.startswith("models_")])
         with xarray.open_dataset(alone / "maps.h5") as before:
             np.testing.assert_array_equal(own.ln_fas_sigma_within, before.ln_fas_sigma_within)
@@ -100,7 +110,7 @@ def test_maps_hold_the_models_along_a_coordinate(job, generators, tmp_path):
     assert made_by["beside"]["ergodic"]["ground_motion_model"] == "ergodic"
     assert made_by["beside"]["second"]["trained_on"] == "nothing"
     page = (tmp_path / "out/map.html").read_text()
-    assert "ln PGA (m/s2) second median" in page and "ergodic E 2 Hz median" in page
+    assert '"models": ["first", "second", "ergodic"]' in page and '"label": "FAS E 2 Hz"' in page
     for name in ("models_fas", "models_fas_ratio", "models_peaks_sigma"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
     for own in (*beside.values(), job):
@@ -112,7 +122,7 @@ def test_panels_have_one_scale_and_ratios_are_of_the_first(job, generators, tmp_
     beside = jobs_beside(job, two(generators), [NamedGMM.of("ergodic")])
     for own in (job, *beside.values()):
         draw_tasks(own)
-    write_grid(tmp_path / "out", job, beside=beside, parts=["maps"])
+    write_grid(tmp_path / "out", job, beside=beside, parts=["maps"], ln=True)
     figures = model_figures(tmp_path / "out/maps.h5", "title")
     assert set(figures) == {
         *("models_fas", "models_fas_ratio", "models_fas_sigma"),
@@ -163,7 +173,7 @@ def test_from_the_command_line(generators, tmp_path):
     assert result.exit_code == 0, result.output
     assert "Medians of 1 realization are that realization" in result.stderr
     assert result.stderr.count("1 of 1 chunks are finished and verified") == 3
-    with h5py.File(tmp_path / "out/maps.h5") as file:
+    with h5py.File(tmp_path / "out/maps.nc") as file:
         assert file["model"].asstr()[:].tolist() == ["first", "second", "ergodic"]
     assert not (tmp_path / ".out.chunks").exists()
     bad = CliRunner().invoke(main, [*arguments, "--gmm", "BSSA08", "--overwrite"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cgmgm_seis.errors import CgmgmError, WeightsError
-from cgmgm_seis.models.cgmgm.calibration import calibrate, drawn_ln_energy
+from cgmgm_seis.models.cgmgm.calibration import drawn_ln_energy
 from cgmgm_seis.models.cgmgm.model import CGMGM
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
 from cgmgm_seis.models.conditions import training_ranges
@@ -99,11 +99,11 @@ def test_calibrated_records_have_the_energy_of_the_training_records(scenario):
     model.fit_normalisation(records, scenario)
     batch = model.on_device(model.features(records, scenario))
     with torch.no_grad():
-        card = calibrate(model, [batch])
+        card = model.after_training([batch])
         kept = {name: batch[name] for name in ("conditions", "onsets", "span")}
-        drawn = drawn_ln_energy(model, kept, 99).mean(dim=0)
+        drawn = drawn_ln_energy(model, model.spectrogram, kept, 99).mean(dim=0)
         gains, model.ln_gains = model.ln_gains, None
-        before = drawn_ln_energy(model, kept, 99).mean(dim=0)
+        before = drawn_ln_energy(model, model.spectrogram, kept, 99).mean(dim=0)
     # White noise of sigma s: a bin's mean power is s^2 sum(w^2) = 60 s^2, in the frames after P.
     frames = (-5.0 + 0.46 * np.arange(131) >= model.onsets(scenario)[0][:, None]).sum(axis=1)
     wanted = 0.5 * np.log(60.0 * frames * 1e-10).mean() + np.log([[1.0], [3.0]])

@@ -174,7 +174,7 @@ def test_records_of_one_component_are_enough_for_all_of_it(weights, tmp_path):
     assert {path.suffix for path in (tmp_path / "records").rglob("*")} >= {".mseed", ".xml"}
     run("grid", *source, "--region", "-122.3,-122.0,37.8,38.0", "--shape", "2x2", "--workers", 1,
         "--write", "maps", "--out", tmp_path / "map")  # fmt: skip
-    assert (tmp_path / "map" / "maps.h5").exists()
+    assert (tmp_path / "map" / "maps.nc").exists()
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_it_is_mapped(weights, tmp_path):
     run("grid", "--weights", weights, "--mag", 2, "--src", "37.6,-122.0", "--extrapolate",
         "--region", "-122.3,-122.0,37.8,38.0", "--shape", "2x3", "-n", 2, "--write", "maps",
         "--workers", 1, "--out", out)  # fmt: skip
-    with h5py.File(out / "maps.h5") as file:
+    with h5py.File(out / "maps.nc") as file:
         found = []
         file.visititems(lambda path, item: found.append(item[()]) if "median" in path else None)
     assert found and all(np.isfinite(values).all() for values in found)

@@ -81,9 +81,8 @@ class CGMGM(GroundMotionModel):
         Embed, in every frame, also the time since P and S of the travel-time table; not with
         `published`.
     speckle : bool
-        Give the decoded amplitudes the scatter of the amplitudes of white noise, and retrieve
-        phases from those of this noise on, which takes fewer iterations; without it amplitudes are
-        smooth and phases random at first.  Not with `published`.
+        Give decoded amplitudes the scatter of white noise's, and begin phase retrieval with its
+        phases instead of random ones, which takes fewer iterations; not with `published`.
     published : bool
         The published model, to reproduce it and to compare with it: its embedding (which ends with
         a ReLU), windows, latents, prior, loss, phase retrieval and optimizer.  The differences are
@@ -162,10 +161,7 @@ class CGMGM(GroundMotionModel):
     ) -> None:
         super().__init__(component_order=component_order, citation=citation, **kwargs)
         if published and (arrivals or speckle):
-            raise CgmgmError(
-                "published = True must not be combined with arrivals or speckle, which the "
-                "published model lacks."
-            )
+            raise CgmgmError("published = True must not be combined with arrivals or speckle.")
         self.condition_set = condition_set
         self.n_latents = n_latents
         self.prior_size = prior_size
@@ -317,7 +313,7 @@ class CGMGM(GroundMotionModel):
         if self.published:
             spectra = self.spectrogram.transform(batch["waveforms"])
             rebuilt = self.spectrogram.inverse(
-                torch.polar(self.unscale(self.from_frames(output)), spectra.angle())
+                torch.polar(self._unscale(self._from_frames(output)), spectra.angle())
             )
             first, last = batch["span"][:, :, None].unbind(dim=1)
             samples = torch.arange(self.n_samples, device=output.device)
@@ -325,7 +321,7 @@ class CGMGM(GroundMotionModel):
             return ((rebuilt - batch["waveforms"]) ** 2 * valid[:, None]).sum(dim=(1, 2))
         if self.alpha == 0.0:
             return output.new_zeros(len(output))
-        difference = self.unscale(output) - self.unscale(batch["amplitudes"])
+        difference = self._unscale(output) - self._unscale(batch["amplitudes"])
         weights = self.spectrogram.energy_weights().flatten().repeat(len(self.component_order))
         squared = difference.square() * self._frame_weights(batch)
         energy = squared.sum(dim=1) @ weights.to(output.device)
@@ -334,7 +330,14 @@ class CGMGM(GroundMotionModel):
     @torch.no_grad()
     def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
         """Set `ln_gains`, unless `published`, see `cgmgm_seis.models.cgmgm.calibration`."""
-        return {} if self.published else calibrate(self, batches)
+
+        def set_gains(gains: Tensor) -> None:
+            self.ln_gains = gains.tolist()
+
+        if self.published:
+            return {}
+        recorded = ((self._unscale(self._from_frames(b["amplitudes"])), b) for b in batches)
+        return calibrate(self, self.spectrogram, recorded, set_gains)
 
     # ---- reconstruction --------------------------------------------------------------------
 
@@ -355,7 +358,7 @@ class CGMGM(GroundMotionModel):
         mean, _ = self.encoder(batch["amplitudes"], condition, inside)
         frames = (batch["amplitudes"], decode(self.decoder, mean, condition))
         recorded, reconstructed = (
-            torch.log(self.unscale(self.from_frames(scaled)) + AMPLITUDE_FLOOR)
+            torch.log(self._unscale(self._from_frames(scaled)) + AMPLITUDE_FLOOR)
             .masked_fill(~inside[:, None, None], torch.nan)
             .double()
             .cpu()
@@ -383,7 +386,7 @@ class CGMGM(GroundMotionModel):
             "conditions" (record, condition); "onsets" (record, 2) of P and S, samples after the
             record's start.
         """
-        onsets = np.stack(self.onsets(scenario), axis=1)
+        onsets = np.stack(self.onsets(scenario), axis=1, dtype=np.float32)
         return {
             "conditions": torch.as_tensor(
                 scaled_conditions(scenario, self.condition_set, self.ranges)
@@ -440,7 +443,7 @@ class CGMGM(GroundMotionModel):
         noise, start = batch["noise"].to(precision), batch["start"].to(precision)
         latents, _, _ = self.prior.roll(condition, noise, start)
         scaled = decode(self.decoder, latents, condition).float()
-        amplitudes = self.unscale(self.from_frames(scaled))
+        amplitudes = self._unscale(self._from_frames(scaled))
         before = frames_before(self.spectrogram, onsets)
         if self.ln_gains is not None:
             amplitudes = amplitudes * torch.tensor(self.ln_gains).to(amplitudes).exp()[..., None]
@@ -479,8 +482,7 @@ class CGMGM(GroundMotionModel):
         low, high = self.log_amplitude_range
         return (torch.log10(amplitudes + AMPLITUDE_FLOOR) - low) / (high - low)
 
-    def unscale(self, scaled: Tensor) -> Tensor:
-        """Return amplitudes, m/s x samples, of scaled log amplitudes of the same shape."""
+    def _unscale(self, scaled: Tensor) -> Tensor:
         low, high = self.log_amplitude_range
         if not self.published:
             # The decoder's output is unbounded; do not leave the amplitudes of the training data.
@@ -492,6 +494,6 @@ class CGMGM(GroundMotionModel):
         """(record, component, bin, frame) to (record, frame, component * bin)."""
         return spectra.permute(0, 3, 1, 2).flatten(2).contiguous()
 
-    def from_frames(self, frames: Tensor) -> Tensor:
+    def _from_frames(self, frames: Tensor) -> Tensor:
         """(record, frame, component * bin) to (record, component, bin, frame)."""
         return frames.unflatten(2, (len(self.component_order), -1)).permute(0, 2, 3, 1)
