@@ -39,7 +39,7 @@ def coastlines() -> list[Line]:
 
 def _read(name: str) -> list[Line]:
     """Return the lines of a file, between which there are rows of NaN."""
-    with (files("cgmgm_seis.scenario") / "data" / name).open() as file:
+    with (files("cgmgm_seis.scenario") / "data" / name).open("rb") as file:
         points = np.loadtxt(file, delimiter=",", skiprows=1)
     ends = np.flatnonzero(np.isnan(points[:, 0]))
     return [line[~np.isnan(line[:, 0])] for line in np.split(points, ends)]
