@@ -54,7 +54,7 @@ MEASURES = ("fas", "eas", "pga", "pgv", "psa")
 EXAMPLES = """\b
 Examples:
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --depth 7.9 \\
-      --region -122.5,-121.8,37.27,38.07 --shape 100x100 -n 100 --out scenario
+      --region -122.5,-121.8,37.27,38.07 --shape 25x25 -n 20 --out scenario
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 50 \\
       --measures pga,psa --write openquake --out portfolio
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 20 \\
@@ -198,6 +198,7 @@ def grid(
 
     from cgmgm_seis.gmm.named import NamedGMM
     from cgmgm_seis.grid.beside import jobs_beside
+    from cgmgm_seis.grid.duration import expected_time
     from cgmgm_seis.grid.job import GridJob
     from cgmgm_seis.grid.measures import Measures
     from cgmgm_seis.grid.nodes import Nodes, grid_nodes
@@ -257,6 +258,9 @@ def grid(
     progress = verbosity != -1 and sys.stderr.isatty()
     engine = _engine(workers, ray, ray_address)
     beside = jobs_beside(job, dict(zip(names, models.items(), strict=True)), published)
+    processes = None if ray or ray_address else workers or os.cpu_count()
+    if told := expected_time([job, *beside.values()], processes, shard or (1, 1)):
+        logger.info("%s  Ctrl-C stops and keeps what is finished.", told)
     for own in (job, *beside.values()):
         done = draw_tasks(own, engine, shard or (1, 1), progress)
         logger.debug("%s", ", ".join(f"{key} {value:.1f}" for key, value in done.items()))

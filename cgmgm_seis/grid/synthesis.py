@@ -83,7 +83,10 @@ def draw_tasks(
         raise OutputError(f"Shard {number}/{count} must be I/N with I from 1 to N.")
     tasks = job.tasks[number - 1 :: count]
     hidden = not progress
-    with tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar:
+    with (
+        _interruptible(job),
+        tqdm(tasks, desc="Verifying", unit="chunk", disable=hidden, leave=False) as bar,
+    ):
         missing = [task for task in bar if job.load(*task) is None]
     if found := len(tasks) - len(missing):
         logger.info(
@@ -184,7 +187,7 @@ def write_grid(
         f"{earthquake}: {job.n_realizations} realization(s) of {job.model.name}, weights "
         f"{job.model.weights_name} (trained on {made_by['trained_on']})"
     )
-    with complete_folder(folder, overwrite) as temporary:
+    with _interruptible(job), complete_folder(folder, overwrite) as temporary:
         about = _attributes(job, beside, made_by)
         written = _write_tables(
             temporary, job, beside, parts, ln, about, keep_realizations, progress

@@ -49,6 +49,10 @@ class Chunks:
         self.folder = folder
         self.name = digest(identity)
 
+    def exists(self, first: int, last: int) -> bool:
+        """Return whether rows `first` to `last` have a file, which may be damaged."""
+        return self.folder is not None and self._path(first, last).is_file()
+
     def load(self, first: int, last: int) -> dict[str, NDArray[Any]] | None:
         """Return the arrays of rows `first` to `last`, or None if missing or damaged."""
         if self.folder is None or not (path := self._path(first, last)).is_file():

@@ -309,6 +309,21 @@ def test_a_full_disk_leaves_nothing(job, tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".out*"))
 
 
+def test_ctrl_c_while_files_are_written(job, tmp_path, monkeypatch):
+    """Nothing is left of the folder, the finished chunks are, and it is said."""
+    job = replace(job, waveforms=False)
+    draw_tasks(job)
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cgmgm_seis.grid.synthesis.write_html", pressed)
+    with pytest.raises(OutputError, match="keeps the finished chunks, and the same command"):
+        write_grid(tmp_path / "out", job, parts=["maps", "html"])
+    assert [path.name for path in tmp_path.iterdir()] == ["chunks"]
+    assert draw_tasks(job)["found"] == 4
+
+
 def test_nan_of_a_node_stops(job, monkeypatch):
     monkeypatch.setattr(
         type(job.model),

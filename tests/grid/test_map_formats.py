@@ -14,8 +14,10 @@ from cgmgm_seis.grid.geotiff import check_geotiff, write_geotiff
 from cgmgm_seis.grid.maps import open_map_file
 from cgmgm_seis.grid.measures import Measures
 from cgmgm_seis.grid.nodes import Nodes, grid_nodes
+from cgmgm_seis.grid.plots import map_figures
 from cgmgm_seis.grid.shakemap import check_shakemap, psa_name, write_shakemap
 from cgmgm_seis.grid.statistics import STATISTICS
+from cgmgm_seis.measures.macroseismic_intensity import mmi
 
 SOURCE = source(3.9, 37.861, -122.257, 7.9)
 G = 9.80665
@@ -44,6 +46,7 @@ def write_maps(path, region, n_realizations=3, measures=MEASURES, ln=False):
     about = {
         "title": "Generated ground motion", "source": "EvolutionaryCGM, trained on: simulations",
         "comment": "made by a model & not recorded", "n_realizations": n_realizations,
+        "source_latitude_deg": 37.861, "source_longitude_deg": -122.257,
     }  # fmt: skip
     with open_map_file(path, nodes, measures, 3, about, ln=ln) as file:
         file.write(0, values, found)
@@ -151,6 +154,33 @@ def test_geotiff_without_rasterio_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(CgmgmError, match=r"pip install 'cgmgm-seis\[geotiff\]'"):
         check_geotiff(grid_nodes(BAY, SHAPE))
+
+
+def test_figures_are_labelled_in_familiar_units(tmp_path):
+    values = write_maps(tmp_path / "maps.h5", BAY, ln=True)
+    peaks = map_figures(tmp_path / "maps.h5", "title")["map_peaks"]
+    bars = [axes for axes in peaks.axes if not axes.get_title()]
+    titles = [axes.get_title() for axes in peaks.axes if axes.get_title()]
+    assert titles[:3] == ["MMI of PGV", "PGA (%g)", "PGV (cm/s)"]
+    for bar, kind, factor in ((bars[1], "pga", 100.0 / G), (bars[2], "pgv", 100.0)):
+        texts = [float(text.get_text()) for text in bar.get_yticklabels()]
+        np.testing.assert_allclose(texts, factor * np.exp(bar.get_yticks()), rtol=1e-6)
+        ends = factor * np.exp(of(kind, values))
+        assert len(texts) >= 3 and ends.min() <= min(texts) and max(texts) <= ends.max()
+    shown = peaks.axes[0].collections[0].get_array().reshape(SHAPE)
+    np.testing.assert_allclose(shown, mmi(pgv=np.exp(of("pgv", values))), rtol=1e-6)
+
+
+def test_openquake_reads_shakemaps_grid(tmp_path):
+    parsers = pytest.importorskip("openquake.hazardlib.shakemap.parsers")
+    values = write_maps(tmp_path / "maps.nc", BAY)
+    write_shakemap(tmp_path, tmp_path / "maps.nc", SOURCE)
+    urls = {"grid_url": "grid.xml", "uncertainty_url": "uncertainty.xml"}
+    paths = {name: str(tmp_path / file) for name, file in urls.items()}
+    read = parsers.get_array(kind="usgs_xml", **paths)
+    wanted = 100.0 / G * np.exp(of("psa", values, 1))[::-1].ravel()
+    np.testing.assert_allclose(read["val"]["SA(1.0)"], wanted, rtol=1e-4)
+    np.testing.assert_allclose(read["std"]["PGA"], 0.5)
 
 
 NS = "{http://earthquake.usgs.gov/eqcenter/shakemap}"

@@ -1,0 +1,109 @@
+"""How long the tasks of a job take, from a few records that are drawn before."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+from cgmgm_seis.grid.tasks import NodeTasks
+
+if TYPE_CHECKING:
+    from cgmgm_seis.grid.job import GridJob
+    from cgmgm_seis.grid.predictions import PredictionJob
+
+# Records that are timed: the second number if the first takes less than this time, s.
+FEW_RECORDS, MORE_RECORDS, LEAST_TIMED_S = 10, 100, 0.5
+# Nothing is timed for fewer records, and nothing is said of a shorter time, s.
+LEAST_RECORDS, LEAST_SAID_S = 200, 15.0
+# Units of a duration, with the number of seconds from which they are used and in one of them.
+UNITS = (("d", 129_600.0, 86_400.0), ("h", 5_400.0, 3_600.0), ("min", 90.0, 60.0))
+
+
+def expected_time(
+    jobs: "Sequence[GridJob | PredictionJob]",
+    processes: int | None,
+    shard: tuple[int, int] = (1, 1),
+) -> str | None:
+    """Return a sentence on how long the unfinished tasks of jobs will take; None if seconds.
+
+    A few records of every job are drawn, measured and written, and thrown away.
+
+    Parameters
+    ----------
+    jobs : sequence of GridJob or PredictionJob
+        The jobs, one after the other.
+    processes : int or None
+        Number of processes; None if unknown, for the time on one core.
+    shard : tuple of int
+        As in `cgmgm_seis.grid.synthesis.draw_tasks`.
+    """
+    first, *_ = jobs
+    n = first.n_realizations
+    nodes = [_unfinished_nodes(job, shard) for job in jobs]
+    if max(nodes) * n < LEAST_RECORDS:
+        return None
+    # A task is not divided.
+    used = min(processes, len(first.tasks[shard[0] - 1 :: shard[1]])) if processes else 1
+    seconds = sum(
+        count * n * seconds_per_record(job) / used
+        for job, count in zip(jobs, nodes, strict=True)
+        if count
+    )
+    if seconds < LEAST_SAID_S:
+        return None
+    where = f"{used} process{'es' * (used > 1)}" if processes else "one core"
+    return (
+        f"{max(nodes)} nodes x {n} realization{'s' * (n > 1)}: about {duration_text(seconds)} on "
+        f"{where}."
+    )
+
+
+def seconds_per_record(job: "GridJob | PredictionJob") -> float:
+    """Return the seconds that a record of a job takes on one core, measured with a few."""
+    threads = torch.get_num_threads()
+    # As the processes have.
+    torch.set_num_threads(1)
+    try:
+        # What is loaded or planned at the first record is not part of the others' time.
+        _timed(job, 1)
+        seconds = _timed(job, FEW_RECORDS)
+        return _timed(job, MORE_RECORDS) if seconds * FEW_RECORDS < LEAST_TIMED_S else seconds
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _timed(job: "GridJob | PredictionJob", n_records: int) -> float:
+    """Return the seconds per record of about so many records, which are thrown away."""
+    n = min(job.n_realizations, n_records)
+    nodes = min(len(job.nodes), -(-n_records // n))
+    with TemporaryDirectory() as folder:
+        part = replace(job, n_realizations=n, folder=Path(folder))
+        began = perf_counter()
+        part.run(0, nodes)
+        return (perf_counter() - began) / (n * nodes)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration with one or two digits.
+
+    Examples
+    --------
+    >>> [duration_text(seconds) for seconds in (7.3, 80.0, 1000.0, 10_000.0, 200_000.0)]
+    ['7 s', '80 s', '17 min', '2.8 h', '2.3 d']
+    """
+    for unit, least, size in UNITS:
+        if seconds >= least:
+            amount = seconds / size
+            return f"{amount:.2g} {unit}" if amount < 10.0 else f"{amount:.0f} {unit}"
+    return f"{max(seconds, 1.0):.0f} s"
+
+
+def _unfinished_nodes(job: NodeTasks, shard: tuple[int, int]) -> int:
+    """Return the number of nodes without a file of their task, which is not verified here."""
+    number, count = shard
+    tasks = job.tasks[number - 1 :: count]
+    return sum(last - first for first, last in tasks if not job.chunks.exists(first, last))
