@@ -63,7 +63,8 @@ WAVEFORM_OPTIONS = (
     "--picker",
     metavar="NAME|PATH",
     default="original",
-    help="PhaseNet weights of SeisBench; picks are left out if these are not available.",
+    help="PhaseNet weights of SeisBench; picks are left out if these are not available, or with "
+    "none.",
 )
 @click.option(
     "--classifiers",

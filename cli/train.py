@@ -93,6 +93,16 @@ class ModelChoice(click.ParamType):
     help="Cgmgm: give the prior a random share of the past latents, or all of them.",
 )
 @click.option(
+    "--arrivals/--no-arrivals",
+    default=None,
+    help="Cgmgm: the networks receive the time since P and S, or not.  [default: not]",
+)
+@click.option(
+    "--speckle/--no-speckle",
+    default=None,
+    help="Cgmgm: amplitudes have the scatter of noise, or are smooth.  [default: smooth]",
+)
+@click.option(
     "--published",
     is_flag=True,
     default=None,

@@ -139,7 +139,7 @@ def tune(
         progress=verbosity != -1,
         engine=run_on_ray if ray else run_here,
     )
-    best = json.loads((out / BEST_FILE).read_text())
+    best = json.loads((out / BEST_FILE).read_bytes())
     click.echo(
         f"Best of {best['trials']} trials: trial {best['trial']}, {objective} score "
         f"{best['score']:.6g}; the median of the complete trials is "

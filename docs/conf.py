@@ -17,7 +17,7 @@ author = "The cgmgm-seis developers"
 version = release = importlib.metadata.version("cgmgm-seis")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
@@ -27,6 +27,12 @@ extensions = [
 myst_enable_extensions = ["amsmath", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+
+# Notebooks are run when they are read; an error in one is an error of the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # of a cell, s; none takes more than 20 s on an idle core
 
 html_theme = "furo"
 html_title = f"cgmgm-seis {release}"

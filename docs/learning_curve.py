@@ -2,7 +2,7 @@
 
     python docs/learning_curve.py WORK SHARED [EPOCHS ..]
 
-Trains CGM-GM as published (component E) on the catalogue of `make_weights.py` to 50, 100, 200 and
+Trains CGM-GM as published (component E) on 600 simulated events to 50, 100, 200 and
 400 epochs, or the given numbers, and measures the weights of each as `make_weights.py` does, beside
 EvolutionaryCGM's.  An interrupted run continues, and a later one with more epochs goes on where the
 last one ended.  Prints a table, draws `figures/learning_curve.png` and writes the last weights as
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from make_weights import EVENTS, PHASENET, SEED, TRAINED_ON, simulated_metrics
+from make_weights import PHASENET, SEED, TRAINED_ON, simulated_metrics
 from matplotlib.figure import Figure
 
 from cgmgm_seis.measures.picks import load_picker
@@ -30,6 +30,7 @@ from cgmgm_seis.simulator.catalogue import simulate
 from cgmgm_seis.training.config import TrainingConfig
 from cgmgm_seis.training.run import train
 
+EVENTS = 600
 STAGES, RECORDS = (50, 100, 200, 400), 300
 NAME, VERSION = "bay_area_e", "1"
 DOCSTRING = (

@@ -62,24 +62,7 @@ DRAWS, SCATTER_RECORDS = 10, 4000
 def main(work: Path, shared: Path) -> None:
     """Run every step."""
     catalogue, figures = work / "catalogue", Path(__file__).parent / "figures"
-    if not catalogue.exists():
-        simulate(EVENTS, SEED, catalogue, stations_per_event=STATIONS_PER_EVENT)
-    torch.manual_seed(SEED)
-    model = EvolutionaryCGM(n_waves=128)
-    config = TrainingConfig.of(
-        model,
-        epochs=32,
-        batch_size=32,
-        weight_decay=0.02,
-        patience=500,
-        seed=SEED,
-        device="cpu",
-        name=NAME,
-    )
-    path = work / "run" / NAME
-    if not path.with_suffix(".pt").exists():
-        path = train(model, catalogue, work / "run", config, resume=True)
-    model = EvolutionaryCGM.load(path)
+    model = trained(work, SEED)
     phasenet = load_picker(shared / PHASENET)
     card = model.card
     card["trained_on"] = TRAINED_ON
@@ -96,6 +79,28 @@ def main(work: Path, shared: Path) -> None:
     draw_record_section(model, card, figures)
     draw_comparison(model, shared, figures)
     draw_maps(model, figures)
+
+
+def trained(work: Path, seed: int) -> EvolutionaryCGM:
+    """Return the model trained with a seed on the catalogue, which is simulated if missing."""
+    if not (work / "catalogue").exists():
+        simulate(EVENTS, SEED, work / "catalogue", stations_per_event=STATIONS_PER_EVENT)
+    torch.manual_seed(seed)
+    model = EvolutionaryCGM(n_waves=128)
+    config = TrainingConfig.of(
+        model,
+        epochs=32,
+        batch_size=32,
+        weight_decay=0.02,
+        patience=500,
+        seed=seed,
+        device="cpu",
+        name=NAME,
+    )
+    path = work / ("run" if seed == SEED else f"run_{seed}") / NAME
+    if not path.with_suffix(".pt").exists():
+        train(model, work / "catalogue", path.parent, config, resume=True)
+    return EvolutionaryCGM.load(path)
 
 
 def scatter(model: EvolutionaryCGM, catalogue: Path) -> dict[str, Any]:

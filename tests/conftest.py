@@ -5,9 +5,11 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 PHASENET_CACHE = SHARED / "phasenet" / "seisbench_cache"
@@ -28,6 +30,18 @@ for _folder in (_cache, *_cache.rglob("*")):
 os.environ["SEISBENCH_CACHE_ROOT"] = str(_cache)
 
 
+def pytest_configure(config):
+    """Keep the order of `pytest_collection_modifyitems` where workers share the tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first: a worker runs whole files, and the last one decides."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
 def _shared(*parts: str) -> Path:
     path = SHARED.joinpath(*parts)
     if not path.exists():
@@ -43,6 +57,15 @@ def own_messages():
     yield
     logger.setLevel(level)
     logger.handlers, logger.propagate = handlers, propagate
+
+
+@pytest.fixture(scope="session")
+def pyrvt():
+    """The package pyRVT, whose integrands Numba has to compile."""
+    numba = pytest.importorskip("numba")
+    disabled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+    yield pytest.importorskip("pyrvt")
+    numba.config.DISABLE_JIT = disabled
 
 
 @pytest.fixture
@@ -151,22 +174,53 @@ def ray_of_two():
 
 
 @pytest.fixture(scope="session")
-def many_simulated():
-    """Waveforms and scenario of 150 simulated events that no weights were trained on."""
-    from cgmgm_seis.simulator.catalogue import simulate_catalogue
+def made_once(tmp_path_factory):
+    """Return a function that makes a folder which all workers share; the first one makes it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    return simulate_catalogue(150, seed=7, workers=2)
+    def folder_of(name, make):
+        folder, unfinished = shared / name, tmp_path_factory.mktemp("unfinished") / name
+        with FileLock(shared / f"{name}.lock"):
+            if not folder.exists():
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture(scope="session")
-def whole_catalogue(tmp_path_factory):
+def many_simulated(made_once):
+    """Waveforms and scenario of 150 simulated events that no weights were trained on."""
+    import numpy as np
+    import pandas as pd
+
+    from cgmgm_seis.simulator.catalogue import simulate_catalogue
+
+    def make(folder):
+        waveforms, scenario = simulate_catalogue(150, seed=7, workers=2)
+        folder.mkdir()
+        np.save(folder / "waveforms.npy", waveforms)
+        scenario.to_pickle(folder / "scenario.pkl")
+
+    folder = made_once("many_simulated", make)
+    return np.load(folder / "waveforms.npy"), pd.read_pickle(folder / "scenario.pkl")
+
+
+@pytest.fixture(scope="session")
+def whole_catalogue(made_once):
     """Folder of a simulated data set; its test split has 4 events or more."""
+    import pandas as pd
     from small_datasets import CATALOGUE_SEED
 
     from cgmgm_seis.simulator.catalogue import simulate
 
-    folder = tmp_path_factory.mktemp("simulated") / "catalogue"
-    metadata = simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)
+    def make(folder):
+        simulate(60, CATALOGUE_SEED, folder, workers=1, progress=False)
+
+    folder = made_once("catalogue", make)
+    metadata = pd.read_csv(folder / "metadata.csv")
     assert metadata.loc[metadata["split"] == "test", "source_id"].nunique() >= 4
     return folder
 

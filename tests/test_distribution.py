@@ -74,13 +74,73 @@ def test_the_lowest_versions_are_those_of_the_project():
     lowest = requirements(PROJECT["project"]["dependencies"])
     tested = requirements((ROOT / "tests" / "lowest.txt").read_text().splitlines())
     assert numbers(tested) == numbers(lowest)
-    recipe = (ROOT / "docs" / "packaging" / "recipe.yaml").read_text()
+    recipe = conda_recipe()
     conda = requirements(recipe.partition("  run:")[2].partition("tests:")[0].splitlines())
     names = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
     conda = {names.get(name, name): version for name, version in conda.items()}
-    assert conda.pop("python") == PROJECT["project"]["requires-python"].removeprefix(">=")
+    conda.pop("python", None)
     assert numbers(conda) == numbers(lowest)
-    assert f"version: {PROJECT['project']['version']}" in recipe
+
+
+def conda_recipe():
+    """Return the text of the recipe, with the values of its context in place."""
+    text = (ROOT / "docs" / "packaging" / "recipe.yaml").read_text("utf-8")
+    context = text.partition("context:")[2].partition("\n\n")[0]
+    for name, value in re.findall(r'(\w+): "?([^"\n]+)', context):
+        text = text.replace(f"${{{{ {name} }}}}", value)
+    return text
+
+
+def test_the_conda_recipe_is_that_of_the_project():
+    recipe, project = conda_recipe(), PROJECT["project"]
+    lowest_python = project["requires-python"].removeprefix(">=")
+    assert f"\n  version: {project['version']}\n" in recipe
+    assert f"    - python {lowest_python}.*\n" in recipe
+    assert f"    - python >={lowest_python}\n" in recipe
+    (build,) = requirements(PROJECT["build-system"]["requires"]).items()
+    assert f"    - {build[0]} >={build[1]}\n" in recipe
+    for name, target in project["scripts"].items():
+        assert f"      - {name} = {target}\n" in recipe
+    assert f"license: {project['license']}\n" in recipe
+    assert f"homepage: {project['urls']['Paper']}\n" in recipe
+    # Of ObsPy's plugins and the like, pip installs the entry points.
+    assert "pip install . -vv --no-deps" in recipe
+
+
+def test_pythons_are_those_that_ci_runs():
+    minors = {
+        text.rpartition(" ")[2]
+        for text in PROJECT["project"]["classifiers"]
+        if re.search(r":: 3\.\d+$", text)
+    }
+    assert min(minors) == PROJECT["project"]["requires-python"].removeprefix(">=")
+    workflow = ROOT / ".github" / "workflows" / "tests.yml"
+    if workflow.is_file():  # the sdist has none
+        matrix = re.search(r"python-version: \[(.*)\]", workflow.read_text("utf-8"))[1]
+        assert set(matrix.replace('"', "").split(", ")) == minors
+    for name in (".readthedocs.yaml", "docs/packaging/Dockerfile"):
+        (version,) = re.findall(r'python: ?"?(3\.\d+)', (ROOT / name).read_text("utf-8"))
+        assert version in minors
+
+
+def test_torch_for_the_cpu_is_installed_from_one_place():
+    pages = ("README.md", "docs/install.md", "docs/packaging/Dockerfile", ".readthedocs.yaml")
+    for page in pages:
+        text = re.sub(r"\\\n *", "", (ROOT / page).read_text("utf-8"))
+        assert re.search(r"pip install [^\n]*https://download\.pytorch\.org/whl/cpu", text), page
+
+
+def test_the_image_is_built_and_runs(checkout):
+    if shutil.which("docker") is None:
+        pytest.skip("docker is not installed")
+    if subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode:
+        pytest.skip("docker has no daemon here")
+    build = ["docker", "build", "--quiet", "-f", "docs/packaging/Dockerfile", "."]
+    built = subprocess.run(build, cwd=checkout, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    command = ["docker", "run", "--rm", built.stdout.strip(), "weights", "list"]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert "bay_area_evolutionary" in said.stdout, said.stderr
 
 
 def test_pinned_versions_are_allowed():

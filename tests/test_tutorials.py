@@ -1,6 +1,7 @@
 """Pages run as they are written, in an empty folder, with nothing but the wheel."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,12 +71,35 @@ def test_the_wheel_is_small_and_has_the_example(wheel, package):
     ]
 
 
+def commands(page):
+    """Return the commands of the package on a page, without what stands before and after them."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    text = re.sub(r"\\\n *", "", "".join(blocks))
+    return set(re.findall(r"cgmgm-seis [^&\n]*[^&\s]", text))
+
+
+def test_the_commands_of_the_readme_are_those_of_the_quickstart():
+    assert len(commands(ROOT / "README.md")) == 4
+    assert commands(ROOT / "README.md") <= commands(DOCS / "quickstart.md")
+
+
+def test_the_code_of_the_readme():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert len(names["stream"]) == 9
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "quickstart.md"])
-def test_first_steps(run, page, tmp_path):
-    said = run(page)
+def test_first_steps(run, tmp_path):
+    said = run(DOCS / "quickstart.md")
     assert "8 records of 1 earthquakes" in said or "11 records of 1 earthquakes" in said
-    for name in ("cgmgm-output/record_section.png", "compare/generated_and_observed.png"):
+    for name in (
+        "cgmgm-output/record_section.png",
+        "compare/generated_and_observed.png",
+        "map/map_peaks.png",
+        "report/figures/sections.png",
+    ):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 

@@ -43,7 +43,7 @@ from cgmgm_seis.scenario.station_epochs import (
 from cgmgm_seis.scenario.streams import is_synthesized
 from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
-from cgmgm_seis.scenario.window import Window
+from cgmgm_seis.scenario.window import MOST_SAMPLES, Window
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +111,11 @@ class Processing:
                 f"A window with start_offset_s = {self.start_offset_s:g} and duration_s = "
                 f"{self.duration_s:g} is not valid; it must start at least {NOISE_GUARD_S:g} s "
                 "before the origin time, for the noise, and end after it."
+            )
+        if not 1.0 <= (n_samples := self.duration_s * self.sampling_rate) <= MOST_SAMPLES:
+            raise DatasetError(
+                f"duration_s = {self.duration_s:g} with sampling_rate = {self.sampling_rate:g} Hz "
+                f"is {n_samples:g} samples; there must be 1 to {MOST_SAMPLES:,}."
             )
 
     @property
@@ -337,8 +342,6 @@ def _velocity(
         trace.stats.npts != window.n_samples for trace in velocity
     ):
         raise DatasetError(f"{name} does not cover the window with all components Z, N and E.")
-    if not all(np.isfinite(trace.data).all() for trace in velocity):
-        raise DatasetError(f"{name} has samples that are not finite after the response removal.")
     for trace in velocity:
         trace.data[:begin] = trace.data[finish:] = 0.0
     gaps_s = [gap[6] for gap in traces.get_gaps() if gap[5] > start and gap[4] < last]

@@ -210,7 +210,8 @@ def remove_instrument(
     Raises
     ------
     DatasetError
-        If a component is missing or has a gap, or there is no response.
+        If a component is missing or has a gap, there is no response, or it does not give finite
+        samples.
     """
     name = traces[0].id[:-1]
     if len(traces) != 3:
@@ -224,16 +225,19 @@ def remove_instrument(
         channels = [channel_of(trace, inventory, start) for trace in velocity]
         for trace, channel in zip(velocity, channels, strict=True):
             trace.stats.response, factor = si_response(channel)
-            trace.remove_response(
-                output="VEL",
-                pre_filt=pre_filter,
-                water_level=None,
-                taper_fraction=TAPER_FRACTION,
-            )
-            trace.data *= factor
+            with np.errstate(all="ignore"):  # of samples that are not finite, see below
+                trace.remove_response(
+                    output="VEL",
+                    pre_filt=pre_filter,
+                    water_level=None,
+                    taper_fraction=TAPER_FRACTION,
+                )
+                trace.data *= factor
             del trace.stats.response
     except Exception as error:  # ObsPy raises plain Exception if a response cannot be used
         raise DatasetError(f"{name} has no usable response: {reason_of(error)}.") from error
+    if not all(np.isfinite(trace.data).all() for trace in velocity):
+        raise DatasetError(f"{name} has samples that are not finite after the response removal.")
     step = 1 / sampling_rate
     first = max(trace.stats.starttime for trace in velocity)
     last = min(trace.stats.endtime for trace in velocity)

@@ -77,7 +77,7 @@ def write_archive(folder: Path) -> dict[str, str]:
         components = zip("ZNE", record, strict=True)
         stream = Stream([_trace(data, row, code, rng) for code, data in components])
         (folder / "waveforms" / name).write_bytes(to_bytes(stream, "MSEED"))
-    (folder / "README.txt").write_text(README)
+    (folder / "README.txt").write_text(README, encoding="utf-8")
     return {
         "events.xml": f"QuakeML: {table['source_id'].nunique()} simulated earthquakes",
         "stations.xml": "StationXML: channels of the type SYNTHESIZED, with responses",

@@ -70,7 +70,7 @@ def write_simulated_report(
     )
     name = NAMES["E"]
     write_designsafe(folder / name, samples, table)
-    (folder / "README.txt").write_text(README)
+    (folder / "README.txt").write_text(README, encoding="utf-8")
     return {
         name: f"{len(table)} simulated records of {n_events} earthquakes, layout of PRJ-4573",
         "README.txt": "what this is, and what to do with it",

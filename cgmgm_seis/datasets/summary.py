@@ -28,6 +28,7 @@ from cgmgm_seis.measures.intensity import smoothed_fas
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.seeding import check_seed, random_generator
 from cgmgm_seis.scenario.spans import Spans, cut_to_spans, partial, valid_spans
+from cgmgm_seis.scenario.table import add_paths
 from cgmgm_seis.scenario.window import Window
 
 DEFAULT_WINDOW = Window()
@@ -128,6 +129,7 @@ def summarise(
         covers = _covers(metadata, window) & (np.diff(spans)[:, 0] >= shortest(window))
         covered = rows[covers[rows]]
     table = metadata.iloc[covered].assign(source_id=lambda part: part["source_id"].astype(str))
+    table = add_paths(table)
     lines = [
         ("data set", str(Path(folder).resolve())),
         (
@@ -213,10 +215,7 @@ def _ranges(table: pd.DataFrame) -> list[tuple[str, str]]:
     lines = [
         ("magnitudes", span("source_magnitude", "")),
         ("depths", span("source_depth_km", " km")),
-        (
-            "distances",
-            span("path_ep_distance_km", " km") if "path_ep_distance_km" in table else "?",
-        ),
+        ("distances", span("path_ep_distance_km", " km")),
         (
             "epicentres",
             f"latitude {span('source_latitude_deg', '')}, "

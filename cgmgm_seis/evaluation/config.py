@@ -24,7 +24,8 @@ class EvaluationConfig:
     max_records : int, optional
         Use randomly selected whole events with at most this number of records.
     picker : str or pathlib.Path
-        See `cgmgm_seis.measures.picks.load_picker`; if it is not available, picks are left out.
+        See `cgmgm_seis.measures.picks.load_picker`; if it is not available, or "none", picks are
+        left out.
     n_classifiers : int
         Number of networks of the discriminative score; 0 leaves it out.
     strict : bool

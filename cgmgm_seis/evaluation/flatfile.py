@@ -210,13 +210,7 @@ def _leave_out_unusable(
 
 def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.DataFrame:
     """Read all columns as text with this package's names; empty values are missing."""
-    try:
-        check_regular(path)
-        # Without pandas' default missing values, since NA is a network code.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["", "nan", "NaN"])
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} is not a readable CSV file: {reason_of(error)}.") from error
-    table.columns = table.columns.str.strip()
+    table = _cells(path)
     layout = _layout(columns)
     patterns = [
         (re.escape(theirs).replace(r"\{period\}", r"(?P<period>[\d.]+)"), ours)
@@ -234,6 +228,28 @@ def _table(path: Path, columns: str | Path | Mapping[str, str] | None) -> pd.Dat
         twice = table.columns[table.columns.duplicated()][0]
         raise DatasetError(f"{path} has more than one column {twice}; only one is allowed.")
     return table
+
+
+def _cells(path: Path, n_rows: int | None = None) -> pd.DataFrame:
+    """Read the first rows of a CSV file, by default all, as text."""
+    try:
+        check_regular(path)
+        # Without pandas' default missing values, since NA is a network code.
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, na_values=["", "nan", "NaN"], nrows=n_rows
+        )
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} is not a readable CSV file: {reason_of(error)}.") from error
+    table.columns = table.columns.str.strip()
+    return table
+
+
+def built_in_layout(path: Path) -> str | None:
+    """Return the name of the layout that a flatfile has, None for that of this package."""
+    names = _cells(path, n_rows=0).columns
+    if "source_id" in names or "EQID" not in names:
+        return None
+    return next((name for name, columns in LAYOUTS.items() if "EQID" in columns), None)
 
 
 def _layout(columns: str | Path | Mapping[str, str] | None) -> Mapping[str, str]:

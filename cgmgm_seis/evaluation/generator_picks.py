@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 # Distance of P picks from the predicted onset where PhaseNet lacks a component, s.  Recorded P in
 # the Bay Area is up to 1.3 s off the 1-D times.
 P_WITHIN_S = 2.0
+# In place of PhaseNet's weights: no picks.
+NO_PICKER = "none"
 # What the reports say PhaseNet lacks.
 LACKING = "three components for PhaseNet"
 
@@ -38,6 +40,9 @@ class GeneratorPicks:
         self.picker: Any = None
         self.sha256 = ""
         self.p_window_s: Floats | None = None
+        if name_or_path == NO_PICKER:
+            self.missing = {"picks": "not asked for"}
+            return
         try:
             self.picker = load_picker(name_or_path)
             self.sha256 = parameters_sha256(self.picker)

@@ -14,7 +14,7 @@ from obspy import Inventory, UTCDateTime
 from cgmgm_seis.datasets.records import BAND_HZ, read_observed
 from cgmgm_seis.datasets.windows import open_unchecked, read_records
 from cgmgm_seis.errors import DatasetError
-from cgmgm_seis.evaluation.flatfile import LAYOUTS, read_flatfile
+from cgmgm_seis.evaluation.flatfile import built_in_layout, read_flatfile
 from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_larger_horizontal,
@@ -142,16 +142,7 @@ def read_given(
 
 def _amplitudes(path: Path, earthquake: pd.DataFrame, model: GroundMotionModel) -> Given:
     """Read PGA, PGV and PSA of a flatfile."""
-    with path.open(encoding="utf-8") as file:
-        names = {name.strip() for name in file.readline().split(",")}
-    layout = (
-        None
-        if "source_id" in names
-        else next(
-            (key for key, columns in LAYOUTS.items() if "EQID" in columns and "EQID" in names), None
-        )
-    )
-    flatfile = read_flatfile(path, layout)
+    flatfile = read_flatfile(path, built_in_layout(path))
     rows = _of_earthquake(flatfile.scenario, earthquake, path)
     periods = _used_periods(flatfile.periods, path, model)
     wanted = rotd50_series(periods)

@@ -20,6 +20,9 @@ Seconds = Mapping[str, float]
 # With several threads, the order of summation and hence the rounding would vary.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+# glibc would return the memory of large arrays to the system, and get it back zeroed for the next.
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**27), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+
 _job: NodeTasks | None = None
 
 
@@ -38,7 +41,7 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Generator[Seco
         If a process was killed, for example because memory ran out.
     """
     with (
-        _environment(ONE_THREAD),
+        _environment({**ONE_THREAD, **KEPT_MEMORY}),
         process_pool(workers, _start, (job,)) as pool,
     ):
         with _interrupts_ignored():  # also by the processes, from their beginning
@@ -94,7 +97,7 @@ def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Ge
             _reach(address)
             ray.init(
                 address=address,
-                runtime_env={"env_vars": ONE_THREAD},
+                runtime_env={"env_vars": {**ONE_THREAD, **KEPT_MEMORY}},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.measures.intensity import acceleration, eas, pga, pgv, smoothed_fas
+from cgmgm_seis.measures.intensity import (
+    acceleration,
+    effective_amplitude,
+    fas,
+    pgv,
+    smoothing_weights,
+)
 from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
 
@@ -15,7 +21,7 @@ KINDS = ("fas", "eas", "pga", "pgv", "psa")
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
 PERIODS = (0.1, 0.3, 1.0)  # s
 # Records measured at once, so that they fit the processor's cache.
-BLOCK = 64
+BLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -134,28 +140,33 @@ class Measures:
         values = np.empty((len(records), self.n_series), dtype=np.float32)
         for first in range(0, len(records), BLOCK):
             block = slice(first, first + BLOCK)
-            parts = [self._measured(kind, records[block]) for kind in self.axes]
+            measured = self._measured(records[block])
+            parts = [measured[kind].reshape(len(records[block]), -1) for kind in self.axes]
             with np.errstate(divide="ignore"):
                 values[block] = np.log(np.concatenate(parts, axis=1))
         return values.reshape(*waveforms.shape[:-2], self.n_series)
 
-    def _measured(self, kind: str, x: NDArray[np.float32]) -> Floats:
-        """Return the values of one kind of measure, (record, series)."""
-        rate, pair = self.sampling_rate, self.horizontals
-        if kind == "fas":
-            return smoothed_fas(x, rate, self.frequencies).reshape(len(x), -1)
-        if pair:
-            both = x[:, pair]
-            if kind == "eas":
-                return eas(both, rate, self.frequencies)
-            if kind == "pga":
-                return rotd50(acceleration(both, rate))[:, None]
-            if kind == "pgv":
-                return rotd50(both)[:, None]
-            return rotd50_psa(both, rate, self.periods)
-        one = x[:, -1]
-        if kind == "pga":
-            return pga(one, rate)[:, None]
-        if kind == "pgv":
-            return pgv(one)[:, None]
-        return psa(one, rate, self.periods)
+    def _measured(self, x: NDArray[np.float32]) -> dict[str, Floats]:
+        """Return the values (record, ..) of every kind, which share transforms."""
+        rate, pair, kinds = self.sampling_rate, self.horizontals, self.axes
+        found: dict[str, Floats] = {}
+        if {"fas", "eas"} & set(kinds):
+            _, amplitudes = fas(x if "fas" in kinds else x[:, pair], rate)
+            weights = smoothing_weights(x.shape[-1], rate, tuple(self.frequencies))
+            if "fas" in kinds:
+                found["fas"] = amplitudes @ weights
+            if "eas" in kinds:
+                both = amplitudes[:, pair] if "fas" in kinds else amplitudes
+                found["eas"] = effective_amplitude(both) @ weights
+        motion = x[:, pair].astype(float) if pair else x[:, -1].astype(float)
+        peak = rotd50 if pair else pgv
+        if "pgv" in kinds:
+            found["pgv"] = peak(motion)
+        if {"pga", "psa"} & set(kinds):
+            motion = acceleration(motion, rate)
+        if "pga" in kinds:
+            found["pga"] = peak(motion)
+        if "psa" in kinds:
+            spectrum = rotd50_psa if pair else psa
+            found["psa"] = spectrum(motion, rate, self.periods, quantity="acceleration")
+        return found

@@ -69,8 +69,8 @@ class OpenQuakeFiles:
         self.header = ",".join(["site_id", "event_id", *(f"gmv_{name}" for name in names)])
 
     def __enter__(self) -> "OpenQuakeFiles":
-        self.fields: TextIO = (self.folder / GMF_FILE).open("w")
-        self.sites: TextIO = (self.folder / SITES_FILE).open("w", newline="")
+        self.fields: TextIO = (self.folder / GMF_FILE).open("w", encoding="utf-8")
+        self.sites: TextIO = (self.folder / SITES_FILE).open("w", newline="", encoding="utf-8")
         self.fields.write(self.header + "\n")
         self.site_rows = csv.writer(self.sites, lineterminator="\n")
         self.site_rows.writerow(["custom_site_id", "lon", "lat"])

@@ -345,7 +345,7 @@ def _bring_waveforms(folder: Path, job: GridJob) -> str:
     nodes, n = len(job.nodes), len(job.realizations_written)
     if job.format == "seisbench":
         lines = [f"{job.files.chunk(*task)}\n" for task in job.tasks]
-        (folder / CHUNKS_FILE).write_text("".join(lines))
+        (folder / CHUNKS_FILE).write_text("".join(lines), encoding="utf-8")
         return f"SeisBench data set: {nodes * n} records, P and S labelled"
     return f"MiniSEED of {nodes} nodes and {n} realization(s), one folder per realization"
 

@@ -3,6 +3,7 @@
 Response spectra and RotD50 are in `cgmgm_seis.measures.response_spectra`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,20 @@ def konno_ohmachi_matrix(
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+@lru_cache(maxsize=8)
+def smoothing_weights(
+    n_samples: int, sampling_rate: float, centres: tuple[float, ...], bandwidth: float = 20.0
+) -> Floats:
+    """Return `konno_ohmachi_matrix` of the FAS of records of a length, (frequency, centre)."""
+    return konno_ohmachi_matrix(rfftfreq(n_samples, 1.0 / sampling_rate), centres, bandwidth).T
+
+
+def effective_amplitude(amplitudes: Floats) -> Floats:
+    """Return the EAS, not smoothed, of the FAS of two horizontals (.., 2, frequency)."""
+    squared = np.einsum("...cf,...cf->...f", amplitudes, amplitudes)
+    return np.sqrt(0.5 * squared)
+
+
 def smoothed_fas(
     waveform: ArrayLike, sampling_rate: float, centres: ArrayLike, bandwidth: float = 20.0
 ) -> Floats:
@@ -145,7 +160,8 @@ def _smoothed(
 ) -> Floats:
     """Smooth the FAS of records (inner = 1) or the EAS of pairs of components (inner = 2)."""
     n = x.shape[-1]
-    weights = konno_ohmachi_matrix(rfftfreq(n, 1.0 / sampling_rate), centres, bandwidth).T
+    places = tuple(np.asarray(centres, float).tolist())
+    weights = smoothing_weights(n, float(sampling_rate), places, bandwidth)
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
     smoothed = np.empty((len(records), weights.shape[1]))
     step = max(1, BLOCK_SAMPLES // n)
@@ -153,7 +169,7 @@ def _smoothed(
         block = slice(first, first + step)
         _, amplitudes = fas(records[block], sampling_rate)
         if inner == 2:
-            amplitudes = np.sqrt((amplitudes**2).mean(axis=-2))
+            amplitudes = effective_amplitude(amplitudes)
         smoothed[block] = amplitudes @ weights
     return smoothed.reshape(*x.shape[: x.ndim - inner], weights.shape[1])
 

@@ -1,12 +1,14 @@
 """Response spectra (PSA) of velocity records, and RotD50 of two horizontal components."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import cont2discrete, lfilter, resample
+from scipy.fft import irfft, rfft
+from scipy.signal import cont2discrete, lfilter
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.measures.intensity import (
@@ -19,7 +21,7 @@ from cgmgm_seis.scenario.arrays import Floats
 SAMPLES_PER_PERIOD = 40.0
 OVERSAMPLING = (2, 4, 8)
 # Number of records per block, chosen so that responses fit into the processor's cache.
-BLOCK = 4
+BLOCK = 2
 # Unit vectors, one per degree; the other half circle gives the same peaks.
 DIRECTIONS = np.array([[np.cos(angle), np.sin(angle)] for angle in np.deg2rad(np.arange(180.0))])
 
@@ -146,11 +148,11 @@ def rotd50(horizontals: ArrayLike) -> Floats:
     0.71
     """
     x = np.asarray(two_components(horizontals), float)
-    medians = [
-        np.median(np.abs(DIRECTIONS @ _outer(pair)).max(axis=-1))
-        for pair in x.reshape(-1, *x.shape[-2:])
-    ]
-    return np.reshape(medians, x.shape[:-2])
+    pairs = x.reshape(-1, *x.shape[-2:])
+    largest = np.empty((len(pairs), len(DIRECTIONS)))
+    for row, pair in zip(largest, pairs, strict=True):
+        row[:] = _peaks(DIRECTIONS @ _outer(pair))
+    return np.reshape(np.median(largest, axis=-1), x.shape[:-2])
 
 
 def shortest_period(sampling_rate: float) -> float:
@@ -167,13 +169,17 @@ def shortest_period(sampling_rate: float) -> float:
 def _outer(pair: Floats) -> Floats:
     """Remove samples that cannot be the peak in any direction; shape (2, sample).
 
-    The peaks in a few directions give a lower bound of the peaks in all directions; samples
-    that are closer to the origin than the smallest bound cannot be peaks.
+    Some samples give a lower bound of the peaks in all directions, here the peaks of every fourth
+    sample in a few directions; samples that are closer to the origin than the smallest bound
+    cannot be peaks.
     """
-    some = np.abs(DIRECTIONS[::30] @ pair).argmax(axis=-1)
-    least = np.abs(DIRECTIONS @ pair[:, some]).max(axis=-1).min()
+    few = pair[:, ::4]
+    seen = DIRECTIONS[::30] @ few
+    some = np.concatenate([seen.argmax(axis=-1), seen.argmin(axis=-1)])
+    least = _peaks(DIRECTIONS @ few[:, some]).min()
+    squared = np.einsum("ct,ct->t", pair, pair)
     # The factor allows for rounding.
-    return pair[:, (pair**2).sum(axis=0) >= 0.999 * least**2]
+    return pair[:, squared >= 0.999 * least**2]
 
 
 def _peaks(responses: Floats) -> Floats:
@@ -206,12 +212,18 @@ def _spectra(
         block = records[rows].astype(float)
         if quantity == "velocity":
             block = acceleration(block, sampling_rate)
-        fine = {factor: _oversampled(block, factor) for factor in set(factors)}
+        fine = _oversampled(block, set(factors))
         for k, (factor, (b, a)) in enumerate(zip(factors, filters, strict=True)):
             spectra[rows, k] = measure(lfilter(b, a, fine[factor]))
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(0, len(records), BLOCK)))
+    blocks = range(0, len(records), BLOCK)
+    if threads == 1:
+        # A thread beside this one would get its memory anew for every array.
+        for first in blocks:
+            fill(first)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, blocks))
     return spectra.reshape(*x.shape[: x.ndim - inner], len(natural))
 
 
@@ -236,17 +248,34 @@ def _oversampling(samples: float) -> int:
     return enough[0] if enough else OVERSAMPLING[-1]
 
 
-def _oversampled(x: Floats, factor: int) -> Floats:
+def _oversampled(x: Floats, factors: Iterable[int]) -> dict[int, Floats]:
     """Return oversampled acceleration, corrected for linear interpolation between its samples.
 
-    Linear interpolation multiplies the spectrum by sinc^2, which the window reverses.  The line
+    Linear interpolation multiplies the spectrum by sinc^2, which is reversed here.  The line
     between the ends is removed first, because the Fourier series is periodic.
     """
     n = x.shape[-1]
     first, slope = x[..., :1], (x[..., -1:] - x[..., :1]) / (n - 1)
-    periodic = x - (first + slope * np.arange(n))
-    fine = resample(periodic, n * factor, axis=-1, window=lambda f: 1.0 / np.sinc(f / factor) ** 2)
-    return fine + first + slope * np.arange(n * factor) / factor
+    spectrum = rfft(x - (first + slope * np.arange(n)))
+    if n % 2 == 0:
+        # Both signs of the Nyquist frequency share its power when there are higher frequencies.
+        spectrum[..., -1] *= 0.5
+    found = {}
+    for factor in factors:
+        gains, places = _refinement(n, factor)
+        fine = irfft(spectrum * gains, n * factor)
+        line = slope * places
+        line += first
+        fine += line
+        found[factor] = fine
+    return found
+
+
+@lru_cache(maxsize=16)
+def _refinement(n: int, factor: int) -> tuple[Floats, Floats]:
+    """Return the factors of a spectrum, and the places of the new samples in old samples."""
+    gains = factor / np.sinc(np.arange(n // 2 + 1) / (n * factor)) ** 2
+    return gains, np.arange(n * factor) / factor
 
 
 def _oscillator(period: float, damping: float, sampling_rate: float) -> tuple[Floats, Floats]:

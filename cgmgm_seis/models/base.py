@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from cgmgm_seis import __version__
-from cgmgm_seis.errors import ScenarioError, WeightsError
+from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
 from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.conditioned import ConditionedModel
 from cgmgm_seis.models.conditions import (
@@ -38,6 +38,8 @@ from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.json_files import plain
 
 Batch = Mapping[str, Tensor]
+# Scenario, number of realizations and seed to ln amplitudes (record, realization, ..) by kind.
+SpectralSampler = Callable[[pd.DataFrame, int, int], Mapping[str, NDArray[np.float32]]]
 
 
 class GroundMotionModel(ConditionedModel):
@@ -292,6 +294,34 @@ class GroundMotionModel(ConditionedModel):
             name: values.to(like.device, like.dtype if values.is_floating_point() else None)
             for name, values in batch.items()
         }
+
+    def spectral_sampler(
+        self, kinds: Sequence[str], frequencies: Sequence[float], periods: Sequence[float]
+    ) -> SpectralSampler:
+        """Return a function that draws amplitudes from the model's spectra, without waveforms.
+
+        Parameters
+        ----------
+        kinds : sequence of str
+            Some of "fas", "eas", "pga", "pgv" and "psa".
+        frequencies, periods : sequence of float
+            Frequencies of the spectra, Hz, and periods of the PSA, s.
+
+        Returns
+        -------
+        callable
+            Of a scenario, the number of realizations and the seed; it returns a dictionary of
+            kind to natural logarithms of the amplitudes, (record, realization, ..).
+
+        Raises
+        ------
+        CgmgmError
+            If the model draws waveforms only.
+        """
+        raise CgmgmError(
+            f"{self.name}, weights {self.weights_name}, has no spectra from which amplitudes could "
+            'be drawn; use EvolutionaryCGM, or the method "waveforms".'
+        )
 
     # ---- training --------------------------------------------------------------------------
 

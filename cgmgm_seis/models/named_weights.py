@@ -28,6 +28,9 @@ class NamedModel(SavedModel):
     JSON file.  SeisBench renames the latter when it looks for weights; here they stay as they are.
     """
 
+    component_order: str
+    sampling_rate: float
+
     def _repr_html_(self) -> str:
         """Return the weight card, which notebooks show in place of the tree of layers."""
         return card_html(
@@ -38,6 +41,8 @@ class NamedModel(SavedModel):
                 "docstring": self.weights_docstring or "",
                 "ranges": self.ranges,
                 "card": self.card,
+                "components": f"{' '.join(self.component_order)}, {self.sampling_rate:g} Hz",
+                "citation": self.citation,
             }
         )
 

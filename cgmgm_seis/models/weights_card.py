@@ -108,7 +108,7 @@ def card_html(info: Mapping[str, Any]) -> str:
     ----------
     info : mapping
         The entries name, model, version, docstring, ranges and card of
-        `cgmgm_seis.models.weights.weights_info`.
+        `cgmgm_seis.models.weights.weights_info`, and, if known, "components" and "citation".
 
     Examples
     --------
@@ -119,17 +119,27 @@ def card_html(info: Mapping[str, Any]) -> str:
     title = f"<strong>{escape(info['name'])}</strong> ({escape(info['model'])}"
     title += f", version {escape(str(info['version']))})" if info["version"] else ")"
     parts = [title, f"<p>{escape(description(info))}</p>"]
+    first = {
+        "trained on": info["card"].get("trained_on"),
+        "components": info.get("components"),
+        "please cite": info.get("citation"),
+    }
+    if shown := {key: text for key, value in first.items() if (text := _text(value))}:
+        parts.append(_html_table(shown))
     sections = {"Trained ranges": ranges_section(info), **card_sections(info)}
     for name, values in sections.items():
         if values:
-            rows = "".join(
-                f"<tr><th>{escape(key)}</th><td>{escape(text)}</td></tr>"
-                for key, text in values.items()
-            )
             opened = ' open=""' if name == "Trained ranges" else ""
-            table = f"<summary>{escape(name)}</summary><table>{rows}</table>"
+            table = f"<summary>{escape(name)}</summary>{_html_table(values)}"
             parts.append(f"<details{opened}>{table}</details>")
     return f"<div>{''.join(parts)}</div>"
+
+
+def _html_table(values: Mapping[str, str]) -> str:
+    rows = (
+        f"<tr><th>{escape(key)}</th><td>{escape(text)}</td></tr>" for key, text in values.items()
+    )
+    return f"<table>{''.join(rows)}</table>"
 
 
 def _readable(key: object) -> str:

@@ -83,14 +83,14 @@ class SavedModel(SeisBenchModel):
             super().save(Path(folder) / path.name, weights_docstring, version_str)
             self.to(device)
             new_json, new_pt = self._get_weights_file_paths(Path(folder) / path.name, version_str)
-            metadata = json.loads(new_json.read_text())
+            metadata = json.loads(new_json.read_bytes())
             metadata["seisbench_requirement"] = OLDEST_SEISBENCH
             metadata |= {
                 "model": self.name,
                 "version": version_str or "1",
                 "card": finite(dict(card) if card is not None else self.card),
             }
-            new_json.write_text(json.dumps(metadata, indent=1))
+            new_json.write_bytes(json.dumps(metadata, indent=1).encode())
             new_pt.replace(final_pt)
             new_json.replace(final_json)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cgmgm_seis.errors import shortened
 from cgmgm_seis.models.conditions import CONDITION_SETS
+from cgmgm_seis.scenario.window import MOST_SAMPLES
 
 # Bounds of everything that has none of its own.
 DEEPEST, LONGEST_TEXT, LARGEST = 20, 100_000, 1e30
@@ -70,6 +71,12 @@ def among(choices: Sequence[str]) -> Field:
     )
 
 
+def _are_gains(value: Any) -> bool:
+    rows = value if isinstance(value, list) else [None]
+    gains: list[Any] = [x for row in rows for x in (row if isinstance(row, list) else [None])]
+    return all(_is_number(gain) and abs(gain) <= 20.0 for gain in gains)
+
+
 def _is_number(value: Any) -> bool:
     # A boolean is an integer in Python; comparisons with integers of any size do not overflow.
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
@@ -103,7 +110,7 @@ ARGUMENTS = {
     "component_order": Field("some of Z, N and E, each once", _are_components),
     "sampling_rate": number(0.1, 10_000.0),
     "start_offset_s": number(-3600.0, 3600.0),
-    "n_samples": whole(1, 1_000_000),
+    "n_samples": whole(1, MOST_SAMPLES),
     "ranges": OBJECT,
     "travel_time_grid": OBJECT,
     "travel_time_grid.depth_step_km": number(1e-3, 1000.0),
@@ -122,7 +129,10 @@ ARGUMENTS = {
     "hop": whole(1, 65_536),
     "griffin_lim_iterations": whole(0, 10_000),
     "log_amplitude_range": interval(-100.0, 100.0),
+    "ln_gains": optional(Field("a list of lists of numbers from -20 to 20", _are_gains)),
     "past_dropout": FLAG,
+    "arrivals": FLAG,
+    "speckle": FLAG,
     "published": FLAG,
     "feature_length": number(1e-3, 1e4),
     "n_stations": whole(0, 1_000_000),

@@ -35,7 +35,7 @@ def write_at2(folder: Path, stream: Stream, scenario: pd.DataFrame) -> dict[str,
     per_row = len(stream) // len(scenario)
     for number, trace in enumerate(stream):
         content = at2_text(trace, scenario.iloc[number // per_row])
-        (folder / "at2" / f"{file_stem(trace, trace.id)}.AT2").write_text(content)
+        (folder / "at2" / f"{file_stem(trace, trace.id)}.AT2").write_text(content, encoding="utf-8")
     return {"at2": f"PEER AT2: {len(stream)} files, one trace each, acceleration in g"}
 
 

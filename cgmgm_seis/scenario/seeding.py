@@ -5,9 +5,11 @@ import operator
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import CgmgmError
@@ -69,7 +71,18 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
     True
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    return np.random.Generator(np.random.Philox(_Key(np.frombuffer(digest, "<u8"))))
+
+
+class _Key(ISeedSequence):
+    """A key given as words: with `key`, Philox collects entropy as well, which takes longer."""
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self.words = words
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[np.uint64]:
+        """Return the words."""
+        return self.words
 
 
 def complex_normal(random: np.random.Generator, n: int) -> NDArray[np.complex64]:

@@ -103,7 +103,7 @@ def bay_area_stations() -> pd.DataFrame:
         One row per station with ``station_network_code``, ``station_code``,
         ``station_latitude_deg``, ``station_longitude_deg`` and ``station_elevation_m``.
     """
-    with (files("cgmgm_seis.scenario") / "data" / "bay_area_stations.csv").open() as file:
+    with (files("cgmgm_seis.scenario") / "data" / "bay_area_stations.csv").open("rb") as file:
         return pd.read_csv(
             file,
             dtype={"station_network_code": str, "station_code": str},

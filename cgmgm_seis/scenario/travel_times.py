@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from cgmgm_seis.errors import ScenarioError, reason_of
 from cgmgm_seis.storage.files import check_regular
+from cgmgm_seis.storage.text import decoded
 
 # Phases that may arrive first: upgoing, turning in the crust, or along the Moho.
 PHASES = {"P": ["p", "P", "Pn"], "S": ["s", "S", "Sn"]}
@@ -89,7 +90,9 @@ class TravelTimeTable:
             whole = Path(folder) / "earth.nd"
             try:
                 check_regular(Path(path))
-                whole.write_text(_whole_earth(Path(path).read_text()))
+                if (text := decoded(Path(path).read_bytes())) is None:
+                    raise ValueError("it is not a text file")
+                whole.write_text(_whole_earth(text), encoding="utf-8")
                 # TauP prints its progress even with verbose=False.
                 with redirect_stdout(StringIO()):
                     build_taup_model(str(whole), folder, verbose=False)
@@ -207,7 +210,7 @@ def _whole_earth(text: str) -> str:
     last = max(float(layer[0]) for layer in layers)
     if last > 3000.0:
         return text
-    deep = bay_area_velocity_model().read_text().splitlines()
+    deep = bay_area_velocity_model().read_text(encoding="utf-8").splitlines()
     start = next(k for k, line in enumerate(deep) if line.startswith("120.00 8.05"))
     below = [line for line in deep[start:] if line[0].isalpha() or float(line.split()[0]) > last]
     top = f"{last:g} {deep[start].split(maxsplit=1)[1]}"

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.errors import ScenarioError
 
+# Longest record, samples: 2.8 hours at 100 Hz.
+MOST_SAMPLES = 1_000_000
+
 
 @dataclass(frozen=True)
 class Window:
@@ -27,7 +30,8 @@ class Window:
     Raises
     ------
     ScenarioError
-        If a component is repeated or missing, or the rate or the length is not positive.
+        If a component is repeated or missing, the rate is not positive, or the number of samples
+        is not 1 to `MOST_SAMPLES`.
 
     Examples
     --------
@@ -49,8 +53,11 @@ class Window:
             raise ScenarioError(f"component_order = '{order}' must contain each component once.")
         if not self.sampling_rate > 0.0:
             raise ScenarioError(f"sampling_rate = {self.sampling_rate:g} Hz must be above 0.")
-        if self.n_samples < 1:
-            raise ScenarioError(f"n_samples = {self.n_samples} must be at least 1.")
+        if not 1 <= self.n_samples <= MOST_SAMPLES:
+            raise ScenarioError(
+                f"n_samples = {self.n_samples} (sampling_rate = {self.sampling_rate:g} Hz) must be "
+                f"1 to {MOST_SAMPLES:,}."
+            )
 
     @property
     def duration_s(self) -> float:

@@ -106,7 +106,7 @@ def site_table() -> pd.DataFrame:
         ``station_longitude_deg``, ``station_elevation_m``, ``station_vs30_mps`` and site terms in
         ln units, ``ln_0.2hz`` and so on.
     """
-    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sites.csv").open() as file:
+    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sites.csv").open("rb") as file:
         return pd.read_csv(
             file,
             dtype={"station_network_code": str, "station_code": str},

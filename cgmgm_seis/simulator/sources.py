@@ -91,7 +91,7 @@ def source_table() -> pd.DataFrame:
         One row per earthquake: ``source_latitude_deg``, ``source_longitude_deg`` and source terms
         in ln units, ``ln_0.2hz`` and so on.
     """
-    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sources.csv").open() as file:
+    with (files("cgmgm_seis.simulator") / "data" / "bay_area_sources.csv").open("rb") as file:
         return pd.read_csv(file)
 
 

@@ -125,7 +125,7 @@ class Coefficients:
 @cache
 def calibration() -> dict[str, Any]:
     """Return the results of `docs/calibrate_simulator.py`, with lists as tuples."""
-    text = (files("cgmgm_seis.simulator") / "data" / "bay_area_calibration.json").read_text()
+    text = (files("cgmgm_seis.simulator") / "data" / "bay_area_calibration.json").read_bytes()
     return dict(json.loads(text, object_hook=_with_tuples))
 
 

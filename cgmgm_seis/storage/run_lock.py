@@ -119,7 +119,7 @@ def _holder() -> dict[str, str | int]:
 def _who(holder: Path) -> str:
     """Return a description of the process that holds a lock."""
     try:
-        found = json.loads(holder.read_text())
+        found = json.loads(holder.read_bytes())
         return f"process {found['process']} on {found['host']} since {found['since']}"
     except (OSError, ValueError, LookupError, TypeError):  # just taken or just given back
         return "another process"

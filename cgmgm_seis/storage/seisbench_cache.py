@@ -64,7 +64,7 @@ def fault_of(root: Path) -> str:
     settings = root / "config.json"
     try:
         if settings.is_file():
-            json.loads(settings.read_text())
+            json.loads(settings.read_bytes())
         else:
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=root) as file:

@@ -3,11 +3,13 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from seisbench.data import WaveformDataset
 from tqdm.auto import tqdm
 
@@ -137,7 +139,8 @@ def _train_in(
         trainer.load_state_dict(state)
     run.save(trainer.state_dict())
     deadline = math.inf if config.max_minutes is None else began + 60.0 * config.max_minutes
-    with metrics_log(run.path, config.tensorboard and run.writes, trainer.epoch) as log:
+    tensorboard = config.tensorboard and run.writes
+    with metrics_log(run.path, tensorboard, trainer.epoch) as log, _denormals_as_zero():
         stopped = _run_epochs(trainer, run, deadline, progress, log)
 
     if model.weights_sha256:
@@ -148,6 +151,20 @@ def _train_in(
     card |= model.after_training(trainer.batches("train"))
     card |= trainer.card() | {"stopped_by": stopped, "metrics": metrics}
     run.save_weights(model, config.name, config.docstring, card)
+
+
+@contextmanager
+def _denormals_as_zero() -> Iterator[None]:
+    """Replace numbers below 1e-38, with which processors calculate slowly, by zero.
+
+    They are among the gradients of squared errors in m/s, and take half the time of the published
+    training.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _run_epochs(

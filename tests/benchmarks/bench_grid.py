@@ -55,7 +55,7 @@ def main(side: int, n: int, workers: int, kinds: tuple[str, ...]) -> None:
     for who, name in ((resource.RUSAGE_SELF, "this process"), (resource.RUSAGE_CHILDREN, "worker")):
         print(f"  most memory, {name}: {resource.getrusage(who).ru_maxrss / 1024:.0f} MB")
     published = CGMGM.from_pretrained("bay_area")
-    published.griffin_lim_iterations = PUBLISHED_ITERATIONS
+    published.speckle, published.griffin_lim_iterations = False, PUBLISHED_ITERATIONS
     few = from_points(3.9, (37.861, -122.257), [(37.8, -122.2)] * PUBLISHED_RECORDS, 7.9)
     began = time.perf_counter()
     published.sample(few)

@@ -8,6 +8,8 @@ import obspy
 import pytest
 from obspy import Stream, UTCDateTime
 from seisbench.data import WaveformDataset
+from small_archives import ORIGIN, RATE, channel, counts
+from small_archives import inventory as made
 
 from cgmgm_seis.datasets.records import read_observed, to_velocity
 from cgmgm_seis.errors import DatasetError, ScenarioError
@@ -210,3 +212,9 @@ def test_the_same_file_twice(tmp_path, pleasant_hill, origin_time):
     assert len(read_inventory([tmp_path / "a.xml", tmp_path / "a*.xml"]).networks) == 1
     twice = read_inventory(tmp_path / "*.xml")
     assert len(read_observed(pleasant_hill / "raw" / "NC.CTA*.mseed", twice, origin_time)) == 3
+
+
+def test_a_response_that_is_no_number_is_not_used():
+    stream, channels = counts(), [channel(f"HN{c}", gain=float("nan")) for c in "ZNE"]
+    with pytest.raises(DatasetError, match="HN has samples that are not finite after the response"):
+        to_velocity(stream, made(channels), ORIGIN, RATE, (0.5, 40.0))

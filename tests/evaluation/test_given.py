@@ -56,6 +56,12 @@ def test_another_earthquake_is_not_in_the_file(table, model):
         read_given(table.parent, source(4.0, *SOURCE), model)
 
 
+def test_bytes_that_are_no_text_are_one_sentence(model, tmp_path):
+    (tmp_path / "bad.csv").write_bytes(b"source_id,\xf6\n1,2\n")
+    with pytest.raises(DatasetError, match="is not a readable CSV file: 'utf-8' codec"):
+        read_given(tmp_path / "bad.csv", source(4.0, *SOURCE), model)
+
+
 def test_records_of_a_larger_earthquake_are_used_if_it_may_be_extrapolated(table, model, tmp_path):
     """M 5.8, where the trained range ends at 5.5."""
     path = tmp_path / "larger.csv"

@@ -8,7 +8,9 @@ from parrot import QUICK, Parrot
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.evaluation import evaluate
+from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
 from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.scenario.window import Window
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
@@ -49,6 +51,14 @@ def test_phasenet_finds_the_simulated_onsets(catalogue, records, phasenet):
     # S - P needs both.
     assert (table.loc[~single, "picked"] > 0.8).all()
     assert (table["minus_onset_median_s"].abs() < 0.1).all()
+
+
+def test_no_picker_is_not_looked_for(monkeypatch, caplog):
+    """Neither in the cache nor over the network, and it is no warning."""
+    monkeypatch.setattr("cgmgm_seis.evaluation.generator_picks.load_picker", None)
+    found = GeneratorPicks("none", Window(), progress=False)
+    assert found.missing == {"picks": "not asked for"} and found.picker is None
+    assert not caplog.text
 
 
 def test_without_a_picker_the_rest_is_measured(catalogue, records, caplog):

@@ -12,7 +12,8 @@ from torch import nn
 
 from cgmgm_seis.errors import CgmgmError, RangeError, WeightsError
 from cgmgm_seis.models.cgmgm.model import CGMGM
-from cgmgm_seis.models.cgmgm.networks import LatentPrior, decode, mlp
+from cgmgm_seis.models.cgmgm.networks import LatentPrior, decode, heard_past, mlp
+from cgmgm_seis.models.cgmgm.noise import frames_before, noise_level, without_bursts
 from cgmgm_seis.models.conditions import CONDITION_SETS, ExtrapolationWarning, training_ranges
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.models.weights import load_model, weights_info
@@ -62,14 +63,14 @@ def test_bursts_before_the_first_arrival_are_limited():
     noise = torch.randn(2, 1, 6000, generator=torch.Generator().manual_seed(0))
     burst = noise.clone()
     burst[..., :100] *= 10
-    before = model._before(torch.tensor([2000.0, 2000.0]))
+    before = frames_before(model.spectrogram, torch.tensor([2000.0, 2000.0]))
     assert before.sum(dim=1).tolist() == [42, 42]  # frames at 0, 46, .., 1886 end before 2000 - 80
     quiet, loud = (model.spectrogram.transform(record).abs() for record in (noise, burst))
-    limited = model._without_bursts(loud, before)
+    limited = without_bursts(loud, before)
     assert float(loud[..., 0].mean() / quiet[..., 20:40].mean()) > 5
     assert float(limited[..., 0].mean() / quiet[..., 20:40].mean()) < 1.5
     torch.testing.assert_close(limited[..., 42:], loud[..., 42:])
-    level = model._noise_level(limited, before)
+    level = noise_level(model.spectrogram, limited, before)
     torch.testing.assert_close(level, torch.ones(2, 1), atol=0.2, rtol=0)
 
 
@@ -125,7 +126,7 @@ def test_rolled_prior_is_torchs_gru_cell():
 
 def test_the_prior_hears_a_random_share_of_the_past():
     latents = torch.randn(2000, 50, 4)
-    heard = CGMGM()._heard_past(latents, Step(torch.Generator().manual_seed(0)))
+    heard = heard_past(latents, Step(torch.Generator().manual_seed(0)))
     shares = heard.mean(dim=1)
     assert set(heard.unique().tolist()) == {0.0, 1.0}
     # Uniform between none and all: mean 1/2, variance 1/12 and a little from 50 draws.
@@ -188,7 +189,7 @@ def test_loss_parts(scenario, published):
         _, prior_mean, prior_log_variance = model.prior.roll(condition, prior_noise, start)
     else:
         latents = mean + torch.exp(0.5 * log_variance) * noise
-        heard = model._heard_past(latents, Step(generator))
+        heard = heard_past(latents, Step(generator))
         prior_mean, prior_log_variance = model.prior(latents, condition, heard)
     theirs = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, torch.exp(0.5 * log_variance)),

@@ -46,7 +46,9 @@ def test_notebooks_show_the_card(tiny_model):
     text = " ".join(page.itertext())
     assert text.startswith("tiny  (CGMGM, version 1)") and "Untrained." in text
     assert [part.text for part in page.iter("summary")] == ["Trained ranges", "Card"]
-    assert "1 to 5" in [cell.text for cell in page.iter("td")]
+    cells = [cell.text for cell in page.iter("td")]
+    assert "1 to 5" in cells
+    assert {"nothing: simulated", "Z N E, 100 Hz", tiny_model.citation} <= set(cells)
     untrained = CGMGM()._repr_html_()
     assert "untrained" in untrained and "version" not in untrained
 

@@ -84,7 +84,7 @@ def test_s_comes_after_p_and_both_later_with_distance():
 def test_a_crust_alone_is_continued(tmp_path):
     """Straight rays in a uniform crust that the file ends with."""
     model = tmp_path / "crust.nd"
-    model.write_text("0 6 3.5 2.7\n40 6 3.5 2.7\n")
+    model.write_bytes("# Größe in km\n0 6 3.5 2.7\n40 6 3.5 2.7\n".encode("latin-1"))
     table = TravelTimeTable.from_velocity_model(model, 10.0, 20.0, 5.0, 10.0)
     p, s = table.at([5.0, 10.0], [10.0, 20.0])
     np.testing.assert_allclose(p, np.hypot([5, 10], [10, 20]) / 6, atol=5e-3)

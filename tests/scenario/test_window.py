@@ -33,7 +33,8 @@ def test_a_model_has_its_own():
         ({"component_order": ""}, "component_order = ''"),
         ({"component_order": "ZZ"}, "component_order = 'ZZ'"),
         ({"sampling_rate": 0.0}, "sampling_rate = 0 Hz must be above 0"),
-        ({"n_samples": 0}, "n_samples = 0 must be at least 1"),
+        ({"n_samples": 0}, "n_samples = 0 .* must be 1 to 1,000,000"),
+        ({"n_samples": 10**9}, "n_samples = 1000000000 .* must be 1 to 1,000,000"),
     ],
 )
 def test_what_is_no_window_is_refused(value, text):

@@ -11,8 +11,14 @@ import obspy
 import pytest
 
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
-from cgmgm_seis.storage.files import hidden, write_file
-from cgmgm_seis.storage.folders import check_new, check_place, check_resumable, is_free
+from cgmgm_seis.storage.files import hidden, link_file, write_file
+from cgmgm_seis.storage.folders import (
+    check_new,
+    check_place,
+    check_resumable,
+    complete_folder,
+    is_free,
+)
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.storage.locks import try_lock
 from cgmgm_seis.storage.obspy_bytes import read_stream, to_bytes
@@ -91,6 +97,26 @@ def test_a_lock_ends_with_its_process(tmp_path):
     lock = try_lock(path, 1.0)
     assert lock is not None
     lock.release()
+
+
+def test_without_links_and_locks_files_are_copied_and_folders_are_whole(tmp_path, monkeypatch):
+    """As on file systems and systems that have neither."""
+
+    def no_link(*args):
+        raise OSError(errno.EPERM, "not permitted")
+
+    def no_lock(*args):
+        raise NotImplementedError
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr("cgmgm_seis.storage.locks.FileLock.acquire", no_lock)
+    write_file(tmp_path / "one", b"1")
+    link_file(tmp_path / "one", tmp_path / "deep" / "two")
+    assert (tmp_path / "deep" / "two").read_bytes() == b"1"
+    assert (tmp_path / "deep" / "two").stat().st_nlink == 1
+    with complete_folder(tmp_path / "out", overwrite=False) as temporary:
+        (temporary / "file").write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("one", "deep")] == ["out"]
 
 
 def test_where_a_folder_may_be_written(tmp_path):

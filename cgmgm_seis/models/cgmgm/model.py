@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,8 +11,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cgmgm_seis.errors import CgmgmError, WeightsError
 from cgmgm_seis.models.base import Batch, GroundMotionModel
-from cgmgm_seis.models.cgmgm.networks import LatentPrior, SequenceEncoder, decode, deviation, mlp
+from cgmgm_seis.models.cgmgm.calibration import calibrate
+from cgmgm_seis.models.cgmgm.networks import (
+    LatentPrior,
+    SequenceEncoder,
+    decode,
+    deviation,
+    every_frame,
+    heard_past,
+    mlp,
+)
+from cgmgm_seis.models.cgmgm.noise import NOISE_CLIP, frames_before, noise_level, without_bursts
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
 from cgmgm_seis.models.conditions import condition_columns, rupture_ranges, scaled_conditions
 from cgmgm_seis.models.reconstruction import Reconstruction
@@ -26,11 +37,12 @@ CITATION = (
 )
 # Added to amplitudes (m/s x samples) before their logarithm, as published.
 AMPLITUDE_FLOOR = 1e-10
+CONDITIONS = ("conditions", "onsets")
 # Records whose amplitudes are computed at once.
 NORMALISATION_BATCH = 64
-# Before P, the waveform is limited to this many standard deviations of its noise, and a frame to
-# this many times the amplitude of a quiet one.
-NOISE_CLIP = 2.0
+# Times in seconds over which the networks notice that P or S have come, and the scale of the time
+# since then.
+ARRIVAL_SCALES_S, RECORD_SCALE_S = (0.5, 2.0, 8.0), 60.0
 
 
 class CGMGM(GroundMotionModel):
@@ -60,8 +72,17 @@ class CGMGM(GroundMotionModel):
         Iterations of phase retrieval, with momentum 0.99.
     log_amplitude_range : sequence of float
         log10 amplitudes that are scaled to 0 and 1; set from the training split.
+    ln_gains : sequence of sequence of float, optional
+        Added to ln amplitudes of generated records, (component, bin); set after training, so that
+        the mean ln energy from P on is that of the training records.
     past_dropout : bool
         In training, hide a random part of the previous latents from the prior.
+    arrivals : bool
+        Embed, in every frame, also the time since P and S of the travel-time table; not with
+        `published`.
+    speckle : bool
+        Give decoded amplitudes the scatter of white noise's, and begin phase retrieval with its
+        phases instead of random ones, which takes fewer iterations; not with `published`.
     published : bool
         The published model, to reproduce it and to compare with it: its embedding (which ends with
         a ReLU), windows, latents, prior, loss, phase retrieval and optimizer.  The differences are
@@ -82,7 +103,11 @@ class CGMGM(GroundMotionModel):
     }
     uses_spans: ClassVar[bool] = True
     uses_progress: ClassVar[bool] = False
-    from_data: ClassVar[tuple[str, ...]] = (*GroundMotionModel.from_data, "log_amplitude_range")
+    from_data: ClassVar[tuple[str, ...]] = (
+        *GroundMotionModel.from_data,
+        "log_amplitude_range",
+        "ln_gains",
+    )
     # The paper's search space, see also `searched`.  Its alpha weights an error in m/s
     # and has no effect; here, unless `published`, the error is relative.
     search_space: ClassVar[Mapping[str, Any]] = {
@@ -106,10 +131,12 @@ class CGMGM(GroundMotionModel):
         "embedding": "embedding_size",
         "alpha": "alpha",
         "beta": "beta",
+        "arrivals": "arrivals",
+        "speckle": "speckle",
         "past_dropout": "past_dropout",
         "published": "published",
     }
-    adjustable: ClassVar[tuple[str, ...]] = ("alpha", "beta", "past_dropout")
+    adjustable: ClassVar[tuple[str, ...]] = ("alpha", "beta", "past_dropout", "speckle")
 
     def __init__(
         self,
@@ -124,12 +151,17 @@ class CGMGM(GroundMotionModel):
         hop: int = 46,
         griffin_lim_iterations: int = 50,
         log_amplitude_range: Sequence[float] = (-10.0, 0.0569),
+        ln_gains: Sequence[Sequence[float]] | None = None,
         past_dropout: bool = True,
+        arrivals: bool = False,
+        speckle: bool = False,
         published: bool = False,
         citation: str | None = CITATION,
         **kwargs: Any,
     ) -> None:
         super().__init__(component_order=component_order, citation=citation, **kwargs)
+        if published and (arrivals or speckle):
+            raise CgmgmError("published = True must not be combined with arrivals or speckle.")
         self.condition_set = condition_set
         self.n_latents = n_latents
         self.prior_size = prior_size
@@ -140,12 +172,22 @@ class CGMGM(GroundMotionModel):
         self.hop = hop
         self.griffin_lim_iterations = 500 if published else griffin_lim_iterations
         self.log_amplitude_range = list(log_amplitude_range)
+        self.ln_gains = None if ln_gains is None else [list(gains) for gains in ln_gains]
         self.past_dropout = past_dropout
+        self.arrivals = arrivals
+        self.speckle = speckle
         self.published = published
         self.spectrogram = Spectrogram(self.n_samples, n_fft, hop, rectangular=published)
 
-        n_conditions = len(condition_columns(condition_set))
         n_outputs = len(component_order) * self.spectrogram.n_bins
+        if self.ln_gains is not None and sum(map(len, self.ln_gains)) != n_outputs:
+            raise WeightsError(
+                f"ln_gains must be a list for each of the components {component_order}, each of "
+                f"{self.spectrogram.n_bins} numbers."
+            )
+        n_conditions = len(condition_columns(condition_set))
+        if arrivals:
+            n_conditions += 2 * (len(ARRIVAL_SCALES_S) + 1)
         self.embedding = mlp(n_conditions, 32, 32, embedding_size)
         if published:
             self.embedding.append(nn.ReLU())
@@ -182,8 +224,8 @@ class CGMGM(GroundMotionModel):
         Returns
         -------
         dict of torch.Tensor
-            "conditions" (record, condition); "amplitudes" (record, frame, component * bin),
-            scaled to 0..1; "variance" (record,), (m/s)^2, of the valid samples, summed over
+            Those of `conditions`; "amplitudes" (record, frame, component * bin), scaled to 0..1;
+            "variance" (record,), (m/s)^2, of the valid samples, summed over
             components; "span" (record, 2), see `cgmgm_seis.scenario.spans`; with `published` also
             "waveforms" (record, component, sample), m/s.
         """
@@ -191,7 +233,7 @@ class CGMGM(GroundMotionModel):
         spans = valid_spans(scenario, self.n_samples)
         amplitudes = self.spectrogram.transform(records).abs()
         batch = {
-            "conditions": self._scaled_conditions(scenario),
+            **self.conditions(scenario),
             "amplitudes": self._to_frames(self._scale(amplitudes)),
             "variance": torch.stack(
                 [
@@ -216,7 +258,7 @@ class CGMGM(GroundMotionModel):
         target = batch["amplitudes"]
         inside = self.spectrogram.inside(batch["span"])
         weights = self._frame_weights(batch)
-        condition = self.embedding(batch["conditions"])
+        condition = self._embedded(batch)
         # Encoder and decoder get nearly all they need from the latents.  If their gradients trained
         # the embedding too, it would not learn what the prior needs, such as arrival times.
         given = condition if self.published else condition.detach()
@@ -228,7 +270,7 @@ class CGMGM(GroundMotionModel):
         else:
             heard = inside.to(latents.dtype)
             if self.past_dropout:
-                heard = heard * self._heard_past(latents, step)
+                heard = heard * heard_past(latents, step)
             prior_mean, prior_log_variance = self.prior(latents, condition, heard)
         output = decode(self.decoder, latents, given)
 
@@ -261,18 +303,6 @@ class CGMGM(GroundMotionModel):
         logarithm = 1.0 + math.log(2.0 * math.pi * variance) if variance > 0.0 else -math.inf
         return 0.5 * n_amplitudes * logarithm + losses["divergence"]
 
-    def _heard_past(self, latents: Tensor, step: Step) -> Tensor:
-        """Return a mask (record, frame) of the latents that are the prior's input in training.
-
-        A prior that receives all previous latents relies on them: it takes the amplitude of a
-        record from the frame before instead of from magnitude and distance, and fails when it
-        has to start a record.  It therefore receives a random share of them, between none and
-        all, as in the word dropout of Bowman et al. (2016).
-        """
-        share = step.uniform(latents[:, :1, 0])
-        draws = step.uniform(latents[:, :, 0])
-        return (draws < share).to(latents.dtype)
-
     def _frame_weights(self, batch: Batch) -> Tensor:
         """Return weights (record, frame, 1): 0 outside the span, and `n_frames` in total."""
         inside = self.spectrogram.inside(batch["span"])[:, :, None]
@@ -297,6 +327,18 @@ class CGMGM(GroundMotionModel):
         energy = squared.sum(dim=1) @ weights.to(output.device)
         return energy / (batch["variance"] + AMPLITUDE_FLOOR**2)
 
+    @torch.no_grad()
+    def after_training(self, batches: Iterable[Batch]) -> dict[str, Any]:
+        """Set `ln_gains`, unless `published`, see `cgmgm_seis.models.cgmgm.calibration`."""
+
+        def set_gains(gains: Tensor) -> None:
+            self.ln_gains = gains.tolist()
+
+        if self.published:
+            return {}
+        recorded = ((self._unscale(self._from_frames(b["amplitudes"])), b) for b in batches)
+        return calibrate(self, self.spectrogram, recorded, set_gains)
+
     # ---- reconstruction --------------------------------------------------------------------
 
     @torch.no_grad()
@@ -311,7 +353,7 @@ class CGMGM(GroundMotionModel):
             Scenario table.
         """
         batch = self.on_device(self.features(waveforms, scenario))
-        condition = self.embedding(batch["conditions"])
+        condition = self._embedded(batch)
         inside = self.spectrogram.inside(batch["span"])
         mean, _ = self.encoder(batch["amplitudes"], condition, inside)
         frames = (batch["amplitudes"], decode(self.decoder, mean, condition))
@@ -341,15 +383,15 @@ class CGMGM(GroundMotionModel):
         Returns
         -------
         dict of torch.Tensor
-            "conditions" (record, condition); "onsets" (record,), samples after the record's start.
+            "conditions" (record, condition); "onsets" (record, 2) of P and S, samples after the
+            record's start.
         """
-        first_arrival, _ = self.travel_times.at(
-            scenario["source_depth_km"], scenario["path_ep_distance_km"]
-        )
-        onsets = (first_arrival - self.start_offset_s) * self.sampling_rate
+        onsets = np.stack(self.onsets(scenario), axis=1, dtype=np.float32)
         return {
-            "conditions": self._scaled_conditions(scenario),
-            "onsets": torch.as_tensor(onsets),
+            "conditions": torch.as_tensor(
+                scaled_conditions(scenario, self.condition_set, self.ranges)
+            ),
+            "onsets": torch.as_tensor((onsets - self.start_offset_s) * self.sampling_rate),
         }
 
     def numbers(self, realizations: Sequence[Realization]) -> dict[str, Tensor]:
@@ -359,23 +401,24 @@ class CGMGM(GroundMotionModel):
         -------
         dict of torch.Tensor
             "noise" (realization, frame, latent), standard normal; "turns" (realization, component,
-            bin, frame), uniform between 0 and 1; "start" (realization, latent), the latent before
+            bin, frame), uniform between 0 and 1, or with `speckle` "speckle" (realization,
+            component, sample), standard normal; "start" (realization, latent), the latent before
             the first frame: zeros, or standard normal with `published`.
         """
         generators = [realization.record() for realization in realizations]
-        n_frames, n_bins = self.spectrogram.n_frames, self.spectrogram.n_bins
-        noise_shape = (n_frames, self.n_latents)
-        phase_shape = (len(self.component_order), n_bins, n_frames)
-        noise = np.stack([g.standard_normal(noise_shape, dtype=np.float32) for g in generators])
-        turns = np.stack([g.random(phase_shape, dtype=np.float32) for g in generators])
-        start = np.zeros((len(generators), self.n_latents), dtype=np.float32)
+        n_frames, n_components = self.spectrogram.n_frames, len(self.component_order)
+        shape = (n_frames, self.n_latents)
+        found = {"noise": [g.standard_normal(shape, dtype=np.float32) for g in generators]}
+        if self.speckle:
+            shape = (n_components, self.n_samples)
+            found["speckle"] = [g.standard_normal(shape, dtype=np.float32) for g in generators]
+        else:
+            phases = (n_components, self.spectrogram.n_bins, n_frames)
+            found["turns"] = [g.random(phases, dtype=np.float32) for g in generators]
+        found["start"] = [np.zeros(self.n_latents, dtype=np.float32) for _ in generators]
         if self.published:
-            start = np.stack([g.standard_normal(self.n_latents, np.float32) for g in generators])
-        return {
-            "noise": torch.as_tensor(noise),
-            "turns": torch.as_tensor(turns),
-            "start": torch.as_tensor(start),
-        }
+            found["start"] = [g.standard_normal(self.n_latents, np.float32) for g in generators]
+        return {name: torch.as_tensor(np.stack(values)) for name, values in found.items()}
 
     def sampler(self) -> Self:
         """Return a copy whose networks are in double precision.
@@ -395,55 +438,43 @@ class CGMGM(GroundMotionModel):
         """Draw latents, amplitudes and phases of a batch; see `GroundMotionModel.forward`."""
         # The networks may be in double precision; phases are always retrieved in single precision.
         precision = next(self.embedding.parameters()).dtype
-        turns, onsets = batch["turns"].float(), batch["onsets"].float()
-        condition = self.embedding(batch["conditions"].to(precision))
+        onsets = batch["onsets"][:, 0].float()
+        condition = self._embedded({name: batch[name].to(precision) for name in CONDITIONS})
         noise, start = batch["noise"].to(precision), batch["start"].to(precision)
         latents, _, _ = self.prior.roll(condition, noise, start)
         scaled = decode(self.decoder, latents, condition).float()
         amplitudes = self._unscale(self._from_frames(scaled))
-        before = self._before(onsets)
+        before = frames_before(self.spectrogram, onsets)
+        if self.ln_gains is not None:
+            amplitudes = amplitudes * torch.tensor(self.ln_gains).to(amplitudes).exp()[..., None]
         if not self.published:
-            amplitudes = self._without_bursts(amplitudes, before)
-        n_components = len(self.component_order)
+            amplitudes = without_bursts(amplitudes, before)
+        if self.speckle:
+            speckle = self.spectrogram.transform(batch["speckle"].float())
+            amplitudes = amplitudes * speckle.abs() / self.spectrogram.typical_noise()
+            phases = speckle.angle()
+        else:
+            phases = 2.0 * torch.pi * batch["turns"].float()
         records = self.spectrogram.griffin_lim(
             amplitudes.flatten(0, 1),
-            (2.0 * torch.pi * turns).flatten(0, 1),
+            phases.flatten(0, 1),
             self.griffin_lim_iterations,
-            onsets=None if self.published else onsets.repeat_interleave(n_components),
-            noise=NOISE_CLIP * self._noise_level(amplitudes, before).flatten(),
+            onsets=None if self.published else onsets.repeat_interleave(len(self.component_order)),
+            noise=NOISE_CLIP * noise_level(self.spectrogram, amplitudes, before).flatten(),
         )
-        return records.unflatten(0, (-1, n_components))
+        return records.unflatten(0, (-1, len(self.component_order)))
 
-    def _scaled_conditions(self, scenario: pd.DataFrame) -> Tensor:
-        return torch.as_tensor(scaled_conditions(scenario, self.condition_set, self.ranges))
-
-    def _before(self, onsets: Tensor) -> Tensor:
-        """Return a mask (record, frame) of the frames that end before the first arrival."""
-        centres = torch.arange(self.spectrogram.n_frames, device=onsets.device)
-        before = centres * self.spectrogram.hop < onsets[:, None] - self.spectrogram.n_fft / 2
-        # A record that starts with the arrival has no frame before it: use the first frame.
-        before[:, 0] = True
-        return before
-
-    @staticmethod
-    def _without_bursts(amplitudes: Tensor, before: Tensor) -> Tensor:
-        """Limit every frequency before the first arrival to a multiple of its lower quartile.
-
-        In the first frames the prior has no previous latents as input, and the amplitudes are
-        sometimes far too large.
-        """
-        quiet = before[:, None, None]
-        ordered = amplitudes.masked_fill(~quiet, torch.inf).sort(dim=-1).values
-        place = (before.sum(dim=1) // 4)[:, None, None, None].expand(*ordered.shape[:3], 1)
-        limit = NOISE_CLIP * ordered.gather(-1, place)
-        return torch.where(quiet, torch.minimum(amplitudes, limit), amplitudes)
-
-    def _noise_level(self, amplitudes: Tensor, before: Tensor) -> Tensor:
-        """Return the rms (record, component) of the frames before the first arrival."""
-        weights = self.spectrogram.energy_weights().to(amplitudes.device)
-        power = (weights * amplitudes**2).sum(dim=2) / self.spectrogram.hop
-        mask = before[:, None].to(power.dtype)
-        return torch.sqrt((power * mask).sum(dim=-1) / mask.sum(dim=-1))
+    def _embedded(self, batch: Batch) -> Tensor:
+        """Return the embedded conditions, (record, embedding) or (record, frame, embedding)."""
+        conditions = batch["conditions"]
+        if self.arrivals:
+            frames = torch.arange(self.spectrogram.n_frames).to(conditions) * self.spectrogram.hop
+            since = (frames[:, None] - batch["onsets"][:, None].to(conditions)) / self.sampling_rate
+            known = [torch.tanh(since / scale) for scale in ARRIVAL_SCALES_S]
+            repeated = every_frame(conditions, len(frames))
+            conditions = torch.cat([repeated, *known, since / RECORD_SCALE_S], dim=-1)
+        embedded: Tensor = self.embedding(conditions)
+        return embedded
 
     # ---- amplitudes ------------------------------------------------------------------------
 

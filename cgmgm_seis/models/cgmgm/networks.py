@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cgmgm_seis.models.collectives import BatchNorm
+from cgmgm_seis.models.step import Step
 
 
 class SequenceEncoder(nn.Module):
@@ -27,11 +28,11 @@ class SequenceEncoder(nn.Module):
         frames : torch.Tensor
             Scaled log amplitudes, (record, frame, component * bin).
         condition : torch.Tensor
-            Shape (record, embedding).
+            Shape (record, embedding), or (record, frame, embedding) where it varies.
         inside : torch.Tensor
             True for frames within the records' spans, (record, frame); the others are not used.
         """
-        repeated = condition[:, None].expand(-1, frames.shape[1], -1)
+        repeated = every_frame(condition, frames.shape[1])
         used = frames * inside[:, :, None]
         hidden, _ = self.gru(torch.cat([used, repeated], dim=-1))
         rows = self.norm(hidden[inside])
@@ -65,14 +66,14 @@ class LatentPrior(nn.Module):
         latents : torch.Tensor
             Shape (record, frame, latent).
         condition : torch.Tensor
-            Shape (record, embedding).
+            Shape (record, embedding), or (record, frame, embedding) where it varies.
         heard : torch.Tensor, optional
             Shape (record, frame), 0 where this latent is not an input of the next frame.
         """
         if heard is not None:
             latents = latents * heard[..., None]
         past = torch.cat([torch.zeros_like(latents[:, :1]), latents[:, :-1]], dim=1)
-        repeated = condition[:, None].expand(-1, latents.shape[1], -1)
+        repeated = every_frame(condition, latents.shape[1])
         hidden, _ = self.gru(torch.cat([past, repeated], dim=-1))
         return self.mean(hidden), self.log_variance(hidden)
 
@@ -81,13 +82,13 @@ class LatentPrior(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Draw latents one after the other; return them with the means and log variances.
 
-        For speed, the condition's contribution to the gates is computed once, and both moments in
-        one matrix product.
+        For speed, the condition's contribution to the gates is computed in advance, and both
+        moments in one matrix product.
 
         Parameters
         ----------
         condition : torch.Tensor
-            Shape (record, embedding).
+            Shape (record, embedding), or (record, frame, embedding) where it varies.
         noise : torch.Tensor
             Standard normal, shape (record, frame, latent), which is the shape of the results.
         start : torch.Tensor, optional
@@ -102,7 +103,8 @@ class LatentPrior(nn.Module):
         hidden = condition.new_zeros(len(condition), self.gru.hidden_size)
         latent = noise.new_zeros(len(noise), n_latents) if start is None else start
         draws = []
-        for draw in noise.unbind(dim=1):
+        gates_of_frames = every_frame(condition_gates, noise.shape[1]).unbind(dim=1)
+        for draw, condition_gates in zip(noise.unbind(dim=1), gates_of_frames, strict=True):
             gates = torch.addmm(condition_gates, latent, input_weight.T)
             state = torch.addmm(hidden_bias, hidden, hidden_weight.T)
             reset, update, candidate = gates.chunk(3, dim=1)
@@ -122,6 +124,24 @@ def deviation(log_variance: Tensor, published: bool = False) -> Tensor:
     return 0.5 * torch.exp(log_variance) if published else torch.exp(0.5 * log_variance)
 
 
+def heard_past(latents: Tensor, step: Step) -> Tensor:
+    """Return a mask (record, frame) of the latents that are the prior's input in training.
+
+    A prior that receives all previous latents relies on them: it takes the amplitude of a record
+    from the frame before instead of from magnitude and distance, and fails when it has to start a
+    record.  It therefore receives a random share of them, between none and all, as in the word
+    dropout of Bowman et al. (2016).
+    """
+    share = step.uniform(latents[:, :1, 0])
+    draws = step.uniform(latents[:, :, 0])
+    return (draws < share).to(latents.dtype)
+
+
+def every_frame(values: Tensor, n_frames: int) -> Tensor:
+    """Return values (record, value), or (record, frame, value), for all frames of each record."""
+    return values if values.dim() == 3 else values[:, None].expand(-1, n_frames, -1)
+
+
 def mlp(*widths: int) -> nn.Sequential:
     """Return linear layers of the given widths with ReLU between them."""
     layers: list[nn.Module] = []
@@ -133,14 +153,14 @@ def mlp(*widths: int) -> nn.Sequential:
 def decode(decoder: nn.Sequential, latents: Tensor, condition: Tensor) -> Tensor:
     """Return scaled log amplitudes (record, frame, component * bin).
 
-    The decoder's input is (latent, condition) in every frame; the condition's contribution to the
-    first layer is the same in all frames and computed once.
+    The decoder's input is (latent, condition) in every frame; the contribution to the first layer
+    of a condition that is the same in all frames is computed once.
     """
     first, *rest = decoder
     assert isinstance(first, nn.Linear)
     weight, condition_weight = first.weight.split([latents.shape[-1], condition.shape[-1]], dim=1)
     once = nn.functional.linear(condition, condition_weight, first.bias)
-    output = nn.functional.linear(latents, weight) + once[:, None]
+    output = nn.functional.linear(latents, weight) + every_frame(once, latents.shape[1])
     for layer in rest:
         output = layer(output)
     return output

@@ -1,11 +1,13 @@
 """Short-time Fourier transform, its inverse and phase retrieval."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+EULER = 0.5772156649015329
 # Waveforms processed at once by Griffin-Lim on a CPU, so that their spectrograms fit its cache.
 CPU_CHUNK = 16
 
@@ -80,6 +82,15 @@ class Spectrogram:
         if self.n_fft % 2 == 0:
             weights[-1] = 1.0
         return weights * self.hop / (self.n_fft * (window**2).sum())
+
+    def typical_noise(self) -> float:
+        """Return exp(mean ln amplitude) of white noise of unit variance.
+
+        Its amplitudes have a Rayleigh distribution, whose mean logarithm is half of Euler's
+        constant below that of the mean power; not exact at zero and at the Nyquist frequency.
+        """
+        power = float((self.window() ** 2).sum())
+        return math.sqrt(power * math.exp(-EULER))
 
     def griffin_lim(
         self,

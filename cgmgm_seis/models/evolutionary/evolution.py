@@ -10,7 +10,7 @@ what is shorter than a window of the spectrogram; long ones, the coda, describe 
 `Evolution` computes the mean spectrogram of such records, and draws records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,15 +120,9 @@ class Evolution(nn.Module):
         window = np.hanning(n_fft + 1)[:-1]
         sine = np.sqrt(window)
         self.noise_response = sampling_rate * float(np.sum(window**2))
-        halves = np.arange(_OVERSAMPLING * n_samples, dtype=np.float64) + 0.5
-        steps: Floats = halves / (_OVERSAMPLING * sampling_rate)
         self.nodes_hz: Floats = np.geomspace(_LOWEST_HZ, _HIGHEST * sampling_rate, _N_NODES)
         responses, scales, smears = [], [], []
-        envelopes = [(envelope, False) for envelope in self.pulses]
-        envelopes += [(envelope, True) for envelope in self.coda]
-        for envelope, framed in envelopes:
-            fine = self._framed(envelope, steps) if framed else envelope.energy(steps)
-            energy = fine.reshape(n_samples, _OVERSAMPLING).mean(axis=1)
+        for energy, framed in self._energies():
             scales.append(sampling_rate / energy.sum())
             responses.append(self._response(window, energy * scales[-1]))
             smears.append(self._smear(np.sqrt(energy), sine if framed else None))
@@ -284,7 +278,7 @@ class Evolution(nn.Module):
             places = (first[:, wave, None].long() + steps)[:, None]
             records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
         shape = self.wave_shape if gains is None else self.wave_shape + gains
-        filters = torch.exp(shape.to(self.filters) @ self.filters)
+        filters = _exponential(shape @ self.filters.real, shape @ self.filters.imag)
         spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * filters
         spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
         return torch.fft.irfft(spectra * colour, self.n_draw)[..., : self.n_samples]
@@ -331,6 +325,20 @@ class Evolution(nn.Module):
         table = torch.as_tensor(values, dtype=torch.float32)
         self.register_buffer(name, table, persistent=False)
         return table
+
+    def energies(self) -> Floats:
+        """Return the density of energy (envelope, sample) after an onset, 1/s, of integral 1."""
+        energies = np.stack([energy for energy, _ in self._energies()])
+        return energies * self.sampling_rate / energies.sum(axis=1, keepdims=True)
+
+    def _energies(self) -> Iterator[tuple[Floats, bool]]:
+        """Yield the energy of every envelope by sample, and whether it is drawn in frames."""
+        halves = np.arange(_OVERSAMPLING * self.n_samples, dtype=np.float64) + 0.5
+        steps: Floats = halves / (_OVERSAMPLING * self.sampling_rate)
+        for envelopes, framed in ((self.pulses, False), (self.coda, True)):
+            for envelope in envelopes:
+                fine = self._framed(envelope, steps) if framed else envelope.energy(steps)
+                yield fine.reshape(self.n_samples, _OVERSAMPLING).mean(axis=1), framed
 
     def _framed(self, envelope: Envelope, delay_s: Floats) -> Floats:
         """Return the energy of an envelope that is drawn in overlapping frames.
@@ -388,6 +396,12 @@ class Evolution(nn.Module):
 
 def _torch_ramp(delay_s: Tensor) -> Tensor:
     return torch.sin(0.5 * torch.pi * (delay_s / RAMP_S).clamp(0.0, 1.0)) ** 2
+
+
+def _exponential(real: Tensor, imaginary: Tensor) -> Tensor:
+    """Return the exponential of complex numbers, some times as fast as that of a complex tensor."""
+    size = torch.exp(real)
+    return torch.complex(size * torch.cos(imaginary), size * torch.sin(imaginary))
 
 
 def _autocorrelation(x: Floats, n: int) -> Floats:

@@ -207,11 +207,13 @@ class EvolutionaryCGM(ConditionedNetworks):
         else:
             mean, log_variance = self._encoded(batch, output, onsets)
             _, event = torch.unique(batch["event"], return_inverse=True)
-            own = mean - self.means(batch)
-            if self.training:
-                whole = gathered(own, log_variance.exp(), batch["event"])
-                self.effects.follow(whole[0], whole[1], whole[2])
-            divergence = self.effects.divergence(own, log_variance, event) / len(mean)
+            # bfloat16 is too coarse for running moments and factors of covariances.
+            with torch.autocast(self.device.type, enabled=False):
+                own = mean - self.means(batch)
+                if self.training:
+                    whole = gathered(own, log_variance.exp(), batch["event"])
+                    self.effects.follow(whole[0], whole[1], whole[2])
+                divergence = self.effects.divergence(own, log_variance, event) / len(mean)
             latents = mean + torch.exp(0.5 * log_variance) * step.normal(mean)
             output = self.decoder.with_latents(output, latents, magnitude)
             spectra = self.decoder.spectra(output)
@@ -373,4 +375,7 @@ class EvolutionaryCGM(ConditionedNetworks):
         means = self._means(self.decoder.spectra(output), onsets)
         delays = self._centres() - onsets.detach()[:, :, None]
         inside = self._inside(batch["span"])
-        return self.encoder.posterior(batch["powers"], inside, batch["plain"], delays, means)
+        moments = self.encoder.posterior(batch["powers"], inside, batch["plain"], delays, means)
+        # With autocast, networks return bfloat16.
+        mean, log_variance = (moment.to(self.effects.mean.dtype) for moment in moments)
+        return mean, log_variance

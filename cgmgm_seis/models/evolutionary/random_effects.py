@@ -153,15 +153,18 @@ class RandomEffects(nn.Module):
             Added to the standardised latents, the same shape: what records of the event tell, see
             `cgmgm_seis.models.evolutionary.conditioning`.
         """
-        _, between = self.standardisation()
+        transform, between = self.standardisation()
         if field is not None:
             record = self.correlated.sqrt() * field + (1.0 - self.correlated).sqrt() * record
         standard = event * between.sqrt() + record
-        return self.latents(standard if correction is None else standard + correction)
+        return self._latents(transform, standard if correction is None else standard + correction)
 
     def latents(self, standard: Tensor) -> Tensor:
         """Return the latents (record, latent) of standardised ones."""
         transform, _ = self.standardisation()
+        return self._latents(transform, standard)
+
+    def _latents(self, transform: Tensor, standard: Tensor) -> Tensor:
         return self.mean + torch.linalg.solve(transform, standard.T).T
 
     def roots(self) -> tuple[Tensor, Tensor]:
