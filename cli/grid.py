@@ -54,7 +54,7 @@ MEASURES = ("fas", "eas", "pga", "pgv", "psa")
 EXAMPLES = """\b
 Examples:
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --depth 7.9 \\
-      --region -122.5,-121.8,37.27,38.07 --shape 100x100 -n 100 --out scenario
+      --region -122.5,-121.8,37.27,38.07 --shape 25x25 -n 20 --out scenario
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 50 \\
       --measures pga,psa --write openquake --out portfolio
   cgmgm-seis grid --mag 3.9 --src 37.861,-122.257 --stations sites.csv -n 20 \\

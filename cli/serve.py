@@ -1,4 +1,4 @@
-"""`cgmgm-seis serve`: a local web service with the interfaces of Syngine and FDSN."""
+"""`cgmgm-seis serve`: a local web service with a page and the interfaces of Syngine and FDSN."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -86,9 +86,10 @@ def serve(
     device: str,
     verbosity: int | None,
 ) -> None:
-    """Answer web clients on this machine, until Ctrl-C.
+    """Answer browsers and web clients on this machine, until Ctrl-C.
 
-    Seismograms of a scenario are drawn for clients of IRIS Syngine, such as
+    A page with a map, for a browser, draws the records of an earthquake.  Seismograms of a scenario
+    are drawn for clients of IRIS Syngine, such as
     `obspy.clients.syngine.Client(base_url="http://127.0.0.1:8080/irisws/syngine/1")`.  The events,
     stations and waveforms of every FOLDER that `cgmgm-seis generate` wrote (MiniSEED or SAC) are
     given to clients of FDSN, such as `obspy.clients.fdsn.Client("http://127.0.0.1:8080")`.
@@ -117,6 +118,7 @@ def serve(
                 f"Warning: everyone who reaches {host} can use this service; it has no password.",
                 err=True,
             )
+        click.echo(f"Page for a browser: {url}")
         click.echo(f"Syngine ({', '.join(models)}): {url}/irisws/syngine/1")
         if archive is not None:
             click.echo(

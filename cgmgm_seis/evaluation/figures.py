@@ -135,7 +135,7 @@ def most_points(figure: Figure) -> int:
         series = [np.asarray(line.get_xydata(), float) for line in lines]
         for artist in (*axes.collections, *axes.images, *axes.patches):
             if isinstance(artist, PathCollection):
-                series.append(np.ma.filled(artist.get_offsets().astype(float), np.nan))
+                series.append(np.ma.filled(np.ma.asarray(artist.get_offsets(), float), np.nan))
             elif isinstance(artist, ScalarMappable) and artist.get_array() is not None:
                 counts.append(np.size(artist.get_array()))
             elif isinstance(artist, StepPatch):

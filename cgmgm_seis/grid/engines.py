@@ -55,13 +55,15 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Generator[Seco
                 "and the same command continues."
             ) from error
         except (KeyboardInterrupt, GeneratorExit):
-            # Files are complete or absent: nothing is lost by not waiting for running tasks.
+            # Files are complete or absent: nothing is lost by not waiting for running tasks.  The
+            # pool itself gives up the others; if they were cancelled, its thread would fail.
             for process in [*pool._processes.values()]:
                 process.kill()
             raise
-        finally:
+        except Exception:
             for future in futures:
                 future.cancel()
+            raise
 
 
 def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Generator[Seconds]:

@@ -107,7 +107,7 @@ def _stations(
     file: h5py.File, latitude: NDArray[Any], longitude: NDArray[Any], grid: bool
 ) -> list[dict[str, Any]]:
     """Return the bundled stations on a grid, and those whose records the model is given."""
-    found = []
+    found: list[dict[str, Any]] = []
     if grid:
         table = bay_area_stations()
         codes = table["station_network_code"] + "." + table["station_code"]

@@ -23,7 +23,7 @@ def places(latitude: NDArray[Any], longitude: NDArray[Any]) -> dict[str, Any]:
     latitude, longitude : numpy.ndarray
         Coordinates of the nodes; longitudes may continue beyond 180 degrees.
     """
-    own = []
+    own: list[float] = []
     for axis in (longitude, latitude):
         low, high = float(axis.min()), float(axis.max())
         pad = max(0.03 * (high - low), 0.02)

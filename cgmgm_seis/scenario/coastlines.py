@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
@@ -61,7 +62,7 @@ def coastlines_in(region: Sequence[float]) -> list[Line]:
     [179, 180, 180]
     """
     west, east, south, north = region
-    found = []
+    found: list[Line] = []
     for line in coastlines():
         y = line[:, 1]
         if y.max() < south or y.min() > north:
@@ -80,7 +81,7 @@ def coastlines_in(region: Sequence[float]) -> list[Line]:
 class _Coast(LineCollection):
     """The coastlines within the limits that a map has when it is drawn."""
 
-    def draw(self, renderer: object) -> None:
+    def draw(self, renderer: RendererBase) -> None:
         if self.axes is not None:
             self.set_segments(coastlines_in((*self.axes.get_xlim(), *self.axes.get_ylim())))
         super().draw(renderer)

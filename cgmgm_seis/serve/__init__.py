@@ -1,1 +1,1 @@
-"""A local web service with the interfaces of IRIS Syngine and of FDSN's web services."""
+"""A local web service: a page, and the interfaces of IRIS Syngine and of FDSN's web services."""

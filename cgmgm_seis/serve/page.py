@@ -166,7 +166,7 @@ def page_html(
 
 def _model_entry(name: str, model: GroundMotionModel, stations: pd.DataFrame) -> dict[str, Any]:
     """Return what the page says of a model, and the region of its ranges, degrees."""
-    region = []
+    region: list[float] = []
     for axis in ("longitude", "latitude"):
         known = [f"{place}_{axis}_deg" for place in ("source", "station")]
         values = np.array([model.ranges[column] for column in known if column in model.ranges])

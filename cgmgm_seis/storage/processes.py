@@ -5,8 +5,10 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
-from threading import Thread
+from threading import RLock, Thread
 from typing import Any
+
+from tqdm.auto import tqdm
 
 
 def process_pool(
@@ -34,6 +36,8 @@ def _start(initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) 
     # Ctrl-C is handled by the process that started the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
+    # The default is a lock of several processes, which Python reports as lost if one is killed.
+    tqdm.set_lock(RLock())
     if initializer is not None:
         initializer(*arguments)
 

@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.grid.synthesis import draw_tasks, local_engine
 
@@ -23,8 +25,9 @@ class SlowJob:
         return None
 
     def run(self, first, last):
-        (self.folder / f"began-{first}").write_text(AT_IMPORT.name)
-        time.sleep(60.0)
+        with tqdm(disable=True):  # as in `sample`
+            (self.folder / f"began-{first}").write_text(AT_IMPORT.name)
+            time.sleep(60.0)
         return {}
 
 

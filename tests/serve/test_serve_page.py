@@ -82,7 +82,12 @@ def fill(page, name, value):
 
 def generate(page):
     page.click_on("#generate")
-    page.wait("document.getElementById('status').innerText.startsWith('Done')", 60.0)
+    shown = "document.getElementById('error')"
+    page.wait(
+        f"document.getElementById('status').innerText.startsWith('Done') || !{shown}.hidden",
+        100.0,
+    )
+    assert page.run(f"{shown}.innerText") == ""
 
 
 def test_a_click_a_map_and_an_archive(page, model, tmp_path):
@@ -135,9 +140,9 @@ def test_a_click_a_map_and_an_archive(page, model, tmp_path):
         assert {"waveforms.mseed", "stations.xml", "events.xml"} <= set(archive.namelist())
         stream = obspy.read(io.BytesIO(archive.read("waveforms.mseed")))
         inventory = obspy.read_inventory(io.BytesIO(archive.read("stations.xml")))
-    assert [trace.id for trace in stream[::3]] == ["SY.V0000.00.HXZ", "SY.V0001.00.HXZ"]
-    table = receivers([STATIONS[0], (0.0, 0.0)])
-    place = inventory.select(station="V0001")[0][0]
+    assert [trace.id for trace in stream[::3]] == ["SY.V0000.00.HXZ", "SY.V0002.00.HXZ"]
+    table = receivers([STATIONS[0], (0.0, 0.0), (0.0, 0.0)]).iloc[[0, 2]].reset_index(drop=True)
+    place = inventory.select(station="V0002")[0][0]
     table.loc[1, ["station_latitude_deg", "station_longitude_deg"]] = (
         place.latitude,
         place.longitude,

@@ -357,7 +357,7 @@ class ShakingMap {
     c.textBaseline = "bottom";
     for (const value of niceTicks(bounds.getWest(), bounds.getEast(), false, width / 110)) {
       const { x } = this.map.latLngToContainerPoint([bounds.getSouth(), value]);
-      if (x < 60 || x > width - 110) continue; // the corner, and the scale bar
+      if (x < 60 || x > width - 150) continue; // the corner, and the scale bar
       tick(x - 0.5, height - 6, 1, 6);
       write(degrees(value, "EW"), x, height - 7);
     }

@@ -9,7 +9,6 @@ const KM_PER_DEGREE = 111.19;
 
 const known = data.stations.map((station) => ({ ...station, known: true, chosen: false }));
 let added = [];
-let nextPoint = 0;
 // The body of the last answered request, which the download repeats.
 let answered = null;
 
@@ -54,6 +53,15 @@ function drawStations() {
     item.append(button);
     return item;
   }));
+}
+
+/** The first codes of virtual stations that no station has. */
+function newStation() {
+  const used = new Set([...known, ...added].map(code));
+  for (let k = 0; ; k++) {
+    const own = { network: "SY", station: `V${String(k).padStart(4, "0")}` };
+    if (!used.has(code(own))) return own;
+  }
 }
 
 function toggle(station) {
@@ -114,7 +122,7 @@ function click({ lat, lng }) {
     map.map.latLngToContainerPoint([station.latitude, onMap(station.longitude)])) < NEAR);
   if (near) toggle(near);
   else {
-    const own = { network: "SY", station: `V${String(nextPoint++).padStart(4, "0")}` };
+    const own = newStation();
     added.push({ ...own, latitude: lat, longitude: wrapped(lng) });
     drawStations();
     byId("value").textContent = `Station ${code(own)} at ${placeText(lat, lng)}.`;
