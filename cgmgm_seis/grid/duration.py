@@ -5,15 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Any, cast
 
 import torch
 
 from cgmgm_seis.grid.tasks import NodeTasks
-
-if TYPE_CHECKING:
-    from cgmgm_seis.grid.job import GridJob
-    from cgmgm_seis.grid.predictions import PredictionJob
 
 # Records that are timed: the second number if the first takes less than this time, s.
 FEW_RECORDS, MORE_RECORDS, LEAST_TIMED_S = 10, 100, 0.5
@@ -24,7 +20,7 @@ UNITS = (("d", 129_600.0, 86_400.0), ("h", 5_400.0, 3_600.0), ("min", 90.0, 60.0
 
 
 def expected_time(
-    jobs: "Sequence[GridJob | PredictionJob]",
+    jobs: Sequence[NodeTasks],
     processes: int | None,
     shard: tuple[int, int] = (1, 1),
 ) -> str | None:
@@ -34,8 +30,8 @@ def expected_time(
 
     Parameters
     ----------
-    jobs : sequence of GridJob or PredictionJob
-        The jobs, one after the other.
+    jobs : sequence of NodeTasks
+        The jobs, which are dataclasses, one after the other.
     processes : int or None
         Number of processes; None if unknown, for the time on one core.
     shard : tuple of int
@@ -62,7 +58,7 @@ def expected_time(
     )
 
 
-def seconds_per_record(job: "GridJob | PredictionJob") -> float:
+def seconds_per_record(job: NodeTasks) -> float:
     """Return the seconds that a record of a job takes on one core, measured with a few."""
     threads = torch.get_num_threads()
     # As the processes have.
@@ -76,12 +72,12 @@ def seconds_per_record(job: "GridJob | PredictionJob") -> float:
         torch.set_num_threads(threads)
 
 
-def _timed(job: "GridJob | PredictionJob", n_records: int) -> float:
+def _timed(job: NodeTasks, n_records: int) -> float:
     """Return the seconds per record of about so many records, which are thrown away."""
     n = min(job.n_realizations, n_records)
     nodes = min(len(job.nodes), -(-n_records // n))
     with TemporaryDirectory() as folder:
-        part = replace(job, n_realizations=n, folder=Path(folder))
+        part = cast(NodeTasks, replace(cast(Any, job), n_realizations=n, folder=Path(folder)))
         began = perf_counter()
         part.run(0, nodes)
         return (perf_counter() - began) / (n * nodes)

@@ -60,7 +60,7 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
     """
     with h5py.File(path) as file:
         spectra, peaks = _spectra(file, "median"), _peaks(file)
-        sigmas = [
+        sigmas: list[Layer] = [
             (f"ln {name}, {word}", values, None)
             for statistic, word in (
                 ("sigma_between", "between events"),
@@ -76,7 +76,7 @@ def map_figures(path: Path, title: str) -> dict[str, Figure]:
                 [(name, drawn(x), measure) for name, x, measure in own] for own in (spectra, peaks)
             )
         peaks = _with_intensity(peaks)
-        groups = {
+        groups: dict[str, tuple[list[Layer], str, str]] = {
             "map_spectra": (spectra, AMPLITUDES, medians),
             "map_peaks": (peaks, AMPLITUDES, medians),
             "map_sigma": (sigmas, SCATTER, title),
@@ -205,7 +205,7 @@ def draw_map(
 
 def mark_familiar(bar: Colorbar, measure: Measure) -> None:
     """Label the colour scale of logarithms of SI values in the familiar unit of a measure."""
-    low, high = (measure.familiar_of_ln(end) for end in (bar.vmin, bar.vmax))
+    low, high = (float(measure.familiar_of_ln(end)) for end in bar.ax.get_ylim())
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1.0)
     for steps in SCALE_STEPS:
         marks = np.outer(decades, steps).ravel()
