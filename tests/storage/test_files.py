@@ -36,6 +36,24 @@ def test_a_file_is_whole_and_nothing_stays_beside_it(tmp_path):
         write_file(tmp_path / "deep" / "file" / "x", b"")
 
 
+def test_what_a_killed_process_left_is_deleted_and_what_is_being_written_is_not(
+    tmp_path, monkeypatch
+):
+    fcntl = pytest.importorskip("fcntl")
+    left, held, new = (tmp_path / f".part-{name}" for name in ("left", "held", "new"))
+    for path in (left, held, new):
+        path.write_bytes(b"half")
+    for path in (left, held):
+        os.utime(path, (0, 0))
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        check_new(tmp_path / "out")
+        assert sorted(tmp_path.iterdir()) == [held, new]
+    monkeypatch.setattr("cgmgm_seis.storage.files.UNLOCKED_S", -1.0)
+    check_new(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_hidden_names_are_beside_the_output(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
