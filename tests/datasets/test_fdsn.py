@@ -100,6 +100,14 @@ def test_passing_faults(server, client, tmp_path, service, fault, caplog):
         assert sum(trace.stats.npts for trace in obspy.read(path)) > 90_000
 
 
+def test_the_same_events_are_the_same_file(pleasant_hill, tmp_path):
+    files = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        RawArchive(folder, "none", REQUEST).write_events(read_catalog(pleasant_hill / "event.xml"))
+        files.append((folder / "events.xml").read_bytes())
+    assert files[0] == files[1]
+
+
 def test_too_large_is_asked_for_in_parts(server, client, tmp_path):
     server.limit = 2
     assert download(client, REQUEST, tmp_path / "raw") == []
