@@ -10,7 +10,8 @@ import numpy as np
 import obspy
 import pytest
 
-from cgmgm_seis.errors import DatasetError, OutputError, reason_of
+from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, reason_of
+from cgmgm_seis.storage.array_files import read_arrays, write_arrays
 from cgmgm_seis.storage.files import hidden, write_file
 from cgmgm_seis.storage.folders import check_new, check_place, check_resumable, is_free
 from cgmgm_seis.storage.json_files import json_bytes, read_json
@@ -52,6 +53,13 @@ def test_what_a_killed_process_left_is_deleted_and_what_is_being_written_is_not(
     monkeypatch.setattr("cgmgm_seis.storage.files.UNLOCKED_S", -1.0)
     check_new(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [complex, bytes, "datetime64[s]"])
+def test_arrays_of_other_things_are_not_read(tmp_path, kind):
+    write_arrays(tmp_path / "a.npz", {}, {"root": np.zeros(2).astype(kind)})
+    with pytest.raises(CgmgmError, match=r"root is of type .* plain arrays and JSON"):
+        read_arrays(tmp_path / "a.npz")
 
 
 def test_hidden_names_are_beside_the_output(tmp_path, monkeypatch):
