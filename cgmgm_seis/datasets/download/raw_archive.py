@@ -15,7 +15,7 @@ from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import catalog_sources
 from cgmgm_seis.scenario.streams import CATALOG_ID
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.files import clear_parts, write_file
 from cgmgm_seis.storage.folders import is_free
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import json_bytes, read_json
@@ -100,6 +100,8 @@ class RawArchive:
 
     def _start(self, identity: dict[str, Any]) -> None:
         """Create the folder, or check that it contains the same download."""
+        for part in (self.folder, self.folder / WAVEFORMS_FOLDER):
+            clear_parts(part)
         path = self.folder / REQUEST_FILE
         if path.is_file():
             if found := difference(read_json(path, OutputError), identity):
