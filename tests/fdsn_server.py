@@ -92,7 +92,8 @@ class FDSNServer:
                 if start <= event.preferred_origin().time <= end
                 and event.preferred_magnitude().mag >= float(options["minmagnitude"])
                 and _inside(event.preferred_origin(), options)
-            ]
+            ],
+            resource_id="smi:local/catalogue",  # by default random, and answers would differ
         )
         buffer = BytesIO()
         found.write(buffer, "QUAKEML")

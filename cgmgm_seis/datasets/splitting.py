@@ -13,7 +13,7 @@ from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
 from cgmgm_seis.scenario.seeding import check_seed, random_generator
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.files import clear_parts, write_file
 
 # Side length of the square cells of a split by region, km.
 CELL_KM = 20.0
@@ -85,6 +85,7 @@ def split_dataset(
                 f"The split {name} by {by} would have none of the {len(table)} records; use "
                 "another seed, other fractions or more data."
             )
+    clear_parts(folder)
     start = 0
     for path, part in zip(paths, parts, strict=True):
         part["split"] = table["split"].to_numpy()[start : start + len(part)]

@@ -308,7 +308,9 @@ class NonErgodicFAS:
             prior, tau, phi = own
             if {*prior["variances"]} != {*columns} - {"form"}:
                 raise ValueError(f"variances must be those of {', '.join(columns)}")
-            if not (phi > 0.0 and tau >= 0.0 and {*prior["lengths"]} == {*self.fields}):
+            known = {*prior["lengths"]} == {*self.fields}
+            numbers = [tau, phi, *prior["variances"].values(), *prior["lengths"].values()]
+            if not (known and np.isfinite(numbers).all() and phi > 0.0 and tau >= 0.0):
                 raise ValueError("tau, phi and lengths must be those of a fit")
             posterior = Posterior(arrays["mean"][place], arrays["root"][place], tau, phi)
             self._fitted.append((_Prior(**prior), posterior))

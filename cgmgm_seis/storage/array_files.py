@@ -16,6 +16,8 @@ from cgmgm_seis.storage.json_files import parse_json
 
 # Largest file, as it is and unpacked.
 MOST_BYTES = 1_000_000_000
+# NumPy's kinds of plain arrays: real numbers and text.
+KINDS = "fiuU"
 # Entry that holds the JSON text.
 CONTENT = "json"
 
@@ -49,6 +51,9 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         _check_unpacked(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        for name, array in arrays.items():
+            if array.dtype.kind not in KINDS:
+                raise ValueError(f"{name} is of type {array.dtype}")
         content = parse_json(str(arrays.pop(CONTENT)))
     except Exception as error:  # damaged archives raise many kinds of errors
         raise CgmgmError(

@@ -4,14 +4,18 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from cgmgm_seis.errors import OutputError, reason_of
 
 # Beginnings of temporary names: of `write_file`, and of folders where weights are saved.
 PART, SAVING = ".part-", ".saving-"
+# A file that is being written is unlocked for less than this time, s: before and after.
+UNLOCKED_S = 1.0
 # Largest file of a catalogue, an inventory or a table, bytes.
 LARGEST = 1_000_000_000
 
@@ -61,13 +65,37 @@ def write_file(path: Path, content: bytes) -> None:
     temporary = path.with_name(f"{PART}{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        with temporary.open("xb") as file:
+            _hold(file)
+            file.write(content)
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {reason_of(error)}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def clear_parts(folder: Path) -> None:
+    """Delete what processes that were killed in `write_file` left in a folder of the user.
+
+    On systems without locks of files, such as Windows, nothing is deleted.
+    """
+    for part in folder.glob(f"{PART}*"):
+        with suppress(OSError), part.open("rb") as file:
+            if time.time() - part.stat().st_mtime > UNLOCKED_S and _hold(file):
+                part.unlink(missing_ok=True)
+
+
+def _hold(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed or this process ends; return whether that is possible."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock
 
 from cgmgm_seis.errors import OutputError, reason_of, shortened
-from cgmgm_seis.storage.files import hidden
+from cgmgm_seis.storage.files import clear_parts, hidden
 from cgmgm_seis.storage.locks import try_lock
 from cgmgm_seis.storage.run_lock import is_ours, run_lock
 
@@ -69,8 +69,12 @@ def check_place(folder: Path) -> None:
 
 
 def check_new(path: Path, overwrite: bool = False) -> None:
-    """Raise `OutputError` if a file or folder exists and may not be replaced."""
+    """Raise `OutputError` if a file or folder exists and may not be replaced.
+
+    Files beside it that processes left when they were killed are deleted.
+    """
     check_name(path)
+    clear_parts(path.absolute().parent)
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} already exists; --overwrite (overwrite=True) replaces it.")
 

@@ -1,5 +1,7 @@
 """Downloads from a small server on loopback, with its faults; no other network is used."""
 
+import os
+
 import numpy as np
 import obspy
 import pytest
@@ -98,6 +100,25 @@ def test_passing_faults(server, client, tmp_path, service, fault, caplog):
     assert caplog.text.count("is repeated in") == expected
     for path in (tmp_path / "raw" / "waveforms").glob("*.mseed"):
         assert sum(trace.stats.npts for trace in obspy.read(path)) > 90_000
+
+
+def test_the_same_events_are_the_same_file(pleasant_hill, tmp_path):
+    files = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        RawArchive(folder, "none", REQUEST).write_events(read_catalog(pleasant_hill / "event.xml"))
+        files.append((folder / "events.xml").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_what_a_killed_download_left_is_deleted(client, tmp_path):
+    raw = tmp_path / "raw"
+    RawArchive(raw, client.name, REQUEST)
+    (raw / "waveforms").mkdir()
+    for folder in (raw, raw / "waveforms"):
+        (folder / ".part-0").write_bytes(b"half")
+        os.utime(folder / ".part-0", (0, 0))
+    RawArchive(raw, client.name, REQUEST)
+    assert not list(raw.rglob(".part-*"))
 
 
 def test_too_large_is_asked_for_in_parts(server, client, tmp_path):

@@ -211,7 +211,7 @@ def _run_here(case: Case, kit: Path, place: Path) -> dict[str, Any]:
     for name, kind, seed in case["damage"]:
         # What is damaged already may not be readable for a second damage.
         with suppress(Exception):
-            damage(work / name, kind, seed)
+            damage(next(work.glob(name)), kind, seed)
     if os.geteuid() == 0:
         place.chmod(0o755)
         give_away(work, NOBODY)

@@ -46,7 +46,7 @@ COMMANDS = {
     f"{MAP} {REGION} --weights tiny --out new": ("tiny.json", "tiny.pt"),
     f"{MAP} --stations stations.csv --weights evo --out new": ("stations.csv", "evo.json"),
     f"{MAP} {REGION} --weights tiny --gmm nonergodic:gmm.npz --write maps --out new": ("gmm.npz",),
-    f"{MAP} {REGION} --weights tiny --out shards": ("chunk",),
+    f"{MAP} {REGION} --weights tiny --out shards": (".shards.chunks/*.chunk",),
     "serve generated --weights tiny --port 0": (
         *("generated/events.xml", "generated/stations.xml", "generated/waveforms.mseed"),
         *("generated/provenance.json", "tiny.json"),
@@ -82,7 +82,7 @@ COMMANDS = {
     f"train dataset {SMALL} {TINY} --velocity-model model.nd --out new": ("model.nd",),
     f"tune dataset {SMALL} --space space.json --trials 1 --components Z --out new": ("space.json",),
     f"tune dataset {SMALL} --space space.json --trials 1 --components Z --out search --resume": (
-        *("search/search.json", "search/trials.json", "search/best.json"),
+        *("search/trials.json", "search/best.json", "search/best/config.json"),
     ),
     f"evaluate dataset --weights tiny {COMPARE} --out new": (
         *("tiny.json", "dataset/metadata.csv", "dataset/waveforms.hdf5"),

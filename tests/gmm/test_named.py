@@ -80,6 +80,7 @@ def changed(path, change):
         (lambda content, arrays: content.pop("tau"), r"not a complete model"),
         (lambda content, arrays: content.update(phi=[1.0, -1.0]), r"tau, phi and lengths"),
         (lambda content, arrays: content["priors"][0]["lengths"].pop("site"), r"tau, phi"),
+        (lambda content, arrays: content.update(tau=[1.0, np.inf]), r"tau, phi and lengths"),
         (lambda content, arrays: content["arguments"].update(n_functions=8), r"orders must be"),
         (lambda content, arrays: arrays.update(mean=arrays["mean"][:, 1:]), r"mean must be"),
         (lambda content, arrays: arrays["root"].fill(np.nan), r"root must be finite"),

@@ -10,7 +10,8 @@ import numpy as np
 import obspy
 import pytest
 
-from cgmgm_seis.errors import DatasetError, OutputError, reason_of
+from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, reason_of
+from cgmgm_seis.storage.array_files import read_arrays, write_arrays
 from cgmgm_seis.storage.files import hidden, link_file, write_file
 from cgmgm_seis.storage.folders import (
     check_new,
@@ -40,6 +41,31 @@ def test_a_file_is_whole_and_nothing_stays_beside_it(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["file"]
     with pytest.raises(OutputError, match=r"file/x cannot be written: \w"):
         write_file(tmp_path / "deep" / "file" / "x", b"")
+
+
+def test_what_a_killed_process_left_is_deleted_and_what_is_being_written_is_not(
+    tmp_path, monkeypatch
+):
+    fcntl = pytest.importorskip("fcntl")
+    left, held, new = (tmp_path / f".part-{name}" for name in ("left", "held", "new"))
+    for path in (left, held, new):
+        path.write_bytes(b"half")
+    for path in (left, held):
+        os.utime(path, (0, 0))
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        check_new(tmp_path / "out")
+        assert sorted(tmp_path.iterdir()) == [held, new]
+    monkeypatch.setattr("cgmgm_seis.storage.files.UNLOCKED_S", -1.0)
+    check_new(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [complex, bytes, "datetime64[s]"])
+def test_arrays_of_other_things_are_not_read(tmp_path, kind):
+    write_arrays(tmp_path / "a.npz", {}, {"root": np.zeros(2).astype(kind)})
+    with pytest.raises(CgmgmError, match=r"root is of type .* plain arrays and JSON"):
+        read_arrays(tmp_path / "a.npz")
 
 
 def test_hidden_names_are_beside_the_output(tmp_path, monkeypatch):

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from obspy import Catalog, Inventory, UTCDateTime
+from obspy.core.event import ResourceIdentifier
 
 from cgmgm_seis.datasets.records import MARGIN_S
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 from cgmgm_seis.scenario.sources import catalog_sources
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.scenario.streams import CATALOG_ID
+from cgmgm_seis.storage.files import clear_parts, write_file
 from cgmgm_seis.storage.folders import is_free
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import json_bytes, read_json
@@ -98,6 +100,8 @@ class RawArchive:
 
     def _start(self, identity: dict[str, Any]) -> None:
         """Create the folder, or check that it contains the same download."""
+        for part in (self.folder, self.folder / WAVEFORMS_FOLDER):
+            clear_parts(part)
         path = self.folder / REQUEST_FILE
         if path.is_file():
             if found := difference(read_json(path, OutputError), identity):
@@ -122,7 +126,8 @@ class RawArchive:
         return (self.folder / STATIONS_FILE).is_file()
 
     def write_events(self, catalog: Catalog) -> None:
-        """Store a catalogue."""
+        """Store a catalogue; the same events are the same file."""
+        catalog = Catalog([*catalog], resource_id=ResourceIdentifier(CATALOG_ID))
         write_file(self.folder / EVENTS_FILE, to_bytes(catalog, "QUAKEML"))
 
     def check_events(self, catalog: Catalog | None) -> None:
