@@ -72,8 +72,8 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
     # NumPy takes any ISeedSequence, its types only SeedSequence.
-    key = _Key(np.frombuffer(digest, "<u8"))
-    return np.random.Generator(np.random.Philox(key))  # type: ignore[arg-type]
+    words = _Key(np.frombuffer(digest, "<u8"))
+    return np.random.Generator(np.random.Philox(words))  # type: ignore[arg-type]
 
 
 class _Key(ISeedSequence):
