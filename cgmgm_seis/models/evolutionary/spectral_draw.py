@@ -296,10 +296,10 @@ class SpectralDraw:
         first, second = onsets.unbind(dim=1)
         limits = torch.stack([second - first, self.edges[-1] - second], dim=1)
         widths = torch.minimum(self.edges, limits.clamp_min(0.0)[..., None]).diff(dim=-1)
-        density = torch.cat([still, density.flatten(2)], dim=2).double().cpu().numpy()
-        widths = torch.cat([first[:, None].clamp_min(0.0), widths.flatten(1)], dim=1)
-        total = moments.sum(dim=(1, 2, 3)).double().cpu().numpy()
-        seconds = duration(density, widths.double().cpu().numpy()[:, None], total)
+        density = torch.cat([still, density.flatten(2)], dim=2)
+        widths = torch.cat([first[:, None].clamp_min(0.0), widths.flatten(1)], dim=1)[:, None]
+        total = moments.sum(dim=(1, 2, 3))
+        seconds = duration(*(x.double().cpu().numpy() for x in (density, widths, total)))
         return moments.flatten(1, 3).flatten(2), seconds
 
     # ---- drawing ---------------------------------------------------------------------------
