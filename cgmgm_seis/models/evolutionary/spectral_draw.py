@@ -9,7 +9,7 @@ taken into account on average only, and their effect on durations is neglected.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,10 @@ from cgmgm_seis.models.base import Batch
 from cgmgm_seis.models.evolutionary.conditioning import standard_normal
 from cgmgm_seis.models.evolutionary.decoder import OUTPUT_SCALE
 from cgmgm_seis.models.evolutionary.leakage import Leakage
+from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 from cgmgm_seis.models.evolutionary.spectral_tables import PeakTables, SmoothingTables
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 from cgmgm_seis.scenario.table import check_scenario
-
-if TYPE_CHECKING:
-    from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 
 # Receivers whose spectra are computed at once, and realizations of them drawn at once.
 RECEIVERS, RECORDS = 256, 2048
@@ -85,7 +83,7 @@ class SpectralDraw:
 
     def __init__(
         self,
-        model: "EvolutionaryNetworks",
+        model: EvolutionaryNetworks,
         kinds: Sequence[str],
         frequencies: Sequence[float],
         periods: Sequence[float],
