@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cgmgm_seis.errors import ScenarioError
 from cgmgm_seis.grid.job import GridJob
-from cgmgm_seis.models.base import SpectralSampler
 from cgmgm_seis.models.conditions import ExtrapolationWarning
+from cgmgm_seis.models.spectral import SpectralSampler
 
 # Records per task: many nodes share what is computed once for every realization.
 TASK_RECORDS = 20_000

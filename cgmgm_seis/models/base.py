@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from cgmgm_seis import __version__
-from cgmgm_seis.errors import CgmgmError, ScenarioError, WeightsError
+from cgmgm_seis.errors import ScenarioError, WeightsError
 from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.conditioned import ConditionedModel
 from cgmgm_seis.models.conditions import (
@@ -28,6 +28,7 @@ from cgmgm_seis.models.conditions import (
 )
 from cgmgm_seis.models.devices import check_device
 from cgmgm_seis.models.extrapolation import compare_extrapolated
+from cgmgm_seis.models.spectral import SpectralModel
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.quantities import find_quantity
 from cgmgm_seis.scenario.seeding import Realization, drawn_seed, record_keys
@@ -38,11 +39,9 @@ from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.json_files import plain
 
 Batch = Mapping[str, Tensor]
-# Scenario, number of realizations and seed to ln amplitudes (record, realization, ..) by kind.
-SpectralSampler = Callable[[pd.DataFrame, int, int], Mapping[str, NDArray[np.float32]]]
 
 
-class GroundMotionModel(ConditionedModel):
+class GroundMotionModel(SpectralModel, ConditionedModel):
     """Base class of the generators.
 
     A new generator implements `conditions`, `numbers` and `forward`, which draw a batch of records,
@@ -294,34 +293,6 @@ class GroundMotionModel(ConditionedModel):
             name: values.to(like.device, like.dtype if values.is_floating_point() else None)
             for name, values in batch.items()
         }
-
-    def spectral_sampler(
-        self, kinds: Sequence[str], frequencies: Sequence[float], periods: Sequence[float]
-    ) -> SpectralSampler:
-        """Return a function that draws amplitudes from the model's spectra, without waveforms.
-
-        Parameters
-        ----------
-        kinds : sequence of str
-            Some of "fas", "eas", "pga", "pgv" and "psa".
-        frequencies, periods : sequence of float
-            Frequencies of the spectra, Hz, and periods of the PSA, s.
-
-        Returns
-        -------
-        callable
-            Of a scenario, the number of realizations and the seed; it returns a dictionary of
-            kind to natural logarithms of the amplitudes, (record, realization, ..).
-
-        Raises
-        ------
-        CgmgmError
-            If the model draws waveforms only.
-        """
-        raise CgmgmError(
-            f"{self.name}, weights {self.weights_name}, has no spectra from which amplitudes could "
-            'be drawn; use EvolutionaryCGM, or the method "waveforms".'
-        )
 
     # ---- training --------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MEASURES_FILE = "measures.csv"
 # Counts per SI unit in formats with units of their own: nm, nm/s and nm/s/s in SAC, g in AT2.
 GAINS = {"sac": 1e9, "at2": 1.0 / GRAVITY}
+# Traces converted to MiniSEED at once.
+TRACES = 300
 Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -127,7 +129,11 @@ def _write_mseed(
     folder: Path, stream: Stream, _scenario: pd.DataFrame, _arrivals: Arrivals
 ) -> dict[str, str]:
     """Write one MiniSEED file of 32-bit floats."""
-    (folder / "waveforms.mseed").write_bytes(to_bytes(stream, "MSEED", encoding="FLOAT32"))
+    with (folder / "waveforms.mseed").open("wb") as file:
+        # Some traces at a time, so that the file is not in memory as a whole.
+        for first in range(0, len(stream), TRACES):
+            part = stream[first : first + TRACES]
+            file.write(to_bytes(part, "MSEED", encoding="FLOAT32"))
     return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, {_described(stream)}"}
 
 

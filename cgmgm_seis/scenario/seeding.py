@@ -71,7 +71,9 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
     True
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(_Key(np.frombuffer(digest, "<u8"))))
+    # NumPy takes any ISeedSequence, its types only SeedSequence.
+    words = _Key(np.frombuffer(digest, "<u8"))
+    return np.random.Generator(np.random.Philox(words))  # type: ignore[arg-type]
 
 
 class _Key(ISeedSequence):

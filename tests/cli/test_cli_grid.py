@@ -49,6 +49,20 @@ def test_shards_then_the_whole(quick, tmp_path):
     assert again.exit_code == 1 and "already exists" in again.output
 
 
+def test_spectra_without_waveforms(quick, tmp_path):
+    """The method is in the provenance; a generator without spectra is refused before any work."""
+    refused = run(*quick, "--method", "spectra")
+    assert refused.exit_code == 1 and "has no spectra" in refused.output
+    assert not list(tmp_path.iterdir())
+    result = run(*SOURCE, *GRID, "--workers", 1, "--measures", "fas,eas", "--method", "spectra",
+                 "--write", "maps", "-q", "--out", tmp_path / "out")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    made_by = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert made_by["settings"]["method"] == "spectra"
+    with h5py.File(tmp_path / "out" / "maps.h5") as file:
+        assert np.isfinite(file["ln_fas_median"][:]).all()
+
+
 def test_outputs_that_cannot_hold_the_stations(tiny_weights, tmp_path):
     """By default they are left out with a sentence; asked for, they are refused."""
     path = tmp_path / "stations.csv"

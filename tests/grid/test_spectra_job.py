@@ -48,17 +48,22 @@ def spectra(jobs):
     return [label.startswith(("fas", "eas")) for label in jobs[0].labels]
 
 
+def by_frequency(jobs, values):
+    """Return the means (frequency,) of a statistic (series,) over components and EAS."""
+    return values[spectra(jobs)].reshape(-1, 3).mean(axis=0)
+
+
 def test_medians_of_spectra_are_those_of_waveforms(jobs, drawn):
-    """Within 0.02 but for the scatter of 720 random phases, 0.013 at 2 Hz."""
-    medians = [np.median(values, axis=1).mean(axis=0)[spectra(jobs)] for values in drawn]
-    assert medians[1] == pytest.approx(medians[0], abs=0.04)
-    means = [values.mean(axis=(0, 1))[spectra(jobs)] for values in drawn]
+    """Within 0.02 but for the scatter of random phases, 0.01 at 2 Hz."""
+    medians = [by_frequency(jobs, np.median(values, axis=1).mean(axis=0)) for values in drawn]
+    assert medians[1] == pytest.approx(medians[0], abs=0.03)
+    means = [by_frequency(jobs, values.mean(axis=(0, 1))) for values in drawn]
     assert means[1] == pytest.approx(means[0], abs=0.03)
 
 
 def test_scatter_of_spectra_is_that_of_waveforms(jobs, drawn):
     """Standard deviations over realizations agree within 5 %."""
-    waveforms, without = (values.std(axis=1).mean(axis=0)[spectra(jobs)] for values in drawn)
+    waveforms, without = (by_frequency(jobs, values.std(axis=1).mean(axis=0)) for values in drawn)
     assert without == pytest.approx(waveforms, rel=0.05)
 
 
@@ -76,7 +81,7 @@ def test_realizations_are_those_of_waveforms(drawn):
     """They share latents: realizations correlate, at all nodes."""
     for one, other in zip(*drawn, strict=True):
         for series in range(one.shape[1]):
-            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > 0.8
+            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > 0.75
 
 
 def test_peaks_by_random_vibration_theory(jobs, drawn):

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
+from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 
 
 class Leakage(NamedTuple):
@@ -32,7 +31,7 @@ class Leakage(NamedTuple):
 
     @classmethod
     def of(
-        cls, model: "EvolutionaryNetworks", loadings: Tensor, tables: Mapping[str, Tensor]
+        cls, model: EvolutionaryNetworks, loadings: Tensor, tables: Mapping[str, Tensor]
     ) -> "Leakage":
         """Return the leakage of a model.
 

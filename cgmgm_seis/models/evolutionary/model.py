@@ -1,7 +1,7 @@
 """EvolutionaryCGM: generate the evolving spectrum of a record, then draw the waveform from it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,7 +31,9 @@ from cgmgm_seis.models.evolutionary.normalisation import (
 from cgmgm_seis.models.evolutionary.places import random_waves, station_spacing_km
 from cgmgm_seis.models.evolutionary.scenario_input import receivers_km
 from cgmgm_seis.models.evolutionary.settling import settle
+from cgmgm_seis.models.evolutionary.spectral_draw import SpectralDraw
 from cgmgm_seis.models.reconstruction import Reconstruction
+from cgmgm_seis.models.spectral import SpectralSampler
 from cgmgm_seis.models.step import Step
 from cgmgm_seis.scenario.geography import middle_longitude
 from cgmgm_seis.scenario.seeding import event_numbers, random_generator
@@ -305,6 +307,24 @@ class EvolutionaryCGM(ConditionedNetworks):
             reconstructed,
             "spectrogram of whitened velocity",
         )
+
+    def spectral_sampler(
+        self, kinds: Sequence[str], frequencies: Sequence[float], periods: Sequence[float]
+    ) -> SpectralSampler:
+        """Return a function that draws amplitudes without waveforms; see the base class.
+
+        The latents are those of the waveforms of `sample` with the same seed.
+
+        Examples
+        --------
+        >>> from cgmgm_seis import EvolutionaryCGM, from_points
+        >>> model = EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
+        >>> sampler = model.spectral_sampler(("fas", "eas"), (2.0, 5.0), ())
+        >>> drawn = sampler(from_points(4, (37.9, -122.1), [(37.8, -122.2)]), 10, 1)
+        >>> drawn["fas"].shape, drawn["eas"].shape
+        ((1, 10, 3, 2), (1, 10, 2))
+        """
+        return SpectralDraw(self, kinds, frequencies, periods)
 
     def _calibrate(self, records: Batch) -> dict[str, Any]:
         """Set the calibration, which removes the mean error of ln FAS from the waves.

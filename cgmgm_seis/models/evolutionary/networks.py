@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.models.base import Batch, GroundMotionModel, SpectralSampler
+from cgmgm_seis.models.base import Batch, GroundMotionModel
 from cgmgm_seis.models.evolutionary.calibration import N_TERMS, design
 from cgmgm_seis.models.evolutionary.conditioning import Conditioning, standard_normal
 from cgmgm_seis.models.evolutionary.correlation import event_fields
@@ -26,7 +26,6 @@ from cgmgm_seis.models.evolutionary.scenario_input import (
     receivers_km,
     scaled_to_one,
 )
-from cgmgm_seis.models.evolutionary.spectral_draw import SpectralDraw
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 
 CITATION = (
@@ -229,24 +228,6 @@ class EvolutionaryNetworks(GroundMotionModel):
         scaled = float(scaled_to_one(magnitude, self.ranges["source_magnitude"]))
         bins = np.asarray(frequencies, float) * self.n_fft / self.sampling_rate
         return ln_fas_scatter(self.decoder, self.effects, bins, scaled, "PS".index(wave))
-
-    def spectral_sampler(
-        self, kinds: Sequence[str], frequencies: Sequence[float], periods: Sequence[float]
-    ) -> SpectralSampler:
-        """Return a function that draws amplitudes without waveforms; see the base class.
-
-        The latents are those of the waveforms of `sample` with the same seed.
-
-        Examples
-        --------
-        >>> from cgmgm_seis import EvolutionaryCGM, from_points
-        >>> model = EvolutionaryCGM.from_pretrained("bay_area_evolutionary")
-        >>> sampler = model.spectral_sampler(("fas", "eas"), (2.0, 5.0), ())
-        >>> drawn = sampler(from_points(4, (37.9, -122.1), [(37.8, -122.2)]), 10, 1)
-        >>> drawn["fas"].shape, drawn["eas"].shape
-        ((1, 10, 3, 2), (1, 10, 2))
-        """
-        return SpectralDraw(self, kinds, frequencies, periods)
 
     def _median(self, conditions: Batch) -> Spectra:
         """Return the decoder's spectra with the latents at their mean."""

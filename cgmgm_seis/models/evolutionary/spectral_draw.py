@@ -9,7 +9,7 @@ taken into account on average only, and their effect on durations is neglected.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,10 @@ from cgmgm_seis.models.base import Batch
 from cgmgm_seis.models.evolutionary.conditioning import standard_normal
 from cgmgm_seis.models.evolutionary.decoder import OUTPUT_SCALE
 from cgmgm_seis.models.evolutionary.leakage import Leakage
+from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 from cgmgm_seis.models.evolutionary.spectral_tables import PeakTables, SmoothingTables
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 from cgmgm_seis.scenario.table import check_scenario
-
-if TYPE_CHECKING:
-    from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 
 # Receivers whose spectra are computed at once, and realizations of them drawn at once.
 RECEIVERS, RECORDS = 256, 2048
@@ -85,7 +83,7 @@ class SpectralDraw:
 
     def __init__(
         self,
-        model: "EvolutionaryNetworks",
+        model: EvolutionaryNetworks,
         kinds: Sequence[str],
         frequencies: Sequence[float],
         periods: Sequence[float],
@@ -296,10 +294,10 @@ class SpectralDraw:
         first, second = onsets.unbind(dim=1)
         limits = torch.stack([second - first, self.edges[-1] - second], dim=1)
         widths = torch.minimum(self.edges, limits.clamp_min(0.0)[..., None]).diff(dim=-1)
-        density = torch.cat([still, density.flatten(2)], dim=2).double().cpu().numpy()
-        widths = torch.cat([first[:, None].clamp_min(0.0), widths.flatten(1)], dim=1)
-        total = moments.sum(dim=(1, 2, 3)).double().cpu().numpy()
-        seconds = duration(density, widths.double().cpu().numpy()[:, None], total)
+        density = torch.cat([still, density.flatten(2)], dim=2)
+        widths = torch.cat([first[:, None].clamp_min(0.0), widths.flatten(1)], dim=1)[:, None]
+        total = moments.sum(dim=(1, 2, 3))
+        seconds = duration(*(x.double().cpu().numpy() for x in (density, widths, total)))
         return moments.flatten(1, 3).flatten(2), seconds
 
     # ---- drawing ---------------------------------------------------------------------------

@@ -71,10 +71,12 @@ class SmoothingTables(NamedTuple):
         fine = np.arange(evolution.finest // 2 + 1) * rate / evolution.finest
         bins = np.arange(evolution.n_bins) * rate / evolution.n_fft
         windows = konno_ohmachi_matrix(lines, frequencies)
-        step = windows[:, 1:] @ (1.0 / (2.0 * np.pi * lines[1:]))
+        # The spectrum of a sampled step, where that of a continuous one is 1 / (2 pi f).
+        step = windows[:, 1:] @ (0.5 / rate / np.sin(np.pi * lines[1:] / rate))
         overlap = _autocorrelations(windows)
-        last = 1 + int(np.flatnonzero((overlap > LEAST_OVERLAP * overlap[:, :1]).any(axis=0))[-1])
-        lags = np.unique(np.geomspace(1.0, max(last, 1), N_LAGS - 1).round().astype(int))
+        seen = np.flatnonzero((overlap > LEAST_OVERLAP * overlap[:, :1]).any(axis=0))
+        last = 1 + int(seen.max(initial=0))
+        lags = np.unique(np.geomspace(1.0, last, N_LAGS - 1).round().astype(int))
         lags = np.concatenate([[0], lags])
         spread = interpolation(lags.astype(float), np.arange(last + 1.0))
         twice = np.where(np.arange(last + 1) > 0, 2.0, 1.0)
