@@ -278,6 +278,7 @@ class Evolution(nn.Module):
             places = (first[:, wave, None].long() + steps)[:, None]
             records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
         shape = self.wave_shape if gains is None else self.wave_shape + gains
+        shape = shape.to(self.filters.real.dtype)
         filters = _exponential(shape @ self.filters.real, shape @ self.filters.imag)
         spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * filters
         spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
