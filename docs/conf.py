@@ -107,6 +107,7 @@ _packages = [info.name for info in pkgutil.iter_modules(cgmgm_seis.__path__) if 
 myst_substitutions = (
     _card("bay_area_evolutionary")
     | _card("bay_area")
+    | _card("bay_area_e")
     | {package: _internals(package) for package in _packages}
 )
 

@@ -136,10 +136,12 @@ def most_points(figure: Figure) -> int:
         for artist in (*axes.collections, *axes.images, *axes.patches):
             if isinstance(artist, PathCollection):
                 series.append(np.ma.filled(np.ma.asarray(artist.get_offsets(), float), np.nan))
-            elif isinstance(artist, ScalarMappable) and artist.get_array() is not None:
-                counts.append(np.size(artist.get_array()))
             elif isinstance(artist, StepPatch):
-                counts.append(len(artist.get_data().values))
+                steps, *_ = artist.get_data()
+                counts.append(len(steps))
+            elif isinstance(artist, ScalarMappable):
+                values = artist.get_array()
+                counts.append(0 if values is None else np.size(values))
         counts += [len(np.unique(xy[np.isfinite(xy).all(axis=1)], axis=0)) for xy in series]
     return max(counts)
 

@@ -54,7 +54,7 @@ def test_files_without_a_version_in_their_name(put, cache):
     put("mine", in_file="3", docstring="three")
     put("mine", in_name="2", in_file="2")
     before = sorted(path.name for path in cache.iterdir())
-    assert CGMGM.list_pretrained() == ["bay_area", "mine"]
+    assert CGMGM.list_pretrained() == ["bay_area", "bay_area_e", "mine"]
     assert CGMGM.list_versions("mine") == ["2", "3"]
     assert CGMGM.from_pretrained("mine").weights_version == "3"
     assert CGMGM.from_pretrained("mine", version_str="2").weights_version == "2"
@@ -167,7 +167,7 @@ def test_updates_come_from_the_repository(put, cache, tiny_weights, monkeypatch)
     assert CGMGM.from_pretrained("mine", update=True).weights_version == "2"
     assert (cache / "mine.pt.v2").is_file()
     assert CGMGM.from_pretrained("mine").weights_version == "2"
-    assert CGMGM.list_pretrained(remote=True) == ["bay_area", "mine"]
+    assert CGMGM.list_pretrained(remote=True) == ["bay_area", "bay_area_e", "mine"]
 
 
 def test_a_repository_without_the_model_is_no_error(put, monkeypatch):
