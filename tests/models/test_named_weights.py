@@ -185,6 +185,6 @@ def test_saved_weights_demand_the_oldest_seisbench(tiny_weights):
     assert re.search(r'"seisbench>=([\d.]+)"', text)[1] == OLDEST_SEISBENCH
     paths = [tiny_weights.with_suffix(".json")]
     paths += [path for cls in BUNDLED for path in cls.bundled_path().glob("*.json*")]
-    assert len(paths) == 3
+    assert len(paths) == 4
     for path in paths:
         assert json.loads(path.read_text())["seisbench_requirement"] == OLDEST_SEISBENCH
