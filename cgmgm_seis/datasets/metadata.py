@@ -1,5 +1,6 @@
 """Metadata of data sets made by others, in this package's columns, numbers and times."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from cgmgm_seis.datasets.samples import check_links
 from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.geography import wrapped_longitude
 from cgmgm_seis.scenario.times import read_times, time_texts
+from cgmgm_seis.storage.files import check_regular
 
 NUMBER_COLUMNS = (*LIMITS, "station_elevation_m", "trace_snr_db")
 TIME_COLUMNS = ("source_origin_time", "trace_start_time")
@@ -36,6 +38,12 @@ SYNONYMS = {
 }
 
 
+def check_metadata_files(folder: Path) -> None:
+    """Raise a ValueError if the metadata of a data set are not files, but devices or pipes."""
+    for path in folder.glob("metadata*.csv"):
+        check_regular(path, sys.maxsize)
+
+
 def open_as_written(
     kind: Callable[..., WaveformDataset], *args: Any, **options: Any
 ) -> WaveformDataset:
@@ -54,8 +62,10 @@ def open_as_written(
     Raises
     ------
     ValueError
-        If a file of waveforms refers to other files.
+        If a file of waveforms refers to other files, or metadata are read from a device.
     """
+    for folder in (part for part in args if isinstance(part, Path)):
+        check_metadata_files(folder)
     with patch.object(seisbench.data.base, "pd", _PandasWithoutTimes()):
         dataset = kind(*args, **options)
     for path in dataset._chunks_with_paths()[2]:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
+from cgmgm_seis.datasets.metadata import check_metadata_files
 from cgmgm_seis.datasets.windows import SPLITS
 from cgmgm_seis.errors import DatasetError, OutputError, reason_of
 from cgmgm_seis.scenario.geography import local_km, middle_longitude
@@ -61,6 +62,7 @@ def split_dataset(
         raise DatasetError(f"by = '{by}' is not known; it must be one of {', '.join(SPLITTERS)}.")
     folder = Path(folder)
     try:
+        check_metadata_files(folder)
         chunks = WaveformDataset.available_chunks(folder)
         paths = [folder / f"metadata{chunk}.csv" for chunk in chunks]
         parts = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]

@@ -198,6 +198,8 @@ def _fetched(source: str | Path, folder: Path, checksum: str | None) -> tuple[Pa
     text = str(source)
     is_url = text.startswith(("https://", "http://"))
     file = Path(urlsplit(text).path if is_url else text)
+    if not file.name:
+        raise WeightsNotFoundError(f"{text} must be a file, .zip, .json or .pt.")
     if file.suffix == ".zip":
         archive = folder / "weights.zip" if is_url else file
         if is_url:

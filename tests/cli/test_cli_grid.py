@@ -59,8 +59,8 @@ def test_spectra_without_waveforms(quick, tmp_path):
     assert result.exit_code == 0, result.output
     made_by = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert made_by["settings"]["method"] == "spectra"
-    with h5py.File(tmp_path / "out" / "maps.h5") as file:
-        assert np.isfinite(file["ln_fas_median"][:]).all()
+    with h5py.File(tmp_path / "out" / "maps.nc") as file:
+        assert np.isfinite(file["fas_median"][:]).all()
 
 
 def test_outputs_that_cannot_hold_the_stations(tiny_weights, tmp_path):

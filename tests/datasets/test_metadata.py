@@ -1,5 +1,7 @@
 """Data sets with the columns, times and lengths that other people write."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,9 @@ from seisbench.data import WaveformDataset, WaveformDataWriter
 from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis.datasets.benchmarks import import_benchmark
+from cgmgm_seis.datasets.splitting import split_dataset
 from cgmgm_seis.datasets.windows import read_records
+from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis_cli.main import main
 
@@ -160,3 +164,14 @@ def test_benchmarks_in_counts_are_refused_in_one_sentence(tmp_path, monkeypatch,
     result = run("evaluate", folder, "--weights", "bay_area", "--out", "report")
     assert result.exit_code == 1
     assert said in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the device is one of POSIX systems")
+def test_metadata_of_a_device_are_refused(tmp_path):
+    """It never ends."""
+    folder = write_dataset(tmp_path / "data", 2, 2)
+    (folder / "metadata.csv").unlink()
+    (folder / "metadata.csv").symlink_to("/dev/full")
+    for read in (split_dataset, lambda path: read_records(path, WINDOW)):
+        with pytest.raises(DatasetError, match="it is not a regular file"):
+            read(folder)

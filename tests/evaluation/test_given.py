@@ -144,7 +144,7 @@ def test_generate_and_grid_are_given_the_same_waveforms(tmp_path):
         for command in ("generate", "grid")
     ]
     assert made_by[0]["given_sha256"] == made_by[1]["given_sha256"]
-    with h5py.File(tmp_path / "grid" / "maps.h5") as file:
+    with h5py.File(tmp_path / "grid" / "maps.nc") as file:
         assert len(file.attrs["given_latitude_deg"]) == 11
 
 

@@ -31,7 +31,7 @@ CACHE = "cache"
 # What interrupted runs of some commands leave, so that they can go on; {} is --out.
 RESUMABLE = {
     **{"train": "{}", "tune": "{}", "grid": ".{}.chunks", "evaluate": ".{}.chunks"},
-    "download": "{}-archive",
+    **{"reproduce": "{}", "download": "{}-archive"},
 }
 Case = dict[str, Any]
 

@@ -151,6 +151,7 @@ def test_bad_archives_install_nothing(archive, tmp_path, cache, monkeypatch):
         (rewritten(path, tmp_path / "a.zip", pt=None), "contains 1 files .* one pair"),
         (rewritten(path, tmp_path / "b.zip", pt=b"x"), r"mine\.pt\.v2\.1"),
         (rewritten(path, tmp_path / "c.zip", json="{}"), "an unnamed model"),
+        (".", r"\. must be a file, \.zip, \.json or \.pt"),
         (tmp_path / "nothing.zip", r"nothing\.zip was not found"),
         (tmp_path / "nothing", r"nothing\.json was not found"),
     ):
