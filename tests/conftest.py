@@ -51,12 +51,13 @@ def _shared(*parts: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_messages():
-    """End with a test what a command in it does to the package's log."""
+    """Begin and end with the package's log as it is imported, whatever commands did to it."""
     logger = logging.getLogger("cgmgm_seis")
-    level, handlers, propagate = logger.level, logger.handlers, logger.propagate
-    yield
-    logger.setLevel(level)
-    logger.handlers, logger.propagate = handlers, propagate
+    for step in range(2):
+        logger.setLevel(logging.NOTSET)
+        logger.handlers, logger.propagate = [], True
+        if step == 0:
+            yield
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,8 @@ def _confine(work: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if os.geteuid() == 0:
+    prefix = Path(sys.prefix)
+    if os.geteuid() == 0 and all(path.stat().st_mode & 1 for path in (prefix, *prefix.parents)):
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)

@@ -79,16 +79,28 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.kit, self.work, self.folder = folder / "kit", folder / "work", folder
-        os.environ["SEISBENCH_CACHE_ROOT"] = str(folder / "cache")
-        if not _in_copy(lambda: make_kit(self.kit)) == 0:
-            raise RuntimeError("The kit cannot be made.")
         import_all()
-        keep_here()
-        # Second runs begin at once.
-        from cgmgm_seis.storage import files
-
-        files.UNLOCKED_S = 0.0
+        if not self._in_confined_copy(lambda: make_kit(self.kit)) == 0:
+            raise RuntimeError("The kit cannot be made.")
         self.url = self._serve()
+
+    def _in_confined_copy(self, function: Callable[[], Any]) -> int:
+        """Run a function in a copy of this process that keeps to itself; return its status."""
+
+        def confined() -> None:
+            import seisbench
+
+            from cgmgm_seis.storage import files
+
+            seisbench.cache_root = self.folder / "cache"
+            seisbench.cache_model_root = self.folder / "cache" / "models" / "v3"
+            seisbench.cache_data_root = self.folder / "cache" / "datasets"
+            keep_here()
+            # Second runs begin at once.
+            files.UNLOCKED_S = 0.0
+            function()
+
+        return _in_copy(confined)
 
     def _serve(self) -> str:
         """Start an FDSN server in this process, and return its address."""
@@ -119,7 +131,9 @@ class Runner:
             moment()
             main(words, prog_name="cgmgm-seis")
 
-        return _in_copy(command), log.read_text(errors="replace") if log.exists() else ""
+        return self._in_confined_copy(command), log.read_text(
+            errors="replace"
+        ) if log.exists() else ""
 
 
 def _in_copy(function: Callable[[], Any]) -> int:
