@@ -93,9 +93,11 @@ def split(
     verbosity: int | None,
 ) -> None:
     """Write the split of DATASET into its metadata: train, dev and test."""
+    import pandas as pd
+
     from cgmgm_seis.datasets.splitting import split_dataset
 
     show_messages(verbosity or 0)
     table = split_dataset(dataset, by, seed, fractions, overwrite)
-    table["source_magnitude"] = table["source_magnitude"].astype(float)
+    table["source_magnitude"] = pd.to_numeric(table["source_magnitude"], errors="coerce")
     click.echo(described(dataset, table))

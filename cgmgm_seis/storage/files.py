@@ -1,9 +1,11 @@
 """Files that are written completely or not at all, and the hidden files next to them."""
 
+import errno
 import hashlib
 import os
 import shutil
 import stat
+import sys
 import time
 import uuid
 from contextlib import suppress
@@ -99,7 +101,17 @@ def _hold(file: IO[bytes]) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 checksum of a file, hexadecimal."""
+    """Return the SHA-256 checksum of a file, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is a device or pipe, which may never end.
+    """
+    try:
+        check_regular(path, sys.maxsize)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -120,6 +120,9 @@ class RunFolder:
         try:
             state: dict[str, Any] = read_torch_file(self.checkpoint, TrainingError)
             before = json.loads(state.pop("identity"))
+            rows = list(state["history"])
+            if any(row.keys() != rows[0].keys() for row in rows):
+                raise ValueError("history")
         except Exception as error:  # what is missing in it raises several kinds
             raise TrainingError(
                 f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "

@@ -175,3 +175,14 @@ def test_metadata_of_a_device_are_refused(tmp_path):
     for read in (split_dataset, lambda path: read_records(path, WINDOW)):
         with pytest.raises(DatasetError, match="it is not a regular file"):
             read(folder)
+
+
+def test_a_split_is_written_though_a_magnitude_is_no_number(tmp_path):
+    """Nothing of it needs magnitudes; the summary leaves this one out."""
+    folder = write_dataset(tmp_path / "data", 12, 2)
+    metadata = pd.read_csv(folder / "metadata.csv", dtype=str)
+    metadata.loc[0, "source_magnitude"] = "3.40x"
+    metadata.to_csv(folder / "metadata.csv", index=False)
+    result = run("dataset", "split", folder, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert "M nan" not in result.output

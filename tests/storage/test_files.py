@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from cgmgm_seis.errors import CgmgmError, DatasetError, OutputError, reason_of
 from cgmgm_seis.storage.array_files import read_arrays, write_arrays
-from cgmgm_seis.storage.files import hidden, link_file, write_file
+from cgmgm_seis.storage.files import hidden, link_file, sha256, write_file
 from cgmgm_seis.storage.folders import (
     check_new,
     check_place,
@@ -159,3 +160,10 @@ def test_where_a_folder_may_be_written(tmp_path):
         check_resumable(full, False, "a search")
     with pytest.raises(OutputError, match="cannot be created"):
         check_place(full / "letter" / "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the device is one of POSIX systems")
+def test_the_checksum_of_a_device_is_refused():
+    """It never ends."""
+    with pytest.raises(OSError, match="it is not a regular file"):
+        sha256(Path("/dev/full"))

@@ -448,3 +448,13 @@ def test_recorded_motion_trains(bay_area_records, tmp_path):
     card = load_model(path).card
     assert sum(card["data"]["records"].values()) == 24  # two of a second instrument are left out
     assert metrics(path.parent).train_loss.is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("history", [1.0, [1.0], [{"epoch": 1}, {"loss": 2.0}]])
+def test_a_checkpoint_with_another_history_is_refused(dataset, tmp_path, history):
+    config = replace(CONFIG, epochs=1)
+    train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
+    path = tmp_path / "checkpoint.pt"
+    torch.save(torch.load(path, weights_only=True) | {"history": history}, path)
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
+        train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
