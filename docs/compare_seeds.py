@@ -1,4 +1,4 @@
-"""Train EvolutionaryCGM again with another seed, and say how far the two differ.
+"""Train EvolutionaryCGM with another seed, and compare it with the bundled weights.
 
     python docs/compare_seeds.py WORK SHARED [SEED]
 

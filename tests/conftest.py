@@ -52,12 +52,15 @@ def _shared(*parts: str) -> Path:
 @pytest.fixture(autouse=True)
 def own_messages():
     """Begin and end with the package's log as it is imported, whatever commands did to it."""
+    _reset_log()
+    yield
+    _reset_log()
+
+
+def _reset_log() -> None:
     logger = logging.getLogger("cgmgm_seis")
-    for step in range(2):
-        logger.setLevel(logging.NOTSET)
-        logger.handlers, logger.propagate = [], True
-        if step == 0:
-            yield
+    logger.setLevel(logging.NOTSET)
+    logger.handlers, logger.propagate = [], True
 
 
 @pytest.fixture(scope="session")

@@ -202,11 +202,7 @@ class GridJob(NodeTasks):
                     part, self.n_realizations, self.seed, extrapolate=self.extrapolate
                 )
             drawn = perf_counter()
-            if not np.isfinite(records).all():
-                raise ScenarioError(
-                    f"The generator returned NaN or infinity at one of the nodes {first} to "
-                    f"{last - 1}; its weights are not suitable for this scenario."
-                )
+            check_returned(bool(np.isfinite(records).all()), first, last)
             parts.append(self.measures(records))
             if self.movie:
                 envelopes.append(self._envelope(records[:, 0]))
@@ -270,3 +266,12 @@ def _write(path: Path, content: bytes) -> NDArray[np.uint8]:
     """Write a file atomically; return its checksum."""
     write_file(path, content)
     return np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
+
+
+def check_returned(usable: bool, first: int, last: int) -> None:
+    """Raise an error unless what a generator returned for some nodes can be used."""
+    if not usable:
+        raise ScenarioError(
+            f"The generator returned NaN or infinity at one of the nodes {first} to {last - 1}; "
+            "its weights are not suitable for this scenario."
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgmgm_seis.errors import ScenarioError
-from cgmgm_seis.grid.job import GridJob
+from cgmgm_seis.grid.job import GridJob, check_returned
 from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.models.spectral import SpectralSampler
 
@@ -80,11 +80,8 @@ class SpectraJob(GridJob):
         drawn = self._sampler(scenario, self.n_realizations, self.seed)
         shape = (len(scenario), self.n_realizations, -1)
         values = np.concatenate([drawn[kind].reshape(shape) for kind in self.measures.axes], axis=2)
-        if np.isnan(values).any() or np.isposinf(values).any():
-            raise ScenarioError(
-                f"The generator returned NaN or infinity at one of the nodes {first} to "
-                f"{last - 1}; its weights are not suitable for this scenario."
-            )
+        # ln of an amplitude of zero may be -infinity.
+        check_returned(not (np.isnan(values) | np.isposinf(values)).any(), first, last)
         drawn_at = perf_counter()
         arrays: dict[str, NDArray[Any]] = {"measures": values}
         self.chunks.save(first, last, **arrays)

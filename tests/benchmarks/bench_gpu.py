@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_throughput import a_step, machine, seconds_of
+from bench_throughput import MODELS, against_roofline, machine
 
 from cgmgm_seis import from_points
 from cgmgm_seis.models.base import GroundMotionModel
@@ -39,14 +39,12 @@ POINTS = [(37.3 + 0.02 * k, -122.4 + 0.02 * k) for k in range(32)]
 
 def rooflines(device: str) -> None:
     """Print how close training steps come to what the machine can do."""
-    flops, rate = machine(device)
-    print(f"Best product {flops / 1e9:.0f} GFLOP/s, memory {rate / 1e9:.1f} GB/s.")
-    for name in ("CGMGM", "EvolutionaryCGM"):
+    peak = machine(device)
+    print(f"Best product {peak[0] / 1e9:.0f} GFLOP/s, memory {peak[1] / 1e9:.1f} GB/s.")
+    for name in MODELS:
         for bf16 in (False, True):
-            step, n = a_step(name, device, bf16)
-            seconds = seconds_of(step, 5, device)
-            precision = "bfloat16" if bf16 else "single"
-            print(f"{name}, {precision}: {1e3 * seconds:.1f} ms a step of {n} records.", flush=True)
+            found = against_roofline(name, device, bf16, peak, 5)
+            print(f"{name}, {'bfloat16' if bf16 else 'single'}: {found}", flush=True)
 
 
 def parity(device: str) -> bool:

@@ -30,6 +30,7 @@ from cgmgm_seis.training.recipe import Recipe
 from cgmgm_seis.training.trainer import Trainer
 
 N_SAMPLES, RECORDS = 6000, 128
+MODELS = ("CGMGM", "EvolutionaryCGM")
 
 
 class Bytes(TorchDispatchMode):
@@ -107,6 +108,28 @@ def machine(device: str) -> tuple[float, float]:
     return flops, rate
 
 
+def against_roofline(
+    name: str, device: str, bf16: bool, peak: tuple[float, float], repeats: int
+) -> str:
+    """Time a training step of a model, and describe it beside the rates of `machine`."""
+    flops, rate = peak
+    step, n = a_step(name, device, bf16)
+    with FlopCounterMode(display=False) as counter:
+        step()
+    with Bytes() as moved:
+        step()
+    operations = counter.get_total_flops()
+    seconds = seconds_of(step, repeats, device)
+    bound = max(operations / flops, moved.total / rate)
+    return (
+        f"{1e3 * seconds:6.0f} ms a step of {n}, {n / seconds:6.0f} records/s; "
+        f"{operations / 1e9:.1f} GFLOP, {moved.total / 1e9:.2f} GB; at the peak "
+        f"{1e3 * operations / flops:.0f} ms, at the memory's rate "
+        f"{1e3 * moved.total / rate:.0f} ms: {100 * bound / seconds:.0f} % of the roofline, "
+        f"{100 * operations / flops / seconds:.0f} % of the peak"
+    )
+
+
 def main() -> None:
     """Print rates, counts and times."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -116,25 +139,11 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    flops, rate = machine(arguments.device)
-    print(f"{arguments.device}, {arguments.threads} thread(s)")
-    print(f"best product {flops / 1e9:.0f} GFLOP/s, memory {rate / 1e9:.1f} GB/s")
-    for name in ("CGMGM", "EvolutionaryCGM"):
-        step, n = a_step(name, arguments.device, arguments.bf16)
-        with FlopCounterMode(display=False) as counter:
-            step()
-        with Bytes() as moved:
-            step()
-        operations = counter.get_total_flops()
-        seconds = seconds_of(step, arguments.repeats, arguments.device)
-        bound = max(operations / flops, moved.total / rate)
-        print(
-            f"{name:16s} {1e3 * seconds:6.0f} ms a step of {n}, {n / seconds:6.0f} records/s; "
-            f"{operations / 1e9:.1f} GFLOP, {moved.total / 1e9:.2f} GB; at the peak "
-            f"{1e3 * operations / flops:.0f} ms, at the memory's rate "
-            f"{1e3 * moved.total / rate:.0f} ms: {100 * bound / seconds:.0f} % of the roofline, "
-            f"{100 * operations / flops / seconds:.0f} % of the peak"
-        )
+    device, bf16, peak = arguments.device, arguments.bf16, machine(arguments.device)
+    print(f"{device}, {arguments.threads} thread(s)")
+    print(f"best product {peak[0] / 1e9:.0f} GFLOP/s, memory {peak[1] / 1e9:.1f} GB/s")
+    for name in MODELS:
+        print(f"{name:16s} {against_roofline(name, device, bf16, peak, arguments.repeats)}")
 
 
 if __name__ == "__main__":

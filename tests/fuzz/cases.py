@@ -243,13 +243,9 @@ def _run_here(case: Case, kit: Path, place: Path) -> dict[str, Any]:
 
 def _confine(work: Path) -> None:
     """Take rights, memory and the network from this process."""
-    import seisbench
-
     os.chdir(work)
     os.environ["HOME"] = str(work)
-    seisbench.cache_root = work / CACHE
-    seisbench.cache_model_root = work / CACHE / "models" / "v3"
-    seisbench.cache_data_root = work / CACHE / "datasets"
+    use_cache(work / CACHE)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * os.sysconf("SC_PAGE_SIZE") + 2 * MOST_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -261,6 +257,15 @@ def _confine(work: Path) -> None:
         os.setgid(NOBODY)
         os.setuid(NOBODY)
     keep_here()
+
+
+def use_cache(folder: Path) -> None:
+    """Let SeisBench, which is imported, keep its files in a folder."""
+    import seisbench
+
+    seisbench.cache_root = folder
+    seisbench.cache_model_root = folder / "models" / "v3"
+    seisbench.cache_data_root = folder / "datasets"
 
 
 def keep_here() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cases import import_all, keep_here
+from cases import CACHE, import_all, keep_here, use_cache
 from kit import COMPARE, DRAW, MAP, REGION, SMALL, SOURCE, TINY, make_kit
 
 SEED = 1
@@ -88,13 +88,9 @@ class Runner:
         """Run a function in a copy of this process that keeps to itself; return its status."""
 
         def confined() -> None:
-            import seisbench
-
             from cgmgm_seis.storage import files
 
-            seisbench.cache_root = self.folder / "cache"
-            seisbench.cache_model_root = self.folder / "cache" / "models" / "v3"
-            seisbench.cache_data_root = self.folder / "cache" / "datasets"
+            use_cache(self.folder / CACHE)
             keep_here()
             # Second runs begin at once.
             files.UNLOCKED_S = 0.0

@@ -12,6 +12,7 @@ what is shorter than a window of the spectrogram; long ones, the coda, describe 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -327,8 +328,9 @@ class Evolution(nn.Module):
         self.register_buffer(name, table, persistent=False)
         return table
 
+    @cached_property
     def energies(self) -> Floats:
-        """Return the density of energy (envelope, sample) after an onset, 1/s, of integral 1."""
+        """Density of energy (envelope, sample) after an onset, 1/s, of integral 1."""
         energies = np.stack([energy for energy, _ in self._energies()])
         return energies * self.sampling_rate / energies.sum(axis=1, keepdims=True)
 

@@ -105,7 +105,7 @@ class SpectralDraw:
         self.oscillators = {kind: known[kind] for kind in self.kinds if kind in known}
         smoothing = SmoothingTables.of(model.evolution, frequencies)
         self.smoothing = {name: self._tensor(x) for name, x in smoothing._asdict().items()}
-        energies = model.evolution.energies()
+        energies = model.evolution.energies
         self.leakage = Leakage.of(model, self.loadings[:, 1:], self.smoothing)
         # Density of energy of the envelopes by sample, and its integral, (sample, envelope).
         self.energies = self._tensor(energies.T)

@@ -90,7 +90,7 @@ class SmoothingTables(NamedTuple):
             interpolation(fine, np.asarray(frequencies, float)),
             spread @ (twice * overlap[:, : last + 1]).T,
             lags * rate / n,
-            evolution.energies() @ turns / rate,
+            evolution.energies @ turns / rate,
             vectors * np.sqrt(np.maximum(values, 0.0)),
         )
 
@@ -160,7 +160,7 @@ def _within(edges: Floats, evolution: Evolution, period: float | None) -> Floats
 
     The energy of an oscillator decays as exp(-2 w h t).
     """
-    rate, energies = evolution.sampling_rate, evolution.energies()
+    rate, energies = evolution.sampling_rate, evolution.energies
     times = np.arange(energies.shape[1] + 1) / rate
     reached = np.pad(np.cumsum(energies, axis=1) / rate, ((0, 0), (1, 0)))
     if period:
