@@ -15,7 +15,19 @@ class ScenarioError(CgmgmError):
 
 
 class RangeError(ScenarioError):
-    """A scenario value lies outside the range the model was trained on."""
+    """A scenario value lies outside the range the model was trained on.
+
+    Parameters
+    ----------
+    reason : str
+        What lies outside, without a full stop where a remedy follows.
+    remedy : str, optional
+        What allows it on the command line and in Python, for those who can choose it.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}; {remedy}." if remedy else reason)
+        self.reason = f"{reason}." if remedy else reason
 
 
 class WeightsError(CgmgmError, ValueError):

@@ -26,6 +26,7 @@ from cgmgm_seis.datasets.designsafe_csv import (
 from cgmgm_seis.errors import DatasetError
 from cgmgm_seis.output.seisbench_writer import new_dataset
 from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME, catalog_sources
+from cgmgm_seis.scenario.times import read_times, time_texts
 from cgmgm_seis.scenario.travel_times import TravelTimeTable, bay_area_travel_times
 
 logger = logging.getLogger(__name__)
@@ -107,9 +108,8 @@ def import_designsafe(
                 start_offset_s,
                 OFFSET_ERROR_S,
             )
-        starts = pd.to_datetime(table["source_origin_time"], utc=True)
-        starts += pd.to_timedelta(start_offset_s, unit="s")
-        table["trace_start_time"] = starts.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        starts = read_times(table["source_origin_time"]) + pd.to_timedelta(start_offset_s, unit="s")
+        table["trace_start_time"] = time_texts(starts)
         metadata = table.drop(columns=table.filter(regex="^_").columns).to_dict("records")
         places = table[[f"_offset_{number}" for number in range(len(files))]].to_numpy(int)
         numbers = table[[f"_row_{number}" for number in range(len(files))]].to_numpy(int)

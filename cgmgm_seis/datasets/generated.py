@@ -86,6 +86,17 @@ def read_output(folder: str | Path) -> Stream:
     return stream
 
 
+def read_waveforms(folder: Path) -> Stream:
+    """Return the records in MiniSEED and SAC files of ``generate`` or ``grid``, none if none exist.
+
+    Their samples are as in the files: multiplied by the gain in the StationXML.
+    """
+    stream = Stream()
+    for path in sorted(path for pattern in WAVEFORM_FILES for path in folder.glob(pattern)):
+        stream += read_file(obspy.read, path, "waveform", OutputError)
+    return stream
+
+
 def _channels(inventory: Inventory) -> dict[str, Channel]:
     """Return the channels of an inventory by trace id."""
     return {
@@ -107,15 +118,12 @@ def _waveforms(folder: Path) -> tuple[Stream, bool]:
     for name in DATASETS:
         if any((folder / name).glob(METADATA_FILE.replace(".", "*."))):
             return _of_dataset(folder / name), True
-    paths = sorted(path for pattern in WAVEFORM_FILES for path in folder.glob(pattern))
-    if not paths:
+    stream = read_waveforms(folder)
+    if not stream:
         raise OutputError(
             f"{folder} has no waveforms that can be read; they must be MiniSEED, SAC or a "
             "SeisBench data set."
         )
-    stream = Stream()
-    for path in paths:
-        stream += read_file(obspy.read, path, "waveform", OutputError)
     return stream, False
 
 

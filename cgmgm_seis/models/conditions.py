@@ -221,7 +221,7 @@ def check_ranges(
         if needed:
             option = f"--extrapolate-magnitude {needed:g} (extrapolate={needed:g})"
         them = "it" if len(refused) == 1 else "them"
-        raise RangeError(f"{', and '.join(refused)}; {option} allows {them}.")
+        raise RangeError(", and ".join(refused), f"{option} allows {them}")
     if RUPTURE in ranges and (unknown := int((~_known_ruptures(table)).sum())):
         messages.append(
             f"{RUPTURE}, which the model was trained on, is not known in {unknown} of {len(table)} "

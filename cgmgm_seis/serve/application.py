@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.errors import CgmgmError, RangeError
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.weights import load_model
 from cgmgm_seis.scenario.stations import Places, receivers
@@ -109,7 +109,9 @@ def application(
 def _refuse(_: Request, error: Exception) -> Response:
     """Answer a request that cannot be met with the sentence of the error."""
     status = error.status if isinstance(error, RequestError) else 400
-    return _sentence(" ".join(str(error).split()), status)
+    # A request cannot choose the options that allow other ranges.
+    text = error.reason if isinstance(error, RangeError) else str(error)
+    return _sentence(" ".join(text.split()), status)
 
 
 def _no_address(request: Request, error: Exception) -> Response:

@@ -1,20 +1,18 @@
-"""Folders written by ``generate``, read for the web services of FDSN."""
+"""Folders written by ``generate`` or ``grid``, read for the web services of FDSN."""
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import obspy
 from obspy import Catalog, Inventory, Stream, UTCDateTime
 
+from cgmgm_seis.datasets.generated import read_waveforms
 from cgmgm_seis.errors import CgmgmError, ScenarioError
 from cgmgm_seis.scenario.events import preferred_magnitude, preferred_origin
-from cgmgm_seis.scenario.obspy_files import read_catalog, read_file, read_inventory
+from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
 
 logger = logging.getLogger(__name__)
-
-WAVEFORMS = ("waveforms.mseed", "sac/*.sac")
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Archive:
 
 
 def read_folders(folders: Iterable[str | Path]) -> Archive:
-    """Read and join folders of ``cgmgm-seis generate``.
+    """Read and join folders of ``cgmgm-seis generate`` or ``grid``.
 
     Raises
     ------
@@ -69,23 +67,16 @@ def read_folders(folders: Iterable[str | Path]) -> Archive:
                     "one of them."
                 )
         archive.inventory += read_inventory(folder / "stations.xml")
-        archive.stream += _read_waveforms(folder)
+        stream = read_waveforms(folder)
+        if not stream:
+            logger.warning(
+                "%s has no MiniSEED or SAC files: its event and stations are served without "
+                "waveforms.",
+                folder,
+            )
+        archive.stream += stream
     _check_overlaps(archive.stream)
     return archive
-
-
-def _read_waveforms(folder: Path) -> Stream:
-    """Return the waveforms of a folder; those of other formats are left out, with a warning."""
-    files = [path for pattern in WAVEFORMS for path in sorted(folder.glob(pattern))]
-    if not files:
-        logger.warning(
-            "%s has no MiniSEED or SAC files: its event and stations are served without waveforms.",
-            folder,
-        )
-    stream = Stream()
-    for path in files:
-        stream += read_file(obspy.read, path, "MiniSEED or SAC", ScenarioError)
-    return stream
 
 
 def _check_overlaps(stream: Stream) -> None:

@@ -25,6 +25,7 @@ from cgmgm_seis.measures.intensity import eas, fas
 from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.measures.response_spectra import rotd50_psa
 from cgmgm_seis.scenario.table import from_points
+from cgmgm_seis.serve.archive import read_folders
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unarranged")
 
@@ -164,6 +165,8 @@ def test_integers_and_their_gain_give_the_motion_back(job, tmp_path):
     assert read.stats.distance == pytest.approx(1000.0 * scenario["path_ep_distance_km"].iloc[7])
     for back in (trace.copy().remove_sensitivity(inventory), read):
         np.testing.assert_allclose(back.data, motion, atol=2e-6 * np.abs(motion).max())
+    (served,) = read_folders([tmp_path / "out"]).stream.select(id=trace.id)
+    np.testing.assert_array_equal(served.data, trace.data)
 
 
 @pytest.mark.parametrize("encoding", ["float32", "steim2"])
