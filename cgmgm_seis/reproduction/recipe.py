@@ -68,7 +68,7 @@ class PaperRecipe:
     Examples
     --------
     >>> PaperRecipe().shape, QUICK.shape
-    ((100, 100), (10, 10))
+    ((100, 100), (5, 5))
     """
 
     components: str = "E"
@@ -189,10 +189,10 @@ QUICK = PaperRecipe(
     patience=2,
     evolutionary_epochs=2,
     n_realizations=2,
-    max_records=40,
+    max_records=20,
     n_classifiers=1,
     tsne=False,
     scaling=False,
-    shape=(10, 10),
+    shape=(5, 5),
     map_realizations=2,
 )
