@@ -32,7 +32,7 @@ from cgmgm_seis.training.run import train
 
 EVENTS = 600
 STAGES, RECORDS = (50, 100, 200, 400), 300
-NAME, VERSION = "bay_area_e", "1"
+NAME, VERSION = "bay_area_e", "2"
 DOCSTRING = (
     "CGM-GM as published (Ren et al. 2026; component E) for the San Francisco Bay Area, trained on "
     "SIMULATED records (stochastic method, Boore 2003) whose amplitudes are calibrated on "
@@ -54,10 +54,11 @@ def main(work: Path, shared: Path, stages: list[int]) -> None:
         model = CGMGM.load(weights)
         rows[f"{epochs} epochs"] = row(measured(model, weights, catalogue, phasenet), model.card)
         print(table(rows), flush=True)
-    model.card["trained_on"] = TRAINED_ON
-    model.card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
-    model.card["test_split"] = measured(model, weights, catalogue, phasenet)
-    model.save(CGMGM.bundled_path() / NAME, DOCSTRING, VERSION, model.card)
+    card = model.card
+    card["trained_on"] = TRAINED_ON
+    card["made_with"] = f"cgmgm-seis dataset simulate --events {EVENTS} --seed {SEED}"
+    card["test_split"] = measured(model, weights, catalogue, phasenet)
+    model.save(CGMGM.bundled_path() / NAME, DOCSTRING, VERSION, card)
     other = load_model("bay_area_evolutionary")
     rows["EvolutionaryCGM"] = row(measured(other, work / "other", catalogue, phasenet), {})
     print(table(rows))
