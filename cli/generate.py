@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
     from obspy import Inventory, Stream
 
     from cgmgm_seis.models.base import GroundMotionModel
-    from cgmgm_seis.output.outputs import Arrivals
+    from cgmgm_seis.output.records import Records
 
 logger = logging.getLogger("cgmgm_seis")
 
+SECTION, COMPARISON = "record_section.png", "generated_and_observed.png"
 EXAMPLES = """\b
 Examples:
   cgmgm-seis generate --mag 4.5 --src 37.938,-122.057
@@ -165,10 +167,9 @@ def generate(
 
     # Slow imports come after the check of the command line.
     from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.output.measures_table import measures_table
-    from cgmgm_seis.output.outputs import write_outputs
+    from cgmgm_seis.output.generated_parts import GeneratedParts
+    from cgmgm_seis.output.outputs import new_outputs
     from cgmgm_seis.output.provenance import provenance
-    from cgmgm_seis.output.quantities import converted
     from cgmgm_seis.scenario.codes import check_format_codes
     from cgmgm_seis.scenario.obspy_files import read_inventory
     from cgmgm_seis.scenario.table import cross
@@ -213,18 +214,19 @@ def generate(
         model.weights_name,
         device,
     )
-    with extrapolation_warnings(messages):
-        velocity = model.generate(
-            scenario,
-            n_realizations,
-            seed,
-            batch_size,
-            extrapolate,
-            progress=sys.stderr.isatty() and verbosity != -1,
-            components=components,
-        )
-    stream = _cut(converted(velocity, quantity), samples)
-    arrivals = model.onsets(scenario)
+    figures = _rows_of_figures(scenario, recorded) if plot else {}
+    generated = GeneratedParts(
+        scenario, model.onsets(scenario), samples, quantity, {*chain(*figures.values())}
+    )
+    parts = model.generate_parts(
+        scenario,
+        n_realizations,
+        seed,
+        batch_size,
+        extrapolate,
+        progress=sys.stderr.isatty() and verbosity != -1,
+        components=components,
+    )
     settings = {
         "components": components,
         "start_offset_s": start,
@@ -237,29 +239,24 @@ def generate(
         "observed": list(observed),
         **given_settings(given, model),
     }
-    made_by = provenance(
-        model,
-        scenario,
-        n_realizations=n_realizations,
-        seed=seed,
-        settings=settings,
-        warnings=messages,
-        command=ctx.meta.get("command", []),
-    )
-    written = write_outputs(
-        out,
-        stream,
-        scenario,
-        made_by,
-        arrivals=arrivals,
-        format=file_format,
-        measures=measures_table(velocity, scenario, periods) if measures else None,
-        figures=_figures(_cut(velocity, samples), scenario, arrivals, recorded, model)
-        if plot
-        else None,
-        overwrite=overwrite,
-    )
-    for path, description in written:
+    with new_outputs(out, scenario, format=file_format, overwrite=overwrite) as outputs:
+        with extrapolation_warnings(messages):
+            outputs.write_waveforms(generated.records(parts, measures, periods), quantity)
+        made_by = provenance(
+            model,
+            scenario,
+            n_realizations=n_realizations,
+            seed=seed,
+            settings=settings,
+            warnings=messages,
+            command=ctx.meta.get("command", []),
+        )
+        drawn = {
+            name: _figure(name, generated.shown(rows), len(scenario), recorded, model)
+            for name, rows in figures.items()
+        }
+        outputs.write_metadata(made_by, generated.measures, drawn)
+    for path, description in outputs.written:
         click.echo(f"{path}: {description}")
 
 
@@ -273,12 +270,6 @@ def _within_reach(scenario: "pd.DataFrame", model: "GroundMotionModel") -> "pd.D
             inside &= inside_range(scenario, column, limits)
     # If no station is left, keep all, since the range check has a better error message.
     return scenario[inside].reset_index(drop=True) if inside.any() else scenario
-
-
-def _cut(stream: "Stream", samples: slice) -> "Stream":
-    """Return the chosen samples of every trace."""
-    start, rate = stream[0].stats.starttime, stream[0].stats.sampling_rate
-    return stream.slice(start + samples.start / rate, start + (samples.stop - 1) / rate)
 
 
 def _recorded(
@@ -309,27 +300,39 @@ def _recorded(
     return recorded
 
 
-def _figures(
-    stream: "Stream",
-    scenario: "pd.DataFrame",
-    arrivals: "Arrivals",
+def _rows_of_figures(scenario: "pd.DataFrame", recorded: "Stream | None") -> dict[str, list[int]]:
+    """Return the rows that are shown in every figure, by the name of its file."""
+    from cgmgm_seis.output.plots import SECTION_RECORDS, recorded_rows
+    from cgmgm_seis.scenario.table import spread_rows
+
+    rows = {SECTION: sorted(spread_rows(scenario, SECTION_RECORDS).tolist())}
+    if recorded is not None:
+        rows[COMPARISON] = recorded_rows(recorded, scenario)
+    return rows
+
+
+def _figure(
+    name: str,
+    shown: "Records",
+    n_records: int,
     recorded: "Stream | None",
     model: "GroundMotionModel",
-) -> "dict[str, tuple[Figure, str]]":
-    """Plot the figures of a run."""
+) -> "tuple[Figure, str]":
+    """Plot a figure and describe it."""
     from cgmgm_seis.output.plots import plot_generated_and_observed, plot_record_section
     from cgmgm_seis.output.provenance import trained_on
 
     label = f"{model.name}, weights {model.weights_name} (trained on {trained_on(model.card)})"
-    figures = {
-        "record_section.png": (
-            plot_record_section(stream, scenario, arrivals, label=label),
-            "figure: generated records by distance, P and S marked",
-        )
-    }
-    if recorded is not None:
-        figures["generated_and_observed.png"] = (
-            plot_generated_and_observed(stream, recorded, scenario, arrivals, label=label),
+    if name == COMPARISON and recorded is not None:
+        return (
+            plot_generated_and_observed(
+                shown.stream, recorded, shown.scenario, shown.arrivals, label=label
+            ),
             "figure: generated and recorded motion, 0.5-20 Hz",
         )
-    return figures
+    if len(shown.scenario) < n_records:
+        label += f"; {len(shown.scenario)} of {n_records:,} records"
+    return (
+        plot_record_section(shown.stream, shown.scenario, shown.arrivals, label=label),
+        "figure: generated records by distance, P and S marked",
+    )

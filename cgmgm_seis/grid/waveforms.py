@@ -150,9 +150,7 @@ def _seisbench_chunk(
     """Return the files of a chunk: metadata with the samples of P and S, and waveforms."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        with DatasetWriter(
-            folder, model.component_order, in_memory=True, quantity=quantity
-        ) as writer:
+        with DatasetWriter(folder, model.component_order, quantity=quantity) as writer:
             write_labelled(
                 writer,
                 records,

@@ -1,22 +1,24 @@
 """Output folders with waveforms, StationXML, QuakeML, measures, provenance and figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from obspy import Stream, Trace, UTCDateTime
+from obspy import Stream
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.output.provenance import channel_comment
-from cgmgm_seis.output.seisbench_writer import DatasetWriter, write_labelled
-from cgmgm_seis.output.text_formats import file_stem, write_at2, write_csv
+from cgmgm_seis.output.records import Arrivals, Records
+from cgmgm_seis.output.sac import SAC_GAIN, write_sac
+from cgmgm_seis.output.seisbench_writer import write_dataset
+from cgmgm_seis.output.stationxml import FirstStations, write_stationxml
+from cgmgm_seis.output.text_formats import write_at2, write_csv
 from cgmgm_seis.scenario.codes import check_format_codes
-from cgmgm_seis.scenario.quantities import find_quantity
-from cgmgm_seis.scenario.streams import to_catalog, to_inventory
+from cgmgm_seis.scenario.quantities import Quantity, find_quantity
+from cgmgm_seis.scenario.streams import to_catalog
 from cgmgm_seis.storage.folders import PROVENANCE_FILE, complete_folder
 from cgmgm_seis.storage.json_files import json_bytes
 from cgmgm_seis.storage.obspy_bytes import to_bytes
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
 
 MEASURES_FILE = "measures.csv"
 # Counts per SI unit in formats with units of their own: nm, nm/s and nm/s/s in SAC, g in AT2.
-GAINS = {"sac": 1e9, "at2": 1.0 / GRAVITY}
+GAINS = {"sac": SAC_GAIN, "at2": 1.0 / GRAVITY}
 # Traces converted to MiniSEED at once.
 TRACES = 300
-Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def write_outputs(
@@ -98,166 +99,117 @@ def write_outputs(
     >>> written[0][1]
     'MiniSEED: 3 traces, velocity in m/s'
     """
+    with new_outputs(folder, scenario, format=format, overwrite=overwrite) as outputs:
+        outputs.write_waveforms([Records(stream, scenario, arrivals)], stream[0].stats.quantity)
+        outputs.write_metadata(provenance, measures, figures)
+    return outputs.written
+
+
+@contextmanager
+def new_outputs(
+    folder: str | Path, scenario: pd.DataFrame, *, format: str = "mseed", overwrite: bool = False
+) -> Iterator["Outputs"]:
+    """Yield a writer of an output folder, which takes the records part by part.
+
+    Parameters, errors and what happens after an exception are those of `write_outputs`.
+    """
     if format not in FORMATS:
         raise OutputError(f"format = '{format}' is not known; use one of {', '.join(FORMATS)}.")
     check_format_codes(scenario, format)
     folder = Path(folder)
     with complete_folder(folder, overwrite) as temporary:
-        written = FORMATS[format](temporary, stream, scenario, arrivals)
-        gain = GAINS.get(format, 1.0)
-        inventory = to_inventory(stream, channel_comment(provenance), gain)
-        (temporary / "stations.xml").write_bytes(to_bytes(inventory, "STATIONXML"))
-        (temporary / "events.xml").write_bytes(to_bytes(to_catalog(scenario), "QUAKEML"))
-        (temporary / PROVENANCE_FILE).write_bytes(json_bytes(provenance))
-        channels = len(inventory.get_contents()["channels"])
-        stations = scenario.drop_duplicates(["station_network_code", "station_code"])
-        written |= {
-            "stations.xml": f"StationXML: {len(stations)} stations, {channels} channels",
-            "events.xml": f"QuakeML: {scenario['source_id'].nunique()} event(s)",
-            PROVENANCE_FILE: "provenance: versions, weights, scenario, seed, settings",
-        }
-        if measures is not None:
-            measures.to_csv(temporary / MEASURES_FILE, index=False, float_format="%.9g")
-            written[MEASURES_FILE] = f"intensity measures of {len(measures)} records"
-        for name, (figure, description) in (figures or {}).items():
-            figure.savefig(temporary / name)
-            written[name] = description
-    return [(folder / name, description) for name, description in written.items()]
+        yield Outputs(folder, temporary, scenario, format)
 
 
-def _write_mseed(
-    folder: Path, stream: Stream, _scenario: pd.DataFrame, _arrivals: Arrivals
-) -> dict[str, str]:
-    """Write one MiniSEED file of 32-bit floats."""
-    with (folder / "waveforms.mseed").open("wb") as file:
-        # Some traces at a time, so that the file is not in memory as a whole.
-        for first in range(0, len(stream), TRACES):
-            part = stream[first : first + TRACES]
-            file.write(to_bytes(part, "MSEED", encoding="FLOAT32"))
-    return {"waveforms.mseed": f"MiniSEED: {len(stream)} traces, {_described(stream)}"}
-
-
-def _write_sac(
-    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
-) -> dict[str, str]:
-    """Write one SAC file per trace in SAC's units (nm and s).
-
-    The reference time is the origin time in milliseconds.
-    """
-    (folder / "sac").mkdir()
-    per_row = len(stream) // len(scenario)
-    for number, trace in enumerate(stream):
-        row = number // per_row
-        p, s = arrivals[0][row], arrivals[1][row]
-        trace = Trace((trace.data * GAINS["sac"]).astype(np.float32), trace.stats.copy())
-        trace.stats.sac = sac_header(trace, scenario.iloc[row], p, s)
-        (folder / "sac" / f"{file_stem(trace, trace.id)}.sac").write_bytes(to_bytes(trace, "SAC"))
-    return {"sac": f"SAC: {len(stream)} files, one trace each, {_described(stream, 'n')}"}
-
-
-def sac_header(trace: Trace, row: pd.Series, p: float, s: float) -> dict[str, Any]:
-    """Return the SAC header variables that ObsPy does not set from the stats of the trace.
+class Outputs:
+    """Files of an output folder that is being written, see `new_outputs`.
 
     Parameters
     ----------
-    trace : obspy.Trace
-        A component Z, N, E, R (away from the source) or T (to the right of R).
-    row : pandas.Series
-        Row of the scenario table.
-    p, s : float
-        P and S times, s after the origin time.
+    folder, temporary : pathlib.Path
+        The folder, and the one to write to.
+    scenario : pandas.DataFrame
+        The whole scenario table.
+    format : str
+        As in `write_outputs`.
+
+    Attributes
+    ----------
+    written : list of (pathlib.Path, str)
+        Files written and a one-line description of each.
     """
-    origin = UTCDateTime(row["source_origin_time"])
-    zero = UTCDateTime(ns=origin.ns // 1_000_000 * 1_000_000)
-    shift = origin - zero
-    away = (trace.stats.back_azimuth + 180.0) % 360.0
-    orientation = {
-        "Z": (0.0, 0.0),
-        "N": (0.0, 90.0),
-        "E": (90.0, 90.0),
-        "R": (away, 90.0),
-        "T": ((away + 90.0) % 360.0, 90.0),
-    }
-    cmpaz, cmpinc = orientation[trace.stats.component]
-    return {
-        "nzyear": zero.year,
-        "nzjday": zero.julday,
-        "nzhour": zero.hour,
-        "nzmin": zero.minute,
-        "nzsec": zero.second,
-        "nzmsec": zero.microsecond // 1000,
-        "iztype": 11,  # the reference time is the origin time
-        "idep": find_quantity(trace.stats.quantity).sac_idep,
-        "b": trace.stats.starttime - zero,
-        "o": shift,
-        "a": p + shift,
-        "ka": "P",
-        "t0": s + shift,
-        "kt0": "S",
-        "evla": row["source_latitude_deg"],
-        "evlo": row["source_longitude_deg"],
-        "evdp": row["source_depth_km"],
-        "mag": row["source_magnitude"],
-        "kevnm": str(row["source_id"])[:16],
-        "stla": row["station_latitude_deg"],
-        "stlo": row["station_longitude_deg"],
-        "stel": row["station_elevation_m"],
-        "dist": row["path_ep_distance_km"],
-        "az": row["path_azimuth_deg"],
-        "baz": trace.stats.back_azimuth,
-        "cmpaz": cmpaz,
-        "cmpinc": cmpinc,
-        "knetwk": trace.stats.network,
-        "kstnm": trace.stats.station,
-        "khole": trace.stats.location,
-        "kcmpnm": trace.stats.channel,
-        "lcalda": False,
-    }
 
+    def __init__(self, folder: Path, temporary: Path, scenario: pd.DataFrame, format: str) -> None:
+        self.folder = folder
+        self.temporary = temporary
+        self.scenario = scenario
+        self.format = format
+        self.first_stations = FirstStations()
+        self.written: list[tuple[Path, str]] = []
 
-def _write_seisbench(
-    folder: Path, stream: Stream, scenario: pd.DataFrame, arrivals: Arrivals
-) -> dict[str, str]:
-    """Write a SeisBench data set, one trace per row and realization."""
-    stats = stream[0].stats
-    n_components = next(
-        (k for k, trace in enumerate(stream) if _record(trace) != _record(stream[0])), len(stream)
-    )
-    components = "".join(trace.stats.component for trace in stream[:n_components])
-    waveforms = np.stack([trace.data for trace in stream])
-    # In memory, because HDF5 crashes the process if the disk is full.
-    with DatasetWriter(folder, components, in_memory=True, quantity=stats.quantity) as writer:
-        write_labelled(
-            writer,
-            waveforms.reshape(len(scenario), -1, n_components, stats.npts),
-            scenario,
-            arrivals,
-            sampling_rate=stats.sampling_rate,
-            start_offset_s=stats.starttime - UTCDateTime(scenario["source_origin_time"].iloc[0]),
+    def write_waveforms(self, parts: Iterable[Records], quantity: str) -> None:
+        """Write the records of successive rows, of which only one part is used at a time."""
+        write = FORMATS[self.format]
+        self._wrote(write(self.temporary, self._noted(parts), find_quantity(quantity)))
+
+    def _noted(self, parts: Iterable[Records]) -> Iterator[Records]:
+        """Yield records, and keep the headers that StationXML needs."""
+        for part in parts:
+            self.first_stations.add(part.stream, part.scenario)
+            yield part
+
+    def write_metadata(
+        self,
+        provenance: Mapping[str, Any],
+        measures: pd.DataFrame | None = None,
+        figures: Mapping[str, "tuple[Figure, str]"] | None = None,
+    ) -> None:
+        """Write everything else; the waveforms must have been written."""
+        inventory = self.first_stations.inventory(
+            channel_comment(provenance), GAINS.get(self.format, 1.0)
         )
-    return {
-        "metadata.csv": f"SeisBench metadata: {len(stream) // n_components} records",
-        "waveforms.hdf5": f"SeisBench waveforms: components {components}, {_described(stream)}",
-    }
+        stations = self.scenario.drop_duplicates(["station_network_code", "station_code"])
+        channels = len(stations) * len(inventory[0][0].channels)
+        write_stationxml(self.temporary / "stations.xml", inventory, stations)
+        catalog = to_catalog(self.scenario)
+        (self.temporary / "events.xml").write_bytes(to_bytes(catalog, "QUAKEML"))
+        (self.temporary / PROVENANCE_FILE).write_bytes(json_bytes(provenance))
+        self._wrote(
+            {
+                "stations.xml": f"StationXML: {len(stations)} stations, {channels} channels",
+                "events.xml": f"QuakeML: {self.scenario['source_id'].nunique()} event(s)",
+                PROVENANCE_FILE: "provenance: versions, weights, scenario, seed, settings",
+            }
+        )
+        if measures is not None:
+            measures.to_csv(self.temporary / MEASURES_FILE, index=False, float_format="%.9g")
+            self._wrote({MEASURES_FILE: f"intensity measures of {len(measures)} records"})
+        for name, (figure, description) in (figures or {}).items():
+            figure.savefig(self.temporary / name)
+            self._wrote({name: description})
+
+    def _wrote(self, descriptions: Mapping[str, str]) -> None:
+        self.written += [(self.folder / name, text) for name, text in descriptions.items()]
 
 
-def _described(stream: Stream, prefix: str = "") -> str:
-    """Return quantity and unit of a stream, such as "velocity in m/s"."""
-    quantity = find_quantity(stream[0].stats.quantity)
-    return f"{quantity.name} in {prefix}{quantity.unit}"
+def write_miniseed(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+    """Write one MiniSEED file of 32-bit floats."""
+    count = 0
+    with (folder / "waveforms.mseed").open("wb") as file:
+        for part in parts:
+            # Some traces at a time, so that a part is not in memory twice.
+            for first in range(0, len(part.stream), TRACES):
+                some = part.stream[first : first + TRACES]
+                file.write(to_bytes(some, "MSEED", encoding="FLOAT32"))
+            count += len(part.stream)
+    return {"waveforms.mseed": f"MiniSEED: {count} traces, {quantity.name} in {quantity.unit}"}
 
 
-def _record(trace: Trace) -> tuple[Any, ...]:
-    """Return the codes and start time that the components of one record share."""
-    stats = trace.stats
-    return stats.network, stats.station, stats.location, stats.starttime
-
-
-Writer = Callable[[Path, Stream, pd.DataFrame, Arrivals], dict[str, str]]
+Writer = Callable[[Path, Iterable[Records], Quantity], dict[str, str]]
 FORMATS: dict[str, Writer] = {
-    "mseed": _write_mseed,
-    "sac": _write_sac,
-    "seisbench": _write_seisbench,
-    "at2": lambda folder, stream, scenario, _: write_at2(folder, stream, scenario),
-    "csv": lambda folder, stream, scenario, _: write_csv(folder, stream, scenario),
+    "mseed": write_miniseed,
+    "sac": write_sac,
+    "seisbench": write_dataset,
+    "at2": write_at2,
+    "csv": write_csv,
 }

@@ -24,6 +24,8 @@ COMPONENT_NAMES = {"Z": "Vertical", "N": "North", "E": "East"}
 WINDOW_S, STEP_S = 0.8, 0.04
 HIGHEST_HZ = 25.0
 POWER_DECADES = 8
+# Most records of a section: more would only blacken it.
+SECTION_RECORDS = 200
 
 
 def plot_record_section(
@@ -142,15 +144,7 @@ def plot_generated_and_observed(
         If there is no recorded motion for any station of the scenario.
     """
     records = _first_realization(stream, scenario)
-    rows = [
-        row
-        for row in np.argsort(scenario["path_ep_distance_km"].to_numpy(float))
-        if observed.select(*_codes(scenario.iloc[row]))
-    ]
-    if not rows:
-        raise ScenarioError(
-            f"None of the {len(scenario)} stations has recorded motion; at least one is needed."
-        )
+    rows = recorded_rows(observed, scenario)
     components = list(records[0])
     end = _last_time((arrivals[0][rows], arrivals[1][rows]), records)
     figure = Figure(figsize=(14, 1.6 + 1.2 * len(rows)), dpi=150, layout="constrained")
@@ -207,6 +201,24 @@ def plot_generated_and_observed(
         f"{label}\none scale per station, peaks in mm/s; P and S times of the 1-D model",
     )
     return figure
+
+
+def recorded_rows(observed: Stream, scenario: pd.DataFrame) -> list[int]:
+    """Return the rows whose station has recorded motion, ordered by distance.
+
+    Raises
+    ------
+    ScenarioError
+        If no station has.
+    """
+    recorded = {(trace.stats.network, trace.stats.station) for trace in observed}
+    order = np.argsort(scenario["path_ep_distance_km"].to_numpy(float)).tolist()
+    rows = [row for row in order if _codes(scenario.iloc[row]) in recorded]
+    if not rows:
+        raise ScenarioError(
+            f"None of the {len(scenario)} stations has recorded motion; at least one is needed."
+        )
+    return rows
 
 
 def plot_comparison(

@@ -1,8 +1,8 @@
 """Writing data sets in SeisBench format, record by record."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, suppress
-from io import BytesIO, StringIO
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
+from io import FileIO, StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,8 @@ from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.measures.quantities import in_quantity
-from cgmgm_seis.scenario.quantities import find_quantity
+from cgmgm_seis.output.records import Records
+from cgmgm_seis.scenario.quantities import Quantity, find_quantity
 from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
 
@@ -49,9 +50,6 @@ class DatasetWriter:
         An existing folder; `new_dataset` creates one that appears only when it is complete.
     component_order : str
         Components along the first axis of the waveforms.
-    in_memory : bool
-        Keep everything in memory until the end, for small data sets: a full disk then raises an
-        error, while HDF5 may crash the process.
     unit, response : str
         Unit and instrument response of the samples, in the terms of SeisBench's data format; by
         default the SI unit of the quantity.
@@ -63,7 +61,6 @@ class DatasetWriter:
         self,
         folder: Path,
         component_order: str = "ZNE",
-        in_memory: bool = False,
         unit: str | None = None,
         response: str = "restituted",
         quantity: str = "velocity",
@@ -75,11 +72,12 @@ class DatasetWriter:
         self.quantity = find_quantity(quantity)
         self.n_records = 0
         self._rates: set[float] = set()
-        self._buffer = BytesIO() if in_memory else None
+        # By earthquake, its number in the order of the records.
+        self.sources: dict[Any, int] = {}
+        self._file = _HDF5File(folder / WAVEFORMS_FILE, "w+")
         self._writer = WaveformDataWriter(folder / METADATA_FILE, folder / WAVEFORMS_FILE)
         self._writer.bucket_size = _BLOCK
-        if self._buffer is not None:
-            self._writer.waveforms_path = self._buffer
+        self._writer.waveforms_path = self._file
         self._writer.data_format = {
             "dimension_order": "CW",
             "component_order": component_order,
@@ -102,6 +100,7 @@ class DatasetWriter:
         # SeisBench's writer always shows a progress bar.
         with redirect_stderr(StringIO()):
             self._writer.add_trace(own, np.asarray(waveform, dtype=np.float32))
+        self._file.check()
         self.n_records += 1
 
     def __enter__(self) -> Self:
@@ -118,8 +117,39 @@ class DatasetWriter:
         # After an exception, SeisBench's writer only closes its files; its errors are suppressed.
         with redirect_stderr(StringIO()), suppress(*([Exception] if kind else [])):
             self._writer.__exit__(None, None, None)
-        if kind is None and self._buffer is not None:
-            (self.folder / WAVEFORMS_FILE).write_bytes(self._buffer.getvalue())
+        self._file.close()
+        if kind is None:
+            self._file.check()
+
+
+class _HDF5File(FileIO):
+    """A file that HDF5 writes: it keeps errors, such as of a full disk, which may crash HDF5."""
+
+    error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Write all of the content, unless there is an error or has been one."""
+        left = memoryview(content).cast("B")
+        size = len(left)
+        try:
+            while len(left) and self.error is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Change the size of the file, unless there is an error or has been one."""
+        try:
+            return super().truncate(size) if self.error is None else size or 0
+        except OSError as error:
+            self.error = error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the error, if there has been one."""
+        if self.error is not None:
+            raise self.error
 
 
 @contextmanager
@@ -212,7 +242,6 @@ def write_labelled(
     p_times, s_times = (np.asarray(times, float) for times in arrivals)
     channel = channel_code("Z", sampling_rate, writer.quantity.name)[:2]
     described = scenario.filter(regex="^(source|station|path)_")
-    sources = pd.factorize(scenario["source_id"])[0]
     for number, (row, record) in enumerate(
         zip(described.to_dict("records"), waveforms, strict=True)
     ):
@@ -236,9 +265,10 @@ def write_labelled(
         peaks = horizontal_peaks(
             record, writer.component_order, sampling_rate, writer.quantity.name
         )
+        source = writer.sources.setdefault(row["source_id"], len(writer.sources))
         for realization, components in enumerate(record):
             code = location_code(realization)
-            earthquake = int(sources[number]) * len(record) + realization
+            earthquake = source * len(record) + realization
             own = {
                 "station_location_code": code,
                 "split": SPLIT_CYCLE[earthquake % len(SPLIT_CYCLE)],
@@ -247,6 +277,33 @@ def write_labelled(
             if len(record) > 1:
                 own["source_id"] = f"{row['source_id']}-{code}"
             writer.add(row | own | labels, components)
+
+
+def write_dataset(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+    """Write a labelled data set of generated records, see `write_labelled`."""
+    writer = None
+    with ExitStack() as stack:
+        for part in parts:
+            if writer is None:
+                writer = DatasetWriter(folder, part.components, quantity=quantity.name)
+                stack.enter_context(writer)
+            stats = part.stream[0].stats
+            samples = np.stack([trace.data for trace in part.stream])
+            origin = UTCDateTime(part.scenario["source_origin_time"].iloc[0])
+            write_labelled(
+                writer,
+                samples.reshape(len(part.scenario), -1, len(part.components), stats.npts),
+                part.scenario,
+                part.arrivals,
+                sampling_rate=stats.sampling_rate,
+                start_offset_s=stats.starttime - origin,
+            )
+    n_records, components = (writer.n_records, writer.component_order) if writer else (0, "")
+    return {
+        METADATA_FILE: f"SeisBench metadata: {n_records} records",
+        WAVEFORMS_FILE: f"SeisBench waveforms: components {components}, {quantity.name} in "
+        f"{quantity.unit}",
+    }
 
 
 def horizontal_peaks(

@@ -161,7 +161,12 @@ def to_stream(
     return Stream(traces)
 
 
-def to_inventory(stream: Stream, comment: str, gain: float = 1.0) -> Inventory:
+def to_inventory(
+    stream: Stream,
+    comment: str,
+    gain: float = 1.0,
+    epoch: tuple[UTCDateTime, UTCDateTime] | None = None,
+) -> Inventory:
     """Return an inventory that describes the channels of a generated Stream.
 
     Parameters
@@ -173,6 +178,8 @@ def to_inventory(stream: Stream, comment: str, gain: float = 1.0) -> Inventory:
         channel.
     gain : float
         Counts per SI unit of the files that the inventory describes.
+    epoch : tuple of obspy.UTCDateTime, optional
+        Start and end of the channels; by default those of the records.
 
     Returns
     -------
@@ -190,8 +197,7 @@ def to_inventory(stream: Stream, comment: str, gain: float = 1.0) -> Inventory:
     >>> to_inventory(stream, "CGMGM, seed 1").get_contents()["channels"]
     ['SY.V0000.00.HXE', 'SY.V0000.00.HXN', 'SY.V0000.00.HXZ']
     """
-    start = min(trace.stats.starttime for trace in stream)
-    end = max(trace.stats.endtime for trace in stream)
+    start, end = epoch or epoch_of(stream)
     networks: dict[str, dict[str, Station]] = {}
     described = set()
     for trace in stream:
@@ -240,6 +246,12 @@ def to_inventory(stream: Stream, comment: str, gain: float = 1.0) -> Inventory:
         ],
         source="cgmgm-seis",
     )
+
+
+def epoch_of(stream: Stream) -> tuple[UTCDateTime, UTCDateTime]:
+    """Return the first start and the last end of traces."""
+    start = min(trace.stats.starttime for trace in stream)
+    return start, max(trace.stats.endtime for trace in stream)
 
 
 def _network_description(code: str) -> str:

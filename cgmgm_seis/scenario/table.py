@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from obspy import Inventory, UTCDateTime
 from obspy.core.event import Event
 from obspy.geodetics import gps2dist_azimuth
@@ -197,3 +198,17 @@ def add_paths(table: pd.DataFrame) -> pd.DataFrame:
         path_hyp_distance_km=np.hypot(distance, table["source_depth_km"].to_numpy(float)),
         path_azimuth_deg=paths[:, 1],
     )
+
+
+def spread_rows(scenario: pd.DataFrame, most: int) -> NDArray[np.intp]:
+    """Return at most some rows of a scenario, ordered by and evenly spread over the distances.
+
+    Examples
+    --------
+    >>> table = from_points(4.5, (37.9, -122.1), [(37.9 - 0.1 * k, -122.1) for k in (3, 1, 2)])
+    >>> spread_rows(table, 2).tolist()
+    [1, 0]
+    """
+    order = np.argsort(scenario["path_ep_distance_km"].to_numpy(float), kind="stable")
+    places = np.linspace(0, len(order) - 1, min(len(order), most)).round().astype(int)
+    return order[places]

@@ -9,8 +9,8 @@ from obspy import Stream, Trace, UTCDateTime
 
 from cgmgm_seis import __version__
 from cgmgm_seis.models.base import GroundMotionModel
-from cgmgm_seis.output.outputs import sac_header
 from cgmgm_seis.output.provenance import trained_on
+from cgmgm_seis.output.sac import sac_header
 from cgmgm_seis.scenario.streams import channel_code
 from cgmgm_seis.serve.syngine_request import Wanted
 from cgmgm_seis.storage.obspy_bytes import to_bytes

@@ -190,7 +190,7 @@ def test_overwrite_spares_folders_of_others(run, tmp_path):
     "error",
     [KeyboardInterrupt(), MemoryError(), OSError(errno.ENOSPC, "No space left on device")],
 )
-@pytest.mark.parametrize("stage", ["to_inventory", "to_catalog"])
+@pytest.mark.parametrize("stage", ["write_stationxml", "to_catalog"])
 def test_a_failure_leaves_nothing(run, tmp_path, monkeypatch, error, stage):
     def fail(*args):
         raise error
