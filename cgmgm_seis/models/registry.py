@@ -8,7 +8,9 @@ Another package declares its generator as an entry point:
 The name of the entry point is a value of ``--model``; weights store the name of the class.
 """
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from cgmgm_seis.errors import WeightsError
@@ -51,9 +53,14 @@ def model_choices() -> dict[str, str]:
     return declared | {name.lower(): name for name in _registered}
 
 
-def model_names() -> list[str]:
-    """Return the class names of all generators."""
-    return list(model_choices().values())
+def model_names() -> Iterator[str]:
+    """Yield the class names of all generators."""
+    declared = (entry.attr for entry in _entry_points())
+    seen = set()
+    for name in chain(declared, _registered):
+        if name not in seen:
+            seen.add(name)
+            yield name
 
 
 def model_class(name: str) -> "type[GroundMotionModel]":
@@ -76,5 +83,7 @@ def model_class(name: str) -> "type[GroundMotionModel]":
     return found
 
 
-def _entry_points() -> tuple[EntryPoint, ...]:
-    return (*BUNDLED, *entry_points(group=GROUP))
+def _entry_points() -> Iterator[EntryPoint]:
+    """Yield the generators of this package before others are looked for, which takes longer."""
+    yield from BUNDLED
+    yield from entry_points(group=GROUP)

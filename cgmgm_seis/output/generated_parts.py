@@ -69,16 +69,18 @@ class GeneratedParts:
 
                 self.tables.append(measures_table(velocity, scenario, periods))
             p, s = self.arrivals
+            arrivals = p[rows], s[rows]
             written = _cut(converted(velocity, self.quantity), self.samples)
-            records = Records(written, scenario, (p[rows], s[rows]))
-            self._keep(rows.start, Records(_cut(velocity, self.samples), scenario, (p, s)))
-            yield records
+            if self.kept:
+                shown = written if self.quantity == "velocity" else _cut(velocity, self.samples)
+                self._keep(rows.start, Records(shown, scenario, arrivals))
+            yield Records(written, scenario, arrivals)
 
     def _keep(self, first: int, records: Records) -> None:
         """Copy the first realization of rows that are kept."""
         for place, trace in records.traces():
             if first + place in self.kept and trace.stats.location == "00":
-                self.kept[first + place].append(trace.copy())
+                self.kept[first + place].append(Trace(trace.data.copy(), trace.stats))
 
     @property
     def measures(self) -> pd.DataFrame | None:
@@ -95,5 +97,7 @@ class GeneratedParts:
 
 def _cut(stream: Stream, samples: slice) -> Stream:
     """Return the chosen samples of every trace."""
+    if (samples.start, samples.stop) == (0, stream[0].stats.npts):
+        return stream
     start, rate = stream[0].stats.starttime, stream[0].stats.sampling_rate
     return stream.slice(start + samples.start / rate, start + (samples.stop - 1) / rate)

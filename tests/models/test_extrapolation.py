@@ -10,7 +10,7 @@ from cgmgm_seis.gmm.pygmm_models import NGAWest2
 from cgmgm_seis.measures.intensity import acceleration
 from cgmgm_seis.measures.response_spectra import rotd50
 from cgmgm_seis.models.conditions import ExtrapolationWarning, check_ranges
-from cgmgm_seis.models.extrapolation import COMPARED_RECORDS, compare_peaks
+from cgmgm_seis.models.extrapolation import COMPARED_RECORDS, PeakComparison
 from cgmgm_seis.scenario.table import from_points
 from cgmgm_seis.scenario.window import Window
 
@@ -63,6 +63,14 @@ def test_other_columns_have_no_limit():
         check_ranges(scenario(4.0), RANGES | {"source_depth_km": [0.0, 1.0]}, True)
 
 
+def compared(records, table, window=WINDOW, limits=(1.0, 5.0)):
+    """Return the sentence about records that are given in two parts."""
+    comparison = PeakComparison(table, window, limits)
+    for first, last in ((0, 2), (2, len(records))):
+        comparison.add(first, records[first:last])
+    return comparison.text()
+
+
 def test_the_factor_is_that_of_the_peaks():
     pytest.importorskip("pygmm")
     table = scenario(6.0)
@@ -71,25 +79,23 @@ def test_the_factor_is_that_of_the_peaks():
     peaks = rotd50(acceleration(records[:, 0, 1:], 100.0))
     factors = np.array([2.0, 8.0, 4.0])
     records *= (factors * expected / peaks)[:, None, None, None]
-    text = compare_peaks(records, table, WINDOW, np.ones(3, bool))
+    text = compared(records, table)
     assert text.startswith("The PGA generated for M 6 is 4 times that of BSSA14 (2 to 8 times at 3")
     assert "2 to 7 km from the epicentre" in text
-    text = compare_peaks(records, table, WINDOW, np.array([True, True, False]))
+    text = compared(records, table.assign(source_magnitude=[6.0, 6.0, 5.0]))
     assert "is 5 times" in text and "2 receivers" in text
-    text = compare_peaks(records[:, :, :1], table, Window("Z", 100.0, 0.0, 600), np.ones(3, bool))
+    text = compared(records[:, :, :1], table, Window("Z", 100.0, 0.0, 600))
     assert "is not compared with BSSA14, which is a model of horizontal motion" in text
     one = Window("N", 100.0, 0.0, 600)
-    assert " times that of BSSA14" in compare_peaks(
-        records[:, :, 1:2], table, one, np.ones(3, bool)
-    )
+    assert " times that of BSSA14" in compared(records[:, :, 1:2], table, one)
+    assert compared(records, scenario(4.0)) == ""
 
 
 def test_of_many_records_some_at_all_distances_are_compared():
     pytest.importorskip("pygmm")
     table = scenario(6.0, 50)
     records = np.random.default_rng(0).normal(size=(50, 1, 3, 600))
-    text = compare_peaks(records, table, WINDOW, np.ones(50, bool))
-    assert f"at {COMPARED_RECORDS} receivers, 2 to 111 km" in text
+    assert f"at {COMPARED_RECORDS} receivers, 2 to 111 km" in compared(records, table)
 
 
 def test_models_warn_with_the_factor_or_why_it_is_not_known(tiny_model, monkeypatch):
