@@ -22,6 +22,7 @@ from cgmgm_seis_cli.parameters import (
     given_settings,
     out_option,
     overwrite_option,
+    quick_imports,
     realizations_option,
     seed_option,
     show_messages,
@@ -166,14 +167,15 @@ def generate(
         raise click.UsageError("--observed needs --inventory FILE with the responses.")
 
     # Slow imports come after the check of the command line.
-    from cgmgm_seis.models.weights import load_model
-    from cgmgm_seis.output.generated_parts import GeneratedParts
-    from cgmgm_seis.output.outputs import new_outputs
-    from cgmgm_seis.output.provenance import provenance
-    from cgmgm_seis.scenario.codes import check_format_codes
-    from cgmgm_seis.scenario.obspy_files import read_inventory
-    from cgmgm_seis.scenario.table import cross
-    from cgmgm_seis.storage.folders import lock_output
+    with quick_imports():
+        from cgmgm_seis.models.weights import load_model
+        from cgmgm_seis.output.generated_parts import GeneratedParts
+        from cgmgm_seis.output.outputs import new_outputs
+        from cgmgm_seis.output.provenance import provenance
+        from cgmgm_seis.scenario.codes import check_format_codes
+        from cgmgm_seis.scenario.obspy_files import read_inventory
+        from cgmgm_seis.scenario.table import cross
+        from cgmgm_seis.storage.folders import lock_output
 
     show_messages(verbosity or 0)
     ctx.with_resource(lock_output(out, overwrite))
@@ -182,7 +184,8 @@ def generate(
     chosen = source.receivers(points or stations or inventory, earthquake)
     check_format_codes(chosen, file_format)
     scenario = cross(earthquake, chosen)
-    model = load_model(weights, device)
+    with quick_imports():
+        model = load_model(weights, device)
     n_stations = len(scenario)
     if not (points or stations or inventories):
         scenario = _within_reach(scenario, model)

@@ -1,7 +1,6 @@
 """The `cgmgm-seis` command: a group whose subcommands are imported when they are run."""
 
 import errno
-import gc
 import re
 from importlib import import_module
 from typing import Any
@@ -24,8 +23,6 @@ COMMANDS = {
 }
 
 
-# New objects after which Python looks for garbage; its default is 700.
-OBJECTS = 100_000
 # Longest value in a message, characters.
 LONGEST = 80
 # Words, except paths, which are shown whole; and what is quoted, of which click repeats all.
@@ -125,9 +122,6 @@ def main() -> None:
     The bundled weights were trained on simulated data; `cgmgm-seis weights info NAME` describes
     them.
     """
-    # Imports take most of the time of short commands, and make many objects but hardly any
-    # garbage: a sixth of their time would be spent looking for it.
-    gc.set_threshold(OBJECTS)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Shared by the commands: types of values, options, and messages on stderr."""
 
+import gc
 import logging
 import math
 import warnings
@@ -436,6 +437,16 @@ def show_messages(verbosity: int) -> None:
     logger.propagate = False
     # SeisBench's log repeats these messages, and after Ctrl-C lists files that were removed.
     logging.getLogger("seisbench").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Do not look for garbage, of which imports make hardly any; it takes a sixth of their time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

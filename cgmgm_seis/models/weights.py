@@ -35,7 +35,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> GroundMotionMod
     path_json, version = _find(name_or_path)
     metadata = read_metadata(path_json)
     name = metadata.get("model")
-    if name not in model_names():
+    if name is None or name not in model_names():
         raise WeightsError(
             f"{path_json} holds weights of {name or 'an unnamed model'}; the model must be one of "
             f"{', '.join(model_names())}."

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from math import cos, sin
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -41,8 +42,6 @@ def main(numbers: list[int]) -> None:
 
 def places(number: int) -> Iterator[str]:
     """Yield lines of latitude and longitude, degrees."""
-    from math import cos, sin
-
     for k in range(number):
         distance = 0.05 + 0.18 * k / number
         yield f"{37.9 + distance * sin(k):.5f},{-122.1 + distance * cos(k):.5f}\n"
@@ -72,18 +71,17 @@ def stages(words: list[str]) -> None:
         function = getattr(place, name)
         setattr(place, name, lambda *a, **k: clocked(seconds, stage, lambda: function(*a, **k)))
 
-    import gc
+    from cgmgm_seis_cli.main import main
+    from cgmgm_seis_cli.parameters import quick_imports
 
-    from cgmgm_seis_cli.main import OBJECTS, main
+    with quick_imports():
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure
 
-    gc.set_threshold(OBJECTS)  # as the command does first of all
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-
-    from cgmgm_seis.models import weights
-    from cgmgm_seis.models.evolutionary import model  # noqa: F401
-    from cgmgm_seis.models.sampling import SamplingModel
-    from cgmgm_seis.output import measures_table, outputs, plots
+        from cgmgm_seis.models import weights
+        from cgmgm_seis.models.evolutionary import model  # noqa: F401
+        from cgmgm_seis.models.sampling import SamplingModel
+        from cgmgm_seis.output import measures_table, outputs, plots
 
     seconds["imports"] = process_time()
     timed(weights, "load_model", "weights")
