@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from math import cos, sin
 from pathlib import Path
 from time import process_time
@@ -87,10 +89,9 @@ def stages(words: list[str]) -> None:
     timed(weights, "load_model", "weights")
     timed(measures_table, "measures_table", "measures")
     timed(plots, "plot_record_section", "figure")
-    timed(matplotlib.figure.Figure, "savefig", "figure")
+    timed(matplotlib.figure.Figure, "savefig", "file of the figure")
     timed(outputs.Outputs, "write_waveforms", "waveforms")
-    timed(outputs, "write_stationxml", "other files")
-    timed(outputs, "to_bytes", "other files")
+    timed(outputs.Outputs, "write_metadata", "other files")
     drawn = SamplingModel.sample_parts
 
     def parts(*args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -99,10 +100,12 @@ def stages(words: list[str]) -> None:
             yield part
 
     SamplingModel.sample_parts = parts
-    main(words, standalone_mode=False)
+    with redirect_stdout(StringIO()):
+        main(words, standalone_mode=False)
     total = process_time()
     # Records are drawn and measured while they are written.
     seconds["waveforms"] -= seconds["generation"] + seconds["measures"]
+    seconds["other files"] -= seconds["file of the figure"]
     seconds["the rest"] = total - sum(seconds.values())
     print(f"{total:.1f} s of processor time:")
     for stage, value in seconds.items():
