@@ -499,5 +499,5 @@ def test_nothing_is_imported_without_need(tiny_weights, tmp_path):
     }
     packages = ("datasets", "evaluation", "grid", "serve", "training", "tuning", "simulator")
     needless |= {f"cgmgm_seis.{package}" for package in packages}
-    needless |= {"cgmgm_seis.models.cgmgm.checkpoints", "cgmgm_seis.models.evolutionary"}
+    needless |= {"cgmgm_seis.models.cgmgm.checkpoints"}
     assert not needless & loaded
