@@ -8,7 +8,9 @@ Another package declares its generator as an entry point:
 The name of the entry point is a value of ``--model``; weights store the name of the class.
 """
 
+import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -86,4 +88,10 @@ def model_class(name: str) -> "type[GroundMotionModel]":
 def _entry_points() -> Iterator[EntryPoint]:
     """Yield the generators of this package before others are looked for, which takes longer."""
     yield from BUNDLED
-    yield from entry_points(group=GROUP)
+    yield from _declared(tuple(sys.path))
+
+
+@cache
+def _declared(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return the generators of other packages; a file of every package on the path is read."""
+    return tuple(entry_points(group=GROUP))

@@ -117,6 +117,11 @@ class PaperRecipe:
                 )
         for name in self.condition_sets:
             condition_columns(name)
+        if not set(self.components) & set("NE"):
+            raise CgmgmError(
+                f"components = {self.components!r} of a recipe must have N or E: the ground-motion "
+                "models of the maps predict horizontal motion."
+            )
 
     def changed(self, values: Mapping[str, Any]) -> "PaperRecipe":
         """Return the recipe with other values, lists for tuples.

@@ -2,11 +2,14 @@
 
 import time
 import zlib
+from collections.abc import Callable
 from email.message import Message
-from http.client import HTTPResponse, IncompleteRead
-from io import BytesIO
+from functools import partial
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, IncompleteRead
+from io import BufferedReader, BytesIO, RawIOBase
+from socket import socket
 from typing import Any
-from urllib.request import BaseHandler, Request
+from urllib.request import HTTPHandler, HTTPSHandler, Request
 from urllib.response import addinfourl
 
 # Largest answer, as it is and unpacked, bytes; longest time until it is complete, seconds.
@@ -14,10 +17,11 @@ MOST_BYTES, MOST_S = 1_000_000_000, 1800.0
 PIECE = 1 << 16
 
 
-class BoundedAnswers(BaseHandler):
+class BoundedAnswers(HTTPHandler, HTTPSHandler):
     """Read answers completely, within bounds, before others see them.
 
-    The timeout of a socket applies to each piece only: a server may send pieces without end.
+    The timeout of a socket applies to each piece only: a server may send pieces without end.  Here
+    the timeout of a request is that of all lines before the content.
 
     Parameters
     ----------
@@ -32,12 +36,27 @@ class BoundedAnswers(BaseHandler):
         Whether an answer exceeded the bounds: asking again would not help.
     """
 
-    # Before urllib's handler of errors, whose answers are bounded too.
+    # Before urllib's handlers of connections and errors, whose answers are bounded too.
     handler_order = 100
 
     def __init__(self, most_bytes: int = MOST_BYTES, most_s: float = MOST_S) -> None:
+        super().__init__()
         self.most_bytes, self.most_s = most_bytes, most_s
         self.exceeded = False
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        """Ask for something by HTTP."""
+        return self.do_open(partial(_connection, HTTPConnection), req)
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        """Ask for something by HTTPS."""
+        return self.do_open(partial(_connection, HTTPSConnection), req)
+
+    def other_open(self, req: Request) -> HTTPResponse:
+        """Refuse what a server may refer to, but where nothing is bounded, or which is a file."""
+        raise ValueError(f"the server refers to {req.type}; it must be http or https")
+
+    ftp_open = file_open = data_open = other_open
 
     def http_response(self, request: Request, response: HTTPResponse) -> Any:
         """Return an answer in memory, unpacked.
@@ -64,13 +83,18 @@ class BoundedAnswers(BaseHandler):
 
     def _read(self, response: HTTPResponse) -> bytes:
         deadline, parts, size = time.monotonic() + self.most_s, list[bytes](), 0
-        while part := response.read1(PIECE):
-            parts.append(part)
-            size += len(part)
-            self._check(size)
-            if time.monotonic() > deadline:
-                self.exceeded = True
-                raise ValueError(f"the answer took more than {self.most_s:g} s")
+        if isinstance(response, TimedAnswer):
+            response.ends_at(deadline)
+        try:
+            while part := response.read1(PIECE):
+                parts.append(part)
+                size += len(part)
+                self._check(size)
+        except TimeoutError as error:
+            if time.monotonic() < deadline:
+                raise
+            self.exceeded = True
+            raise ValueError(f"the answer took more than {self.most_s:g} s") from error
         if response.length:  # what remains of the stated length
             raise IncompleteRead(b"".join(parts), response.length)
         return b"".join(parts)
@@ -87,6 +111,49 @@ class BoundedAnswers(BaseHandler):
         if size > self.most_bytes:
             self.exceeded = True
             raise ValueError(f"the answer has more than {self.most_bytes} bytes")
+
+
+def _connection(
+    kind: Callable[..., HTTPConnection], host: str, timeout: float, **options: Any
+) -> HTTPConnection:
+    connection = kind(host, timeout=timeout, **options)
+    connection.response_class = partial(TimedAnswer, timeout)  # type: ignore[assignment]
+    return connection
+
+
+class TimedAnswer(HTTPResponse):
+    """An answer that is read until a deadline: first that of the lines before its content."""
+
+    def __init__(self, timeout: float, sock: socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self._pieces = _Pieces(sock, self.fp.detach(), timeout)
+        self.fp = BufferedReader(self._pieces)
+
+    def ends_at(self, deadline: float) -> None:
+        """Set the time at which the answer must be complete, as of `time.monotonic`."""
+        self._pieces.deadline = deadline
+
+
+class _Pieces(RawIOBase):
+    """What a socket receives until a deadline."""
+
+    def __init__(self, sock: socket, raw: RawIOBase, timeout: float) -> None:
+        self._socket, self._raw, self._timeout = sock, raw, timeout
+        self.deadline = time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self.deadline - time.monotonic()
+        if left <= 0.0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(min(left, self._timeout))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _without_packing(headers: Message) -> Message:

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import time
+from contextlib import suppress
 
 import obspy
 import pytest
@@ -75,7 +76,7 @@ def test_packed_answers_come_back(server, client):
 
 
 def test_a_bomb_is_not_unpacked_and_not_asked_for_again(server, client):
-    server.packing, server.padding = "gzip", b" " * 50_000_000
+    server.packing, server.padding = "gzip", b" " * 5_000_000
     client.bounds.most_bytes = 1_000_000
     with pytest.raises(DatasetError, match="more than 1000000 bytes"):
         client.events(REQUEST)
@@ -93,6 +94,24 @@ def test_an_answer_without_end_ends(server, client):
         client.events(REQUEST)
     assert time.monotonic() - began < 5.0
     assert len(server.asked) == 1
+
+
+def test_lines_before_an_answer_end(server, client):
+    """Each of them comes in time, but not all."""
+
+    def trickle(handler, *_):
+        handler.connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        with suppress(OSError):
+            for _ in range(100):
+                handler.connection.sendall(b"X: y\r\n")
+                time.sleep(0.05)
+
+    server.send, client.tries = trickle, 1
+    client.client.timeout = 0.3
+    began = time.monotonic()
+    with pytest.raises(DatasetError, match="Timed Out"):
+        client.events(REQUEST)
+    assert time.monotonic() - began < 4.0
 
 
 def test_codes_that_would_be_paths_are_left_out(server, client, caplog):

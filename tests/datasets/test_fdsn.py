@@ -10,10 +10,12 @@ from fdsn_server import FDSNServer, recordings, two_earthquakes
 
 from cgmgm_seis.datasets.archive import import_records
 from cgmgm_seis.datasets.download.fdsn import PoliteClient, _around, download
+from cgmgm_seis.datasets.download.mass_download import mass_download
 from cgmgm_seis.datasets.download.raw_archive import RawArchive, Request
 from cgmgm_seis.errors import DatasetError, OutputError
 from cgmgm_seis.scenario.geography import Region
 from cgmgm_seis.scenario.obspy_files import read_catalog, read_inventory
+from cgmgm_seis.storage.run_lock import run_lock
 from cgmgm_seis_cli.dataset import dataset as dataset_command
 
 STATIONS = ("CTA", "CRH", "1691")
@@ -25,6 +27,17 @@ def archive(pleasant_hill):
     """Two earthquakes, of which one has no waveforms, and three stations."""
     catalog = two_earthquakes(pleasant_hill)
     return catalog, *recordings(pleasant_hill, catalog, STATIONS)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_one_process_downloads_to_a_folder(many, tmp_path):
+    client, folder = PoliteClient("http://127.0.0.1:65530"), tmp_path / "raw"
+    with run_lock(folder), pytest.raises(OutputError, match="raw is being written by process"):
+        if many:
+            mass_download([client], REQUEST, folder)
+        else:
+            download(client, REQUEST, folder)
+    assert not folder.exists()
 
 
 def test_files_are_named_after_readable_ids(archive, tmp_path):

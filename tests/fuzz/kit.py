@@ -106,7 +106,8 @@ def make_kit(folder: Path) -> Path:
     return folder
 
 
-def _run(line: str) -> None:
+def run(line: str) -> None:
+    """Run a command in the current folder, which must succeed."""
     from click.testing import CliRunner
 
     from cgmgm_seis_cli.main import main
@@ -131,7 +132,7 @@ def _weights() -> None:
     for kind in ("json", "pt"):
         shutil.copyfile(next(bundled.glob(f"*.{kind}.v*")), f"evo.{kind}")
     torch.save({"model": published_state(sizes=(2, 2, 2))}, "best_model.pt")
-    _run("weights pack tiny --license CC0-1.0 --out tiny.zip")
+    run("weights pack tiny --license CC0-1.0 --out tiny.zip")
 
 
 def _records() -> None:
@@ -191,7 +192,11 @@ def _settings() -> None:
             "arguments": {"n_latents": 2, "prior_size": 2, "component_order": "Z"},
             "training": {"epochs": 1, "learning_rate": 1e-3},
         },
-        "paper": {"trials": 2, "shape": [2, 2], "units": "", "frequencies": [2.0]},
+        "paper": {
+            **{"trial_epochs": 1, "epochs": 1, "evolutionary_epochs": 1},
+            **{"max_records": 4, "picker": "none", "shape": [2, 2], "frequencies": [2.0]},
+            **{"map_realizations": 1, "condition_sets": ["coordinates"], "trials": 1},
+        },
         "columns": {"pga_g": "pga_g", "pgv_cmps": "pgv_cmps"},
         "ranges": {"log_amplitude_range": [-9.0, -1.0], **TINY_RANGES},
     }
@@ -202,11 +207,11 @@ def _settings() -> None:
 
 
 def _runs() -> None:
-    _run("gmm fit dataset --frequencies 5 --out gmm.npz")
-    _run(f"train dataset {SMALL} {TINY} --components Z --out run")
-    _run(f"tune dataset {SMALL} --space space.json --trials 1 --components Z --out search")
-    _run(f"{DRAW} --weights tiny --out generated")
-    _run(f"{MAP} {REGION} --weights tiny --shard 1/1 --out shards")
+    run("gmm fit dataset --frequencies 5 --out gmm.npz")
+    run(f"train dataset {SMALL} {TINY} --components Z --out run")
+    run(f"tune dataset {SMALL} --space space.json --trials 1 --components Z --out search")
+    run(f"{DRAW} --weights tiny --out generated")
+    run(f"{MAP} {REGION} --weights tiny --shard 1/1 --out shards")
 
 
 if __name__ == "__main__":

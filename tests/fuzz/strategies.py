@@ -1,10 +1,12 @@
 """Hypothesis strategies of cases: command lines with options of every command, and damage."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import click
 from damage import KINDS
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from kit import COMMANDS
 
@@ -141,3 +143,23 @@ def damaged_files(draw: st.DrawFn) -> dict[str, Any]:
     )
     changes = draw(st.lists(change, min_size=1, max_size=2))
     return {"command": command.split(), "damage": [[*change] for change in changes]}
+
+
+def drawn(strategy: Any, number: int, own_seed: int) -> list[dict[str, Any]]:
+    """Return the different ones among a number of cases, which are always the same for a seed."""
+    found: dict[str, dict[str, Any]] = {}
+
+    @seed(own_seed)
+    @settings(
+        max_examples=number,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )
+    @given(strategy())
+    def note(case: dict[str, Any]) -> None:
+        found[json.dumps(case)] = case
+
+    note()
+    return [*found.values()]

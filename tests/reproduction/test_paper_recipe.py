@@ -43,6 +43,7 @@ def test_a_file_changes_some_settings(tmp_path):
         ({"shape": [10]}, r"shape = \[10\] of a recipe must be 2 numbers"),
         ({"shape": []}, "shape = .* must be a list with entries of type int"),
         ({"condition_sets": ["place"]}, "Condition set 'place' must be one of coordinates"),
+        ({"components": "Z"}, "components = 'Z' of a recipe must have N or E"),
         ([], "is not a recipe; it must be a JSON object"),
     ],
 )

@@ -218,8 +218,7 @@ class PoliteClient:
         buffer = BytesIO()
         self.client.get_waveforms_bulk(bulk, filename=buffer)
         content = buffer.getvalue()
-        if content:
-            _check_miniseed(content)
+        _check_miniseed(content)  # a server without data says so
         return content
 
 
@@ -278,14 +277,22 @@ def download(
     DatasetError
         If there are no events or stations, or the server fails repeatedly.
     OutputError
-        If the folder contains another download.
+        If the folder contains another download, or another process downloads to it.
 
     Examples
     --------
     >>> request = Request("2019-10-14", "2019-10-16", "-123,-121,37,38.5", min_magnitude=4.0)
     >>> download(PoliteClient("NCEDC"), request, "archive")  # doctest: +SKIP
     """
-    archive = RawArchive(folder, client.name, request)
+    with RawArchive.opened(folder, client.name, request) as archive:
+        return _download(client, archive, events, progress)
+
+
+def _download(
+    client: PoliteClient, archive: RawArchive, events: Catalog | None, progress: bool
+) -> list[str]:
+    """Download what an archive does not have yet; return the events that failed."""
+    request = archive.request
     fetch_events(archive, client, events)
     if not archive.has_stations:
         inventory = client.stations(request)

@@ -69,7 +69,7 @@ def mass_download(
     DatasetError
         If there are no events, or no server has stations or waveforms.
     OutputError
-        If the folder contains another download.
+        If the folder contains another download, or another process downloads to it.
 
     Notes
     -----
@@ -78,7 +78,16 @@ def mass_download(
     repeat their requests (`DataCentre`), use one thread each, and the files of an event are kept
     only when all of them are complete.
     """
-    archive = RawArchive(folder, ",".join(client.name for client in clients), request)
+    servers = ",".join(client.name for client in clients)
+    with RawArchive.opened(folder, servers, request) as archive:
+        return _download(clients, archive, events, progress)
+
+
+def _download(
+    clients: Sequence[PoliteClient], archive: RawArchive, events: Catalog | None, progress: bool
+) -> list[str]:
+    """Download what an archive does not have yet; return the events that failed."""
+    request = archive.request
     fetch_events(archive, clients[0], events)
     open_events = [
         (source, path, wanted)

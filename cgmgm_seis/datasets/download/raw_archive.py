@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cgmgm_seis.storage.folders import is_free
 from cgmgm_seis.storage.identity import difference
 from cgmgm_seis.storage.json_files import json_bytes, read_json
 from cgmgm_seis.storage.obspy_bytes import to_bytes
+from cgmgm_seis.storage.run_lock import run_lock
 
 REQUEST_FILE, EVENTS_FILE, STATIONS_FILE = "request.json", "events.xml", "stations.xml"
 WAVEFORMS_FOLDER = "waveforms"
@@ -97,6 +99,13 @@ class RawArchive:
     def __init__(self, folder: str | Path, servers: str, request: Request) -> None:
         self.folder, self.request = Path(folder), request
         self._start({"client": servers, **asdict(request)})
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: str | Path, servers: str, request: Request) -> "Iterator[RawArchive]":
+        """Open the archive, as the only process that downloads to it; options of the class."""
+        with run_lock(Path(folder)):
+            yield cls(folder, servers, request)
 
     def _start(self, identity: dict[str, Any]) -> None:
         """Create the folder, or check that it contains the same download."""
