@@ -136,7 +136,10 @@ def _train_in(
     trainer = Trainer(model, splits, config)
     state = run.start(identity, asdict(config))
     if state is not None:
-        trainer.load_state_dict(state)
+        try:
+            trainer.load_state_dict(state)
+        except Exception as error:  # of several kinds, as what a checkpoint may hold
+            raise run.unreadable(error) from error
     run.save(trainer.state_dict())
     deadline = math.inf if config.max_minutes is None else began + 60.0 * config.max_minutes
     tensorboard = config.tensorboard and run.writes

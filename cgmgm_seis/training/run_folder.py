@@ -124,16 +124,20 @@ class RunFolder:
             if any(row.keys() != rows[0].keys() for row in rows):
                 raise ValueError("history")
         except Exception as error:  # what is missing in it raises several kinds
-            raise TrainingError(
-                f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
-                f"--overwrite (overwrite=True) replaces the run."
-            ) from error
+            raise self.unreadable(error) from error
         if found := difference(before, self.identity):
             raise TrainingError(
                 f"The run in {self.path} has {found}; it can be resumed with the same settings and "
                 f"data only."
             )
         return state
+
+    def unreadable(self, error: Exception) -> TrainingError:
+        """Return the error of a checkpoint that cannot be used."""
+        return TrainingError(
+            f"{self.checkpoint} is not a readable checkpoint ({type(error).__name__}); "
+            f"--overwrite (overwrite=True) replaces the run."
+        )
 
     def _write(self, name: str, content: bytes) -> None:
         if not self.writes:

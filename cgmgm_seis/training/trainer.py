@@ -176,12 +176,23 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from the state returned by `state_dict`."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.history = list(state["history"])
-        self.best_epoch = state["best_epoch"]
+        """Continue from the state returned by `state_dict`.
+
+        Raises
+        ------
+        Exception
+            Of any kind, if it is not such a state: now, not in an epoch or at the end.
+        """
+        groups = self.optimizer.state_dict()["param_groups"]
         self.best_weights = state["best_weights"]
+        for weights in (self.best_weights, state["model"]):
+            self.model.load_state_dict(weights)
+        self.optimizer.load_state_dict(state["optimizer"])
+        _check_optimizer(self.optimizer, groups)
+        self.history = list(state["history"])
+        math.fsum(value for row in self.history for value in row.values())  # they are numbers
+        self.best_epoch = int(state["best_epoch"])
+        float(self.best_loss)
 
     def card(self) -> dict[str, Any]:
         """Return the entries of the weight card that describe the run."""
@@ -285,3 +296,21 @@ def _named(prefix: str, names: list[str], totals: Any) -> dict[str, float]:
 
 def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor.detach().clone() for key, tensor in state.items()}
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
+    """Raise an error unless settings are of the kinds they were, and moments like parameters."""
+    kinds = [
+        [{key: type(own[key]) for key in own} for own in part]
+        for part in (groups, optimizer.state_dict()["param_groups"])
+    ]
+    moments = [
+        (parameter, value)
+        for parameter, own in optimizer.state.items()
+        for value in (own["step"], own["exp_avg"], own["exp_avg_sq"])
+    ]
+    if kinds[0] != kinds[1] or not all(
+        value.dtype == parameter.dtype and value.shape in ((), parameter.shape)
+        for parameter, value in moments
+    ):
+        raise ValueError("optimizer")

@@ -450,11 +450,31 @@ def test_recorded_motion_trains(bay_area_records, tmp_path):
     assert metrics(path.parent).train_loss.is_monotonic_decreasing
 
 
-@pytest.mark.parametrize("history", [1.0, [1.0], [{"epoch": 1}, {"loss": 2.0}]])
-def test_a_checkpoint_with_another_history_is_refused(dataset, tmp_path, history):
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"history": history} for history in (1.0, [1.0], [{"epoch": 1}, {"loss": 2.0}])),
+        {"history": [{"dev_loss": "low", "seconds": 1.0}]},
+        *({"best_epoch": "first"}, {"best_epoch": 9}, {"best_weights": {}}, {"best_weights": None}),
+        *({"model": "text"}, {"model": {}}, {"optimizer": {}}, {"optimizer": None}),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_refused(dataset, tmp_path, change):
     config = replace(CONFIG, epochs=1)
     train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
     path = tmp_path / "checkpoint.pt"
-    torch.save(torch.load(path, weights_only=True) | {"history": history}, path)
+    torch.save(torch.load(path, weights_only=True) | change, path)
     with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
         train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
+
+
+@pytest.mark.parametrize("value", [None, torch.zeros(1), torch.zeros(1).bool(), "text"])
+def test_a_checkpoint_with_other_moments_is_refused(dataset, tmp_path, value):
+    config = replace(CONFIG, epochs=1)
+    train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
+    path = tmp_path / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    state["optimizer"]["state"][0]["exp_avg"] = value
+    torch.save(state, path)
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
+        train(a_model(), dataset, tmp_path, replace(config, epochs=2), resume=True, progress=False)
