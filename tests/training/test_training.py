@@ -477,4 +477,4 @@ def test_a_checkpoint_with_other_moments_is_refused(dataset, tmp_path, value):
     state["optimizer"]["state"][0]["exp_avg"] = value
     torch.save(state, path)
     with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
-        train(a_model(), dataset, tmp_path, replace(config, epochs=2), resume=True, progress=False)
+        train(a_model(), dataset, tmp_path, config, resume=True, progress=False)
