@@ -28,6 +28,7 @@ from cgmgm_seis.output.provenance import trained_on
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.codes import check_format_codes
 from cgmgm_seis.scenario.seeding import check_seed
+from cgmgm_seis.scenario.streams import check_realizations
 from cgmgm_seis.storage.files import write_file
 
 # Records drawn at once before they are measured: 18 MB of three-component waveforms.
@@ -96,6 +97,8 @@ class GridJob(NodeTasks):
         WaveformFiles(self.format, self.encoding, self.quantity)
         if self.waveforms and self.nodes.codes is not None:
             check_format_codes(self.nodes.codes, self.format)
+        if self.waveforms and self.format == "mseed":
+            check_realizations(self.n_realizations)
         if self.measures.n_series == 0:
             raise ScenarioError(
                 f"None of the measures {', '.join(self.measures.kinds) or '(none)'} is defined for "
@@ -190,7 +193,9 @@ class GridJob(NodeTasks):
         """
         seconds = dict.fromkeys(("generation", "measures", "writing"), 0.0)
         scenario = self.nodes.scenario(self.source, first, last)
-        parts, envelopes, kept = [], [], []
+        parts, envelopes = [], []
+        shape = self.n_realizations, len(self.model.component_order), self.model.n_samples
+        kept = np.empty((len(scenario) if self.waveforms else 0, *shape), np.float32)
         step = max(1, DRAWN_RECORDS // self.n_realizations)
         for start in range(0, len(scenario), step):
             part = scenario.iloc[start : start + step].reset_index(drop=True)
@@ -207,16 +212,15 @@ class GridJob(NodeTasks):
             if self.movie:
                 envelopes.append(self._envelope(records[:, 0]))
             if self.waveforms:
-                kept.append(records)
+                kept[start : start + len(part)] = records
             seconds["generation"] += drawn - began
             seconds["measures"] += perf_counter() - drawn
         began = perf_counter()
         arrays: dict[str, NDArray[Any]] = {"measures": np.concatenate(parts)}
         if self.movie:
             arrays["envelope"] = np.concatenate(envelopes)
-        if kept:
-            records = np.concatenate(kept)
-            files, arrays["scales"] = self.files.contents(self.model, scenario, records)
+        if self.waveforms:
+            files, arrays["scales"] = self.files.contents(self.model, scenario, kept)
             paths = self.waveform_paths(first, last).values()
             digests = [_write(*pair) for pair in zip(paths, files, strict=True)]
             arrays["digests"] = np.stack(digests)

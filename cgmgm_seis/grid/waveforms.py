@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from obspy import Stream
 
 from cgmgm_seis.errors import OutputError
+from cgmgm_seis.grid.miniseed import to_miniseed
 from cgmgm_seis.measures.quantities import in_quantity
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.seisbench_writer import DatasetWriter, chunk_files, write_labelled
 from cgmgm_seis.scenario.quantities import find_quantity
-from cgmgm_seis.scenario.streams import location_code, to_stream
+from cgmgm_seis.scenario.streams import channel_code, check_codes, location_code, to_stream
 from cgmgm_seis.storage.obspy_bytes import to_bytes
 
 FORMATS = ("mseed", "seisbench")
-ENCODINGS = {"float32": "FLOAT32", "steim2": "STEIM2"}
+ENCODINGS = ("float32", "steim2")
 # Counts per SI unit of integer waveforms, 1 pm/s per count of velocity.  Steim-2 can hold
 # differences of 29 bits.
 MOST_COUNTS = 1e12
@@ -94,25 +95,39 @@ class WaveformFiles:
         """
         motion = in_quantity(records, model.sampling_rate, self.quantity)
         records = np.asarray(motion, np.float32)
+        ones = np.ones((records.shape[1], len(records) * records.shape[2]))
         if self.format == "seisbench":
-            ones = np.ones((records.shape[1], len(records) * records.shape[2]))
             return _seisbench_chunk(model, scenario, records, self.quantity), ones
-        streams = [self._stream(model, scenario, records[:, k], k) for k in range(records.shape[1])]
-        encoding = ENCODINGS[self.encoding]
-        contents = [to_bytes(stream, "MSEED", encoding=encoding) for stream in streams]
+        check_codes(scenario, model.window.duration_s)
+        every = range(records.shape[1])
+        if self.encoding == "float32":
+            return [self._miniseed(model, scenario, records[:, k], k) for k in every], ones
+        streams = [self._stream(model, scenario, records[:, k], k) for k in every]
+        contents = [to_bytes(stream, "MSEED", encoding="STEIM2") for stream in streams]
         return contents, np.array([[trace.stats.counts for trace in stream] for stream in streams])
+
+    def _miniseed(
+        self, model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], k: int
+    ) -> bytes:
+        """Return the records (node, component, sample) of realization `k` as MiniSEED."""
+        header = to_stream(records[:1, None], scenario[:1], model.window, quantity=self.quantity)[0]
+        channels = [
+            (location_code(k), channel_code(component, model.sampling_rate, self.quantity))
+            for component in model.component_order
+        ]
+        stations = scenario[["station_network_code", "station_code"]].itertuples(index=False)
+        codes = [(*station, *channel) for station in stations for channel in channels]
+        return to_miniseed(records.reshape(len(codes), -1), codes, header)
 
     def _stream(
         self, model: GroundMotionModel, scenario: pd.DataFrame, records: NDArray[np.float32], k: int
     ) -> Stream:
-        """Return the records (node, component, sample) of realization `k` as a stream."""
+        """Return the records (node, component, sample) of realization `k` as integers."""
         stream = to_stream(records[:, None], scenario, model.window, quantity=self.quantity)
         for trace in stream:
             trace.stats.location = location_code(k)
-            trace.stats.counts = 1.0
-            if self.encoding == "steim2":
-                trace.stats.counts = _counts(trace.data)
-                trace.data = np.rint(trace.data * trace.stats.counts).astype(np.int32)
+            trace.stats.counts = _counts(trace.data)
+            trace.data = np.rint(trace.data * trace.stats.counts).astype(np.int32)
         return stream
 
 

@@ -125,12 +125,8 @@ def to_stream(
             f"components {window.component_order} and {window.n_samples} samples; the axes must be "
             "record, realization, component, sample."
         )
-    if n_realizations > MAX_REALIZATIONS:
-        raise OutputError(
-            f"{n_realizations} realizations are too many; there are location codes (00 to ZZ) for "
-            f"at most {MAX_REALIZATIONS}."
-        )
-    _check_codes(scenario, window.duration_s)
+    check_realizations(n_realizations)
+    check_codes(scenario, window.duration_s)
     samples = np.asarray(waveforms, dtype=np.float32)
     traces = []
     for row, record in zip(scenario.to_dict(orient="records"), samples, strict=True):
@@ -351,11 +347,6 @@ def _magnitude_type(row: Mapping[Hashable, Any]) -> str | None:
     return None if pd.isna(found) or found in ("", "unknown") else str(found)
 
 
-def set_gain(response: Response, gain: float) -> None:
-    """Set the gain of a flat response, counts per unit of ground motion."""
-    response.instrument_sensitivity.value = response.response_stages[0].stage_gain = gain
-
-
 def _flat_response(quantity: Quantity, gain: float, sampling_rate: float) -> Response:
     """Return the response of records that are ground motion times a gain, in one digital stage.
 
@@ -387,7 +378,16 @@ def _flat_response(quantity: Quantity, gain: float, sampling_rate: float) -> Res
     return Response(instrument_sensitivity=sensitivity, response_stages=[stage])
 
 
-def _check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
+def check_realizations(n_realizations: int) -> None:
+    """Raise `OutputError` if there are more realizations than location codes."""
+    if n_realizations > MAX_REALIZATIONS:
+        raise OutputError(
+            f"{n_realizations} realizations are too many; there are location codes (00 to ZZ) for "
+            f"at most {MAX_REALIZATIONS}."
+        )
+
+
+def check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
     """Raise an error for codes that no format can hold and for overlapping records."""
     for column in ("station_network_code", "station_code"):
         for code in scenario[column].astype(str).unique():
