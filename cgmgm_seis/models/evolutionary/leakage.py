@@ -1,7 +1,6 @@
 """What the scatter of latents adds to mean spectra by leakage between frequencies."""
 
 from collections.abc import Mapping
-from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import torch
@@ -11,23 +10,26 @@ from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
 
 
 class Leakage(NamedTuple):
-    """Leakage of the spectra of waves between frequencies, and their scatter with the latents.
+    """Leakage of the spectra of waves between frequencies, and what latents do to them.
 
-    The energy at a frequency is a sum over neighbouring ones.  If these scatter differently, ln of
-    their sum is on average greater than that of the sum with mean latents.
+    The energy at a frequency is a sum over neighbouring ones.  Latents change its logarithm by the
+    mean of what they do at these, weighted with the energies; and if these scatter differently, ln
+    of their sum is on average greater than that of the sum with mean latents.
 
     Parameters
     ----------
     table : torch.Tensor
-        From the bins to frequencies after leakage, (envelope, bin, frequency).
-    constant, slope : torch.Tensor
-        Effect of standard normal latents on ln energies at the bins, (wave, component, bin,
-        latent), at magnitude 0 and for a step of 1 in scaled magnitude.
+        From the bins to smoothed frequencies after leakage, (envelope, bin, frequency).
+    loadings : torch.Tensor
+        Effect of latents on ln energies at the bins, at magnitude 0 and for a step of 1 in scaled
+        magnitude, (2, wave, component, bin, latent).
+    spread : torch.Tensor
+        Root of the covariance of the latents, (latent, latent).
     """
 
     table: Tensor
-    constant: Tensor
-    slope: Tensor
+    loadings: Tensor
+    spread: Tensor
 
     @classmethod
     def of(
@@ -43,18 +45,15 @@ class Leakage(NamedTuple):
             Effect of latents, and of latents times magnitude, on ln energies of the waves, (2 *
             latent, wave, component, bin).
         tables : mapping
-            Interpolation from the "fine" frequencies.
+            "smoothing" of the fine frequencies.
         """
-        constant, slope = (
-            torch.einsum("lwcb,ln->wcbn", part, model.effects.spread())
-            for part in loadings.chunk(2, dim=0)
-        )
-        return cls(model.evolution.smears @ tables["fine"], constant, slope)
+        both = loadings.unflatten(0, (2, -1)).movedim(1, -1).contiguous()
+        return cls(model.evolution.smears @ tables["smoothing"], both, model.effects.spread())
 
-    def convexity(self, energy: Tensor, magnitude: Tensor) -> Tensor:
-        """Return the geometric mean of the energy over the latents, over that of mean latents.
+    def effects(self, energy: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the effect of latents on ln energies, and that of their scatter on the mean.
 
-        It is exp of half of the variance of ln energy between the frequencies that contribute.
+        The latter is half of the variance of ln energy between the frequencies that contribute.
 
         Parameters
         ----------
@@ -65,16 +64,18 @@ class Leakage(NamedTuple):
 
         Returns
         -------
-        torch.Tensor
-            Shape (record, wave, component, frequency).
+        tuple of torch.Tensor
+            Effect of a latent, (record, wave, component, frequency, latent); difference of the mean
+            of ln energy over the latents to ln energy at their mean, (record, wave, component,
+            frequency).
         """
         shares = torch.einsum("rwkcb,kbf->rwcfb", energy, self.table)
         shares = shares / shares.sum(dim=-1, keepdim=True)
         scaled = magnitude[:, None, None, None]
-        constant, both, slope = (
-            (shares @ (x * y).sum(dim=-1, keepdim=True))[..., 0]
-            for x, y in combinations_with_replacement((self.constant, self.slope), 2)
-        )
-        mean_square = constant + scaled * (2.0 * both + scaled * slope)
-        mean = shares @ self.constant + scaled[..., None] * (shares @ self.slope)
-        return torch.exp(0.5 * (mean_square - mean.square().sum(dim=-1)))
+        constant, slope = self.loadings
+        effect = shares @ constant + scaled[..., None] * (shares @ slope)
+        one, other = constant @ self.spread, slope @ self.spread
+        squares = torch.stack([x.sum(dim=-1) for x in (one**2, 2.0 * one * other, other**2)], -1)
+        powers = scaled[..., None] ** torch.arange(3, device=shares.device)
+        mean_square = ((shares @ squares) * powers).sum(dim=-1)
+        return effect, 0.5 * (mean_square - (effect @ self.spread).square().sum(dim=-1))

@@ -4,7 +4,7 @@ The latents are those of the waveforms of the same seed; what waveforms add by t
 is drawn from its distribution.  With the latents at their mean, expected spectra are computed as
 exactly as the drawn process allows: leakage, the energy within the window, and the steps at its
 ends.  Latents multiply the noise and each wave, linear in ln energy; how they change leakage is
-taken into account on average only, and their effect on durations is neglected.
+taken into account to first order and on average, and their effect on durations is neglected.
 """
 
 import math
@@ -31,12 +31,14 @@ from cgmgm_seis.scenario.table import check_scenario
 RECEIVERS, RECORDS = 256, 2048
 # Mean of a Rayleigh-distributed amplitude, squared, over its mean square.
 RAYLEIGH = math.pi / 4.0
+# Relative variance of a Rayleigh-distributed amplitude.
+RAYLEIGH_VARIANCE = 1.0 / RAYLEIGH - 1.0
 # Coefficients of the relative covariance of two Rayleigh amplitudes in powers of the squared
 # coherence (Middleton 1960, chapter 9); the last contains the rest of the series, so that
 # coherence 1 gives their variance.
 COVARIANCE = (1 / 4, 1 / 64, 1 / 256, 4 / math.pi - 1.0 - 1 / 4 - 1 / 64 - 1 / 256)
-# Smallest number of degrees of freedom, over 2.
-LEAST_FREEDOM = 0.5
+# Smallest shape of a gamma distribution, and the smallest cube root of what is drawn from it.
+LEAST_SHAPE, LEAST_ROOT = 0.5, 1e-3
 
 
 class Expected(NamedTuple):
@@ -46,6 +48,8 @@ class Expected(NamedTuple):
     ----------
     energy : torch.Tensor
         Squared smoothed amplitudes of noise, P and S, (record, 3, component, frequency).
+    effects : torch.Tensor
+        Effect of latents on ln of those of P and S, (record, 2, component, frequency, latent).
     steps : torch.Tensor
         Variance of noise at the start and at the end of the records, and of waves at the end,
         (record, 3, component).
@@ -61,6 +65,7 @@ class Expected(NamedTuple):
     """
 
     energy: Tensor
+    effects: Tensor
     steps: Tensor
     step_loadings: Tensor
     variance: Tensor
@@ -216,12 +221,14 @@ class SpectralDraw:
         share = of_waves / (of_waves + of_noise)
         at = energy @ tables["bins"]
         by_wave = at.sum(dim=2) / at.sum(dim=(1, 2))[:, None]
-        by_wave = by_wave * self.leakage.convexity(energy, conditions["plain"][:, 0])
+        effects, convexity = self.leakage.effects(energy, conditions["plain"][:, 0])
+        by_wave = by_wave * torch.exp(convexity)
         last, step_loadings = self._last(waves, ending, gains)
         first = steady.sum(dim=-1) * (2.0 * model.sampling_rate / evolution.finest / seconds)
         peaks = self._peaks(lines, steady, energy, filters, onsets) if self.peaks else (None, None)
         return Expected(
             torch.cat([1.0 - share[:, None], share[:, None] * by_wave], dim=1) * total[:, None],
+            effects,
             torch.stack([first, first, last], dim=1),
             step_loadings,
             self._variance(at, share, onsets),
@@ -314,12 +321,11 @@ class SpectralDraw:
         found: dict[str, Tensor] = {}
         if {"fas", "eas"} & set(self.kinds):
             phase = phase.unflatten(-1, (n_components, n_frequencies)) @ tables["root"].T
-            factors = torch.exp(torch.tensordot(latents, self.loadings @ tables["bins"], dims=1))
-            energy = (expected.energy[:, None] * factors).sum(dim=2)
+            energy = self._energy(expected, latents)
             steps = self._steps(expected, latents, ends.unflatten(-1, (2, n_components)))
             variance = expected.variance[:, None]
             if "fas" in self.kinds:
-                squared = RAYLEIGH * energy * _scatter(variance, phase) + steps
+                squared = RAYLEIGH * energy * _scatter(variance, phase, variance) + steps
                 found["fas"] = 0.5 * torch.log(squared)
             if "eas" in self.kinds:
                 found["eas"] = self._eas(energy, variance, phase, steps)
@@ -327,6 +333,15 @@ class SpectralDraw:
         if self.peaks is not None:
             drawn |= self._drawn_peaks(expected, latents, at_peaks)
         return drawn
+
+    def _energy(self, expected: Expected, latents: Tensor) -> Tensor:
+        """Return the squared smoothed amplitudes (record, realization, component, frequency)."""
+        noise = torch.tensordot(latents, self.loadings[:, 0] @ self.smoothing["bins"], dims=1)
+        plain = latents[..., : self.model.n_latents]
+        effects = expected.effects.flatten(1, 3).mT
+        waves = (plain @ effects).unflatten(2, expected.effects.shape[1:4])
+        factors = torch.exp(torch.cat([noise[:, :, None], waves], dim=2))
+        return (expected.energy[:, None] * factors).sum(dim=2)
 
     def _steps(self, expected: Expected, latents: Tensor, numbers: Tensor) -> Tensor:
         """Return the squared amplitudes (.., component, frequency) of steps at the ends.
@@ -352,7 +367,8 @@ class SpectralDraw:
         parts = shares * variance[:, :, self.pair].sqrt()
         whole = parts.square().sum(dim=2)
         number = (parts * phase[:, :, self.pair]).sum(dim=2) / whole.sqrt()
-        squared = mean * energy.mean(dim=2) * _scatter(whole, number) + steps
+        one = (shares * variance[:, :, self.pair]).sum(dim=2)
+        squared = mean * energy.mean(dim=2) * _scatter(whole, number, one) + steps
         return 0.5 * torch.log(squared)
 
     def _drawn_peaks(
@@ -374,14 +390,31 @@ class SpectralDraw:
         return drawn
 
 
-def _scatter(variance: Tensor, numbers: Tensor) -> Tensor:
+def _scatter(variance: Tensor, numbers: Tensor, of_one: Tensor) -> Tensor:
     """Return squared factors of mean 1 of smoothed amplitudes, from normal numbers.
 
-    The square of a smoothed amplitude is distributed like chi-squared of the degrees of freedom
-    that give this variance of the amplitude (Blackman & Tukey 1958), here in the approximation of
-    Wilson & Hilferty (1931).
+    A smoothed amplitude is nearly the root of a sum of squares, of one for every interval of time
+    that the smoothing window resolves.  If their energies were equal, it would be distributed like
+    chi (Blackman & Tukey 1958).  They decay with time, and so they are more in number than the
+    variance tells, and small sums are rarer.  For energies in proportion to 1, q, q^2, .. the ratio
+    of the third moment to the squared variance is 8 / (3 + u^2) for the sum, and c = 16 / (3 + u^2)
+    - 3 for its root, where u = (1 - q) / (1 + q) is the variance over that of a single square.
+    Amplitudes to the power 3 - c that are distributed like gamma (Stacy 1962) have this ratio; it
+    is drawn in the approximation of Wilson & Hilferty (1931).
+
+    Parameters
+    ----------
+    variance : torch.Tensor
+        Relative variance of the amplitudes.
+    numbers : torch.Tensor
+        Standard normal.
+    of_one : torch.Tensor
+        Relative variance of the amplitudes of one component.
     """
-    half = (0.25 / variance + 0.125).clamp_min(LEAST_FREEDOM)
-    mean = 2.0 * (torch.lgamma(half + 0.5) - torch.lgamma(half)) - torch.log(half)
-    root = 1.0 - 1.0 / (9.0 * half) + numbers / (3.0 * half.sqrt())
-    return root.clamp_min(1e-3) ** 3 * torch.exp(-mean)
+    u = of_one / RAYLEIGH_VARIANCE
+    power = 1.0 / (6.0 - 16.0 / (3.0 + u.square()))
+    # The variance of gamma to this power, by the second difference of ln gamma.
+    shape = (power**2 / torch.log1p(variance) + 0.5 - power).clamp_min(LEAST_SHAPE)
+    mean = torch.lgamma(shape + power) - torch.lgamma(shape) - power * torch.log(shape)
+    root = 1.0 - 1.0 / (9.0 * shape) + numbers / (3.0 * shape.sqrt())
+    return torch.exp(2.0 * (3.0 * power * torch.log(root.clamp_min(LEAST_ROOT)) - mean))
