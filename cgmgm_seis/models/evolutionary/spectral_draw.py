@@ -215,10 +215,11 @@ class SpectralDraw:
         lines = energy.sum(dim=1).transpose(1, 2).flatten(2) @ evolution.smears.flatten(0, 1)
         lines = lines * filters
         steady = seconds * evolution.noise_density(noise, evolution.finest) * colour
-        total, of_waves, of_noise = (
-            (torch.sqrt(x) @ tables["smoothing"]).square() for x in (lines + steady, lines, steady)
-        )
-        share = of_waves / (of_waves + of_noise)
+        amplitudes = torch.sqrt(lines + steady).clamp_min(torch.finfo(lines.dtype).tiny)
+        smoothed = amplitudes @ tables["smoothing"]
+        # Share of the waves in changes of the smoothed amplitude.
+        share = (lines / amplitudes) @ tables["smoothing"] / smoothed
+        total = smoothed.square()
         at = energy @ tables["bins"]
         by_wave = at.sum(dim=2) / at.sum(dim=(1, 2))[:, None]
         effects, convexity = self.leakage.effects(energy, conditions["plain"][:, 0])
