@@ -21,8 +21,9 @@ class Leakage(NamedTuple):
     table : torch.Tensor
         From the bins to smoothed frequencies after leakage, (envelope, bin, frequency).
     loadings : torch.Tensor
-        Effect of latents on ln energies at the bins, at magnitude 0 and for a step of 1 in scaled
-        magnitude, (2, wave, component, bin, latent).
+        Effect of latents on ln energies at the bins: at magnitude 0, for a step of 1 in scaled
+        magnitude, their three mean products over the latents, and 1, (wave * component, bin, 2 *
+        latent + 4).
     spread : torch.Tensor
         Root of the covariance of the latents, (latent, latent).
     """
@@ -47,8 +48,13 @@ class Leakage(NamedTuple):
         tables : mapping
             "smoothing" of the fine frequencies.
         """
-        both = loadings.unflatten(0, (2, -1)).movedim(1, -1).contiguous()
-        return cls(model.evolution.smears @ tables["smoothing"], both, model.effects.spread())
+        spread = model.effects.spread()
+        constant, slope = loadings.flatten(1, 2).movedim(0, -1).chunk(2, dim=-1)
+        one, other = constant @ spread, slope @ spread
+        products = [(x * y).sum(dim=-1) for x, y in ((one, one), (one, other), (other, other))]
+        last = torch.stack([*products, torch.ones_like(products[0])], dim=-1)
+        table = torch.cat([constant, slope, last], dim=-1)
+        return cls(model.evolution.smears @ tables["smoothing"], table, spread)
 
     def effects(self, energy: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
         """Return the effect of latents on ln energies, and that of their scatter on the mean.
@@ -69,13 +75,12 @@ class Leakage(NamedTuple):
             of ln energy over the latents to ln energy at their mean, (record, wave, component,
             frequency).
         """
-        shares = torch.einsum("rwkcb,kbf->rwcfb", energy, self.table)
-        shares = shares / shares.sum(dim=-1, keepdim=True)
-        scaled = magnitude[:, None, None, None]
-        constant, slope = self.loadings
-        effect = shares @ constant + scaled[..., None] * (shares @ slope)
-        one, other = constant @ self.spread, slope @ self.spread
-        squares = torch.stack([x.sum(dim=-1) for x in (one**2, 2.0 * one * other, other**2)], -1)
-        powers = scaled[..., None] ** torch.arange(3, device=shares.device)
-        mean_square = ((shares @ squares) * powers).sum(dim=-1)
+        shares = torch.einsum("rwkcb,kbf->wcrfb", energy, self.table).flatten(2, 3).flatten(0, 1)
+        sums = (shares @ self.loadings).unflatten(1, (len(energy), -1))
+        # (record, wave, component, frequency, ..), as the sum of the shares is not 1 yet.
+        means = (sums / sums[..., -1:]).unflatten(0, energy.shape[1:4:2]).movedim(2, 0)
+        n, scaled = len(self.spread), magnitude[:, None, None, None]
+        effect = means[..., :n] + scaled[..., None] * means[..., n : 2 * n]
+        first, both, second = means[..., 2 * n : -1].unbind(dim=-1)
+        mean_square = first + scaled * (2.0 * both + scaled * second)
         return effect, 0.5 * (mean_square - (effect @ self.spread).square().sum(dim=-1))
