@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from obspy import Inventory, UTCDateTime
+from obspy import UTCDateTime
 
 from cgmgm_seis.grid.job import GridJob
 from cgmgm_seis.output.provenance import channel_comment

@@ -18,8 +18,7 @@ KEPT = 32
 
 
 class Oscillator(NamedTuple):
-    """Filter from the spectrum of an acceleration to an oscillator's pseudo-acceleration, sampled
-    more finely.
+    """Filter from the spectrum of acceleration to finer samples of the pseudo-acceleration.
 
     The filter is that of `recursion`, applied in the frequency domain: as if the motion repeated
     itself for ever.  From the response of an oscillator that begins at rest this differs by a free

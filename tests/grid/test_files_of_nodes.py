@@ -38,7 +38,7 @@ def test_miniseed_is_obspys(rate, start, n_samples):
 
 @pytest.fixture
 def job(tmp_path):
-    """Six stations of two networks, one of them an example of text that needs care."""
+    """Six stations of two networks in turn, and weights whose name needs care in XML."""
     table = from_points(4.5, (37.938, -122.057), PLACES * 2)
     table["station_network_code"] = ["BK", "NC", "BK", "NC", "NC", "BK"]
     table["station_elevation_m"] = [0.0, -12.5, 1e-5, 1234.0, 3.0, 4.0]
