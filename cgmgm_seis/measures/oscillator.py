@@ -56,7 +56,8 @@ class Oscillator(NamedTuple):
             # Both signs of the Nyquist frequency share its power when there are higher ones.
             gains[-1] *= 0.5
         delay = np.exp(-2j * np.pi * places)
-        transfer = gains * np.polyval(b[::-1], delay) / np.polyval(a[::-1], delay)
+        delays = delay[:, None] ** np.arange(3)
+        transfer = gains * (delays @ b) / (delays @ a)
         # Of a real sample, every frequency but zero has two halves.
         sample = np.where(places > 0.0, 2.0, 1.0) * gains / (n_samples * factor)
         at_rest = [b[0] * sample, (b[0] / delay + b[1] - a[1] * b[0]) * sample]

@@ -23,22 +23,17 @@ from cgmgm_seis.models.evolutionary.conditioning import standard_normal
 from cgmgm_seis.models.evolutionary.decoder import OUTPUT_SCALE
 from cgmgm_seis.models.evolutionary.leakage import Leakage
 from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
+from cgmgm_seis.models.evolutionary.smoothed_amplitudes import RAYLEIGH, squared_factors
 from cgmgm_seis.models.evolutionary.spectral_tables import PeakTables, SmoothingTables
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 from cgmgm_seis.scenario.table import check_scenario
 
 # Receivers whose spectra are computed at once, and realizations of them drawn at once.
 RECEIVERS, RECORDS = 256, 2048
-# Mean of a Rayleigh-distributed amplitude, squared, over its mean square.
-RAYLEIGH = math.pi / 4.0
-# Relative variance of a Rayleigh-distributed amplitude.
-RAYLEIGH_VARIANCE = 1.0 / RAYLEIGH - 1.0
 # Coefficients of the relative covariance of two Rayleigh amplitudes in powers of the squared
 # coherence (Middleton 1960, chapter 9); the last contains the rest of the series, so that
 # coherence 1 gives their variance.
 COVARIANCE = (1 / 4, 1 / 64, 1 / 256, 4 / math.pi - 1.0 - 1 / 4 - 1 / 64 - 1 / 256)
-# Smallest shape of a gamma distribution, and the smallest cube root of what is drawn from it.
-LEAST_SHAPE, LEAST_ROOT = 0.5, 1e-3
 
 
 class Expected(NamedTuple):
@@ -326,7 +321,7 @@ class SpectralDraw:
             steps = self._steps(expected, latents, ends.unflatten(-1, (2, n_components)))
             variance = expected.variance[:, None]
             if "fas" in self.kinds:
-                squared = RAYLEIGH * energy * _scatter(variance, phase, variance) + steps
+                squared = RAYLEIGH * energy * squared_factors(variance, phase, variance) + steps
                 found["fas"] = 0.5 * torch.log(squared)
             if "eas" in self.kinds:
                 found["eas"] = self._eas(energy, variance, phase, steps)
@@ -369,7 +364,7 @@ class SpectralDraw:
         whole = parts.square().sum(dim=2)
         number = (parts * phase[:, :, self.pair]).sum(dim=2) / whole.sqrt()
         one = (shares * variance[:, :, self.pair]).sum(dim=2)
-        squared = mean * energy.mean(dim=2) * _scatter(whole, number, one) + steps
+        squared = mean * energy.mean(dim=2) * squared_factors(whole, number, one) + steps
         return 0.5 * torch.log(squared)
 
     def _drawn_peaks(
@@ -389,33 +384,3 @@ class SpectralDraw:
             drawn[kind] = own if kind == "psa" else own[..., 0]
             first += len(periods)
         return drawn
-
-
-def _scatter(variance: Tensor, numbers: Tensor, of_one: Tensor) -> Tensor:
-    """Return squared factors of mean 1 of smoothed amplitudes, from normal numbers.
-
-    A smoothed amplitude is nearly the root of a sum of squares, of one for every interval of time
-    that the smoothing window resolves.  If their energies were equal, it would be distributed like
-    chi (Blackman & Tukey 1958).  They decay with time, and so they are more in number than the
-    variance tells, and small sums are rarer.  For energies in proportion to 1, q, q^2, .. the ratio
-    of the third moment to the squared variance is 8 / (3 + u^2) for the sum, and c = 16 / (3 + u^2)
-    - 3 for its root, where u = (1 - q) / (1 + q) is the variance over that of a single square.
-    Amplitudes to the power 3 - c that are distributed like gamma (Stacy 1962) have this ratio; it
-    is drawn in the approximation of Wilson & Hilferty (1931).
-
-    Parameters
-    ----------
-    variance : torch.Tensor
-        Relative variance of the amplitudes.
-    numbers : torch.Tensor
-        Standard normal.
-    of_one : torch.Tensor
-        Relative variance of the amplitudes of one component.
-    """
-    u = of_one / RAYLEIGH_VARIANCE
-    power = 1.0 / (6.0 - 16.0 / (3.0 + u.square()))
-    # The variance of gamma to this power, by the second difference of ln gamma.
-    shape = (power**2 / torch.log1p(variance) + 0.5 - power).clamp_min(LEAST_SHAPE)
-    mean = torch.lgamma(shape + power) - torch.lgamma(shape) - power * torch.log(shape)
-    root = 1.0 - 1.0 / (9.0 * shape) + numbers / (3.0 * shape.sqrt())
-    return torch.exp(2.0 * (3.0 * power * torch.log(root.clamp_min(LEAST_ROOT)) - mean))
