@@ -81,4 +81,4 @@ def _repeated(element: str, stations: pd.DataFrame, gains: Floats) -> Iterator[s
     numbers = count()
     text = GAIN.sub(lambda found: f"{found[1]}{{gains[{next(numbers) // 2}]}}", text)
     for row, own in zip(stations.to_dict(orient="records"), gains.tolist(), strict=True):
-        yield text.format_map({**row, "gains": own})
+        yield text.format(gains=own, **{str(name): value for name, value in row.items()})
