@@ -11,8 +11,11 @@ import torch
 
 from cgmgm_seis.grid.tasks import NodeTasks
 
-# Records that are timed: the second number if the first takes less than this time, s.
-FEW_RECORDS, MORE_RECORDS, LEAST_TIMED_S = 10, 100, 0.5
+# Realizations that are timed: the second number if one node with the first takes less than this
+# time, s.
+FEW_REALIZATIONS, MORE_REALIZATIONS, LEAST_TIMED_S = 10, 100, 0.3
+# Nodes are timed until they take as long; every time so many times as many.
+GROWTH = 4
 # Nothing is timed for fewer records, and nothing is said of a shorter time, s.
 LEAST_RECORDS, LEAST_SAID_S = 200, 15.0
 # Units of a duration, with the number of seconds from which they are used and in one of them.
@@ -26,7 +29,7 @@ def expected_time(
 ) -> str | None:
     """Return a sentence on how long the unfinished tasks of jobs will take; None if seconds.
 
-    A few records of every job are drawn, measured and written, and thrown away.
+    The records of some nodes of every job are drawn, measured and written, and thrown away.
 
     Parameters
     ----------
@@ -45,9 +48,7 @@ def expected_time(
     # A task is not divided.
     used = min(processes, len(first.tasks[shard[0] - 1 :: shard[1]])) if processes else 1
     seconds = sum(
-        count * n * seconds_per_record(job) / used
-        for job, count in zip(jobs, nodes, strict=True)
-        if count
+        expected_seconds(job, count) / used for job, count in zip(jobs, nodes, strict=True) if count
     )
     if seconds < LEAST_SAID_S:
         return None
@@ -58,29 +59,44 @@ def expected_time(
     )
 
 
-def seconds_per_record(job: NodeTasks) -> float:
-    """Return the seconds that a record of a job takes on one core, measured with a few."""
+def expected_seconds(job: NodeTasks, n_nodes: int) -> float:
+    """Return the seconds that some nodes of a job take on one core, measured with a few.
+
+    The time of a task is a part that it takes for any number of nodes, such as that of what they
+    share, and a part that grows with the nodes: the times of one node and of several tell both.
+    """
     threads = torch.get_num_threads()
     # As the processes have.
     torch.set_num_threads(1)
+    first, last = job.tasks[0]
+    whole = last - first
     try:
         # What is loaded or planned at the first record is not part of the others' time.
-        _timed(job, 1)
-        seconds = _timed(job, FEW_RECORDS)
-        return _timed(job, MORE_RECORDS) if seconds * FEW_RECORDS < LEAST_TIMED_S else seconds
+        _timed(job, 1, 1)
+        n = min(job.n_realizations, FEW_REALIZATIONS)
+        one = _timed(job, n, 1)
+        if one < LEAST_TIMED_S and n < job.n_realizations:
+            n = min(job.n_realizations, MORE_REALIZATIONS)
+            one = _timed(job, n, 1)
+        timed, several = 1, one
+        while timed < whole and several < LEAST_TIMED_S:
+            timed = min(timed * GROWTH, whole)
+            several = _timed(job, n, timed)
     finally:
         torch.set_num_threads(threads)
+    of_node = max(several - one, 0.0) / (timed - 1) if timed > 1 else one
+    shared = max(one - of_node, 0.0)
+    return (n_nodes / whole * shared + n_nodes * of_node) * job.n_realizations / n
 
 
-def _timed(job: NodeTasks, n_records: int) -> float:
-    """Return the seconds per record of about so many records, which are thrown away."""
-    n = min(job.n_realizations, n_records)
-    nodes = min(len(job.nodes), -(-n_records // n))
+def _timed(job: NodeTasks, n_realizations: int, n_nodes: int) -> float:
+    """Return the seconds of a task of some realizations and nodes, which are thrown away."""
     with TemporaryDirectory() as folder:
-        part = cast(NodeTasks, replace(cast(Any, job), n_realizations=n, folder=Path(folder)))
+        changes = {"n_realizations": n_realizations, "folder": Path(folder)}
+        part = cast(NodeTasks, replace(cast(Any, job), **changes))
         began = perf_counter()
-        part.run(0, nodes)
-        return (perf_counter() - began) / (n * nodes)
+        part.run(0, n_nodes)
+        return perf_counter() - began
 
 
 def duration_text(seconds: float) -> str:

@@ -281,6 +281,10 @@ def _limits(degrees: NDArray[np.float64]) -> tuple[float, float]:
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Write a figure without creation date, so that the same figure gives the same bytes."""
+    if engine := figure.get_layout_engine():
+        # Once: for every file, the layout would be computed again, and all drawn twice.
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 

@@ -407,10 +407,12 @@ def check_codes(scenario: pd.DataFrame, duration_s: float) -> None:
                 raise OutputError(
                     f"{column} = {code!r} must have at least one printable character."
                 )
+    origins = scenario["source_origin_time"]
+    seconds = {time: UTCDateTime(time).timestamp for time in origins.unique()}
     times = pd.DataFrame(
         {
             "code": scenario["station_network_code"] + "." + scenario["station_code"],
-            "time": [UTCDateTime(time).timestamp for time in scenario["source_origin_time"]],
+            "time": origins.map(seconds),
         }
     ).sort_values(["code", "time"])
     overlapping = times.groupby("code")["time"].diff() < duration_s

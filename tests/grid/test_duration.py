@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cgmgm_seis import source
-from cgmgm_seis.grid.duration import duration_text, expected_time, seconds_per_record
+from cgmgm_seis.grid.duration import duration_text, expected_seconds, expected_time
 from cgmgm_seis.grid.nodes import grid_nodes
 from cgmgm_seis.grid.synthesis import draw_tasks
 from cgmgm_seis.grid.tasks import NodeTasks
@@ -19,10 +19,11 @@ NODES = grid_nodes((-122.5, -121.8, 37.27, 38.07), (10, 10))
 
 @dataclass(frozen=True)
 class Job(NodeTasks):
-    """A job whose records take a known time, after a first one that takes longer."""
+    """A job whose tasks and records take known times, after a first record that takes longer."""
 
     folder: Path
     seconds: float = 0.001
+    shared: float = 0.0
     n_realizations: int = 5
     task_records: int = 50
     source = source(3.9, 37.861, -122.257, 7.9)
@@ -37,7 +38,7 @@ class Job(NodeTasks):
 
     def run(self, first, last):
         loading = 0.2 if self.n_realizations * (last - first) == 1 else 0.0
-        time.sleep(loading + self.seconds * self.n_realizations * (last - first))
+        time.sleep(loading + self.shared + self.seconds * self.n_realizations * (last - first))
         self.chunks.save(first, last, values=np.zeros(1))
         return {}
 
@@ -45,9 +46,11 @@ class Job(NodeTasks):
         raise NotImplementedError
 
 
-def test_the_time_is_right_within_a_factor_of_two(tmp_path):
-    job = Job(tmp_path / "chunks")
-    told = 500 * seconds_per_record(job)
+@pytest.mark.parametrize("shared", [0.0, 0.1])
+def test_the_time_is_right_within_a_factor_of_two(tmp_path, shared):
+    """Also if most of it is shared by the records of a task, however few they are."""
+    job = Job(tmp_path / "chunks", shared=shared)
+    told = expected_seconds(job, 100)
     assert not job.folder.exists()
     began = time.perf_counter()
     draw_tasks(job)

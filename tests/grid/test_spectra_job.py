@@ -17,13 +17,14 @@ pytestmark = pytest.mark.usefixtures("one_thread", "pyrvt")
 
 REGION = (-122.4, -121.9, 37.4, 38.0)
 WEIGHTS = "bay_area_evolutionary"
+FREQUENCIES = (0.8, 1.25, 2.0, 5.0, 15.0)
 
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory, pyrvt):
     """The same earthquake by both methods: 6 nodes, 120 realizations."""
     model = EvolutionaryCGM.from_pretrained(WEIGHTS)
-    measures = Measures("ZNE", 100.0, frequencies=(2.0, 5.0, 15.0), periods=(0.3,))
+    measures = Measures("ZNE", 100.0, frequencies=FREQUENCIES, periods=(0.3,))
     folder = tmp_path_factory.mktemp("jobs") / "chunks"
     given = (model, WEIGHTS, source(3.9, 37.861, -122.257, 7.9), grid_nodes(REGION, (2, 3)))
     settings = {"n_realizations": 120, "seed": 1, "folder": folder}
@@ -50,7 +51,7 @@ def spectra(jobs):
 
 def by_frequency(jobs, values):
     """Return the means (frequency,) of a statistic (series,) over components and EAS."""
-    return values[spectra(jobs)].reshape(-1, 3).mean(axis=0)
+    return values[spectra(jobs)].reshape(-1, len(FREQUENCIES)).mean(axis=0)
 
 
 def test_medians_of_spectra_are_those_of_waveforms(jobs, drawn):
@@ -62,7 +63,7 @@ def test_medians_of_spectra_are_those_of_waveforms(jobs, drawn):
 
 
 def test_scatter_of_spectra_is_that_of_waveforms(jobs, drawn):
-    """Standard deviations over realizations agree within 5 %."""
+    """Standard deviations over realizations agree within 5 %, from 0.8 Hz on."""
     waveforms, without = (by_frequency(jobs, values.std(axis=1).mean(axis=0)) for values in drawn)
     assert without == pytest.approx(waveforms, rel=0.05)
 
@@ -77,11 +78,15 @@ def test_phases_scatter_as_those_of_waveforms(jobs, drawn):
     assert by_label["eas 15 Hz"] < by_label["fas E 15 Hz"]
 
 
-def test_realizations_are_those_of_waveforms(drawn):
-    """They share latents: realizations correlate, at all nodes."""
+def test_realizations_are_those_of_waveforms(jobs, drawn):
+    """They share latents: realizations correlate, at all nodes.
+
+    At low frequencies, random phases take a greater part: at 0.8 Hz a third of the variance.
+    """
     for one, other in zip(*drawn, strict=True):
-        for series in range(one.shape[1]):
-            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > 0.75
+        for series, label in enumerate(jobs[0].labels):
+            least = 0.5 if label.endswith((" 0.8 Hz", " 1.25 Hz")) else 0.75
+            assert np.corrcoef(one[:, series], other[:, series])[0, 1] > least
 
 
 def test_peaks_by_random_vibration_theory(jobs, drawn):

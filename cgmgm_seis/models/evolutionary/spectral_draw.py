@@ -4,7 +4,7 @@ The latents are those of the waveforms of the same seed; what waveforms add by t
 is drawn from its distribution.  With the latents at their mean, expected spectra are computed as
 exactly as the drawn process allows: leakage, the energy within the window, and the steps at its
 ends.  Latents multiply the noise and each wave, linear in ln energy; how they change leakage is
-taken into account on average only, and their effect on durations is neglected.
+taken into account to first order and on average, and their effect on durations is neglected.
 """
 
 import math
@@ -23,20 +23,17 @@ from cgmgm_seis.models.evolutionary.conditioning import standard_normal
 from cgmgm_seis.models.evolutionary.decoder import OUTPUT_SCALE
 from cgmgm_seis.models.evolutionary.leakage import Leakage
 from cgmgm_seis.models.evolutionary.networks import EvolutionaryNetworks
+from cgmgm_seis.models.evolutionary.smoothed_amplitudes import RAYLEIGH, squared_factors
 from cgmgm_seis.models.evolutionary.spectral_tables import PeakTables, SmoothingTables
 from cgmgm_seis.scenario.seeding import N_SOURCE_COLUMNS, Realization, record_keys
 from cgmgm_seis.scenario.table import check_scenario
 
 # Receivers whose spectra are computed at once, and realizations of them drawn at once.
 RECEIVERS, RECORDS = 256, 2048
-# Mean of a Rayleigh-distributed amplitude, squared, over its mean square.
-RAYLEIGH = math.pi / 4.0
 # Coefficients of the relative covariance of two Rayleigh amplitudes in powers of the squared
 # coherence (Middleton 1960, chapter 9); the last contains the rest of the series, so that
 # coherence 1 gives their variance.
 COVARIANCE = (1 / 4, 1 / 64, 1 / 256, 4 / math.pi - 1.0 - 1 / 4 - 1 / 64 - 1 / 256)
-# Smallest number of degrees of freedom, over 2.
-LEAST_FREEDOM = 0.5
 
 
 class Expected(NamedTuple):
@@ -46,6 +43,8 @@ class Expected(NamedTuple):
     ----------
     energy : torch.Tensor
         Squared smoothed amplitudes of noise, P and S, (record, 3, component, frequency).
+    effects : torch.Tensor
+        Effect of latents on ln of those of P and S, (record, 2, component, frequency, latent).
     steps : torch.Tensor
         Variance of noise at the start and at the end of the records, and of waves at the end,
         (record, 3, component).
@@ -61,6 +60,7 @@ class Expected(NamedTuple):
     """
 
     energy: Tensor
+    effects: Tensor
     steps: Tensor
     step_loadings: Tensor
     variance: Tensor
@@ -210,18 +210,21 @@ class SpectralDraw:
         lines = energy.sum(dim=1).transpose(1, 2).flatten(2) @ evolution.smears.flatten(0, 1)
         lines = lines * filters
         steady = seconds * evolution.noise_density(noise, evolution.finest) * colour
-        total, of_waves, of_noise = (
-            (torch.sqrt(x) @ tables["smoothing"]).square() for x in (lines + steady, lines, steady)
-        )
-        share = of_waves / (of_waves + of_noise)
+        amplitudes = torch.sqrt(lines + steady).clamp_min(torch.finfo(lines.dtype).tiny)
+        smoothed = amplitudes @ tables["smoothing"]
+        # Share of the waves in changes of the smoothed amplitude.
+        share = (lines / amplitudes) @ tables["smoothing"] / smoothed
+        total = smoothed.square()
         at = energy @ tables["bins"]
         by_wave = at.sum(dim=2) / at.sum(dim=(1, 2))[:, None]
-        by_wave = by_wave * self.leakage.convexity(energy, conditions["plain"][:, 0])
+        effects, convexity = self.leakage.effects(energy, conditions["plain"][:, 0])
+        by_wave = by_wave * torch.exp(convexity)
         last, step_loadings = self._last(waves, ending, gains)
         first = steady.sum(dim=-1) * (2.0 * model.sampling_rate / evolution.finest / seconds)
         peaks = self._peaks(lines, steady, energy, filters, onsets) if self.peaks else (None, None)
         return Expected(
             torch.cat([1.0 - share[:, None], share[:, None] * by_wave], dim=1) * total[:, None],
+            effects,
             torch.stack([first, first, last], dim=1),
             step_loadings,
             self._variance(at, share, onsets),
@@ -314,12 +317,11 @@ class SpectralDraw:
         found: dict[str, Tensor] = {}
         if {"fas", "eas"} & set(self.kinds):
             phase = phase.unflatten(-1, (n_components, n_frequencies)) @ tables["root"].T
-            factors = torch.exp(torch.tensordot(latents, self.loadings @ tables["bins"], dims=1))
-            energy = (expected.energy[:, None] * factors).sum(dim=2)
+            energy = self._energy(expected, latents)
             steps = self._steps(expected, latents, ends.unflatten(-1, (2, n_components)))
             variance = expected.variance[:, None]
             if "fas" in self.kinds:
-                squared = RAYLEIGH * energy * _scatter(variance, phase) + steps
+                squared = RAYLEIGH * energy * squared_factors(variance, phase, variance) + steps
                 found["fas"] = 0.5 * torch.log(squared)
             if "eas" in self.kinds:
                 found["eas"] = self._eas(energy, variance, phase, steps)
@@ -327,6 +329,15 @@ class SpectralDraw:
         if self.peaks is not None:
             drawn |= self._drawn_peaks(expected, latents, at_peaks)
         return drawn
+
+    def _energy(self, expected: Expected, latents: Tensor) -> Tensor:
+        """Return the squared smoothed amplitudes (record, realization, component, frequency)."""
+        noise = torch.tensordot(latents, self.loadings[:, 0] @ self.smoothing["bins"], dims=1)
+        plain = latents[..., : self.model.n_latents]
+        effects = expected.effects.flatten(1, 3).mT
+        waves = (plain @ effects).unflatten(2, expected.effects.shape[1:4])
+        factors = torch.exp(torch.cat([noise[:, :, None], waves], dim=2))
+        return (expected.energy[:, None] * factors).sum(dim=2)
 
     def _steps(self, expected: Expected, latents: Tensor, numbers: Tensor) -> Tensor:
         """Return the squared amplitudes (.., component, frequency) of steps at the ends.
@@ -352,7 +363,8 @@ class SpectralDraw:
         parts = shares * variance[:, :, self.pair].sqrt()
         whole = parts.square().sum(dim=2)
         number = (parts * phase[:, :, self.pair]).sum(dim=2) / whole.sqrt()
-        squared = mean * energy.mean(dim=2) * _scatter(whole, number) + steps
+        one = (shares * variance[:, :, self.pair]).sum(dim=2)
+        squared = mean * energy.mean(dim=2) * squared_factors(whole, number, one) + steps
         return 0.5 * torch.log(squared)
 
     def _drawn_peaks(
@@ -372,16 +384,3 @@ class SpectralDraw:
             drawn[kind] = own if kind == "psa" else own[..., 0]
             first += len(periods)
         return drawn
-
-
-def _scatter(variance: Tensor, numbers: Tensor) -> Tensor:
-    """Return squared factors of mean 1 of smoothed amplitudes, from normal numbers.
-
-    The square of a smoothed amplitude is distributed like chi-squared of the degrees of freedom
-    that give this variance of the amplitude (Blackman & Tukey 1958), here in the approximation of
-    Wilson & Hilferty (1931).
-    """
-    half = (0.25 / variance + 0.125).clamp_min(LEAST_FREEDOM)
-    mean = 2.0 * (torch.lgamma(half + 0.5) - torch.lgamma(half)) - torch.log(half)
-    root = 1.0 - 1.0 / (9.0 * half) + numbers / (3.0 * half.sqrt())
-    return root.clamp_min(1e-3) ** 3 * torch.exp(-mean)
