@@ -1,29 +1,27 @@
 """Response spectra (PSA) of velocity records, and RotD50 of two horizontal components."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import irfft, rfft
-from scipy.signal import cont2discrete, lfilter
+from scipy.fft import rfft
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.measures.intensity import (
     acceleration,
     two_components,
 )
+from cgmgm_seis.measures.oscillator import OVERSAMPLING, SAMPLES_PER_PERIOD, Oscillator
 from cgmgm_seis.scenario.arrays import Floats
 
-# Wanted samples per period of an oscillator, and the allowed factors of oversampling.
-SAMPLES_PER_PERIOD = 40.0
-OVERSAMPLING = (2, 4, 8)
 # Number of records per block, chosen so that responses fit into the processor's cache.
-BLOCK = 2
+BLOCK = 4
 # Unit vectors, one per degree; the other half circle gives the same peaks.
 DIRECTIONS = np.array([[np.cos(angle), np.sin(angle)] for angle in np.deg2rad(np.arange(180.0))])
+# Every so many samples and directions give a lower bound of the peaks.
+FEW_SAMPLES, FEW_DIRECTIONS = 8, 30
 
 
 def psa(
@@ -169,17 +167,18 @@ def shortest_period(sampling_rate: float) -> float:
 def _outer(pair: Floats) -> Floats:
     """Remove samples that cannot be the peak in any direction; shape (2, sample).
 
-    Some samples give a lower bound of the peaks in all directions, here the peaks of every fourth
-    sample in a few directions; samples that are closer to the origin than the smallest bound
-    cannot be peaks.
+    Some samples give a lower bound of the peaks in all directions, here the peaks of few samples
+    in few directions; samples that are closer to the origin than the smallest bound cannot be
+    peaks.
     """
-    few = pair[:, ::4]
-    seen = DIRECTIONS[::30] @ few
-    some = np.concatenate([seen.argmax(axis=-1), seen.argmin(axis=-1)])
-    least = _peaks(DIRECTIONS @ few[:, some]).min()
-    squared = np.einsum("ct,ct->t", pair, pair)
+    few = pair[:, ::FEW_SAMPLES]
+    seen = DIRECTIONS[::FEW_DIRECTIONS] @ few
+    some = few[:, np.concatenate([seen.argmax(axis=-1), seen.argmin(axis=-1)])]
+    least = _peaks(DIRECTIONS @ some).min()
+    squared = pair[0] * pair[0]
+    squared += pair[1] * pair[1]
     # The factor allows for rounding.
-    return pair[:, squared >= 0.999 * least**2]
+    return pair[:, np.flatnonzero(squared >= 0.999 * least**2)]
 
 
 def _peaks(responses: Floats) -> Floats:
@@ -199,11 +198,8 @@ def _spectra(
     """Return the measure, over the last `inner` axes, of the responses of every oscillator."""
     natural = np.asarray(periods, float)
     _check(natural, sampling_rate, damping, quantity)
-    factors = [_oversampling(period * sampling_rate) for period in natural]
-    filters = [
-        _oscillator(period, damping, sampling_rate * factor)
-        for period, factor in zip(natural, factors, strict=True)
-    ]
+    n = x.shape[-1]
+    oscillators = [Oscillator.of(n, sampling_rate, period, damping) for period in natural.tolist()]
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
     spectra = np.empty((len(records), len(natural)))
 
@@ -212,9 +208,11 @@ def _spectra(
         block = records[rows].astype(float)
         if quantity == "velocity":
             block = acceleration(block, sampling_rate)
-        fine = _oversampled(block, set(factors))
-        for k, (factor, (b, a)) in enumerate(zip(factors, filters, strict=True)):
-            spectra[rows, k] = measure(lfilter(b, a, fine[factor]))
+        # The line between the ends is apart, because the Fourier series is periodic.
+        level, slope = block[..., :1], (block[..., -1:] - block[..., :1]) / (n - 1)
+        spectrum = rfft(block - (level + slope * np.arange(n)))
+        for k, oscillator in enumerate(oscillators):
+            spectra[rows, k] = measure(oscillator.response(spectrum, level, slope))
 
     blocks = range(0, len(records), BLOCK)
     if threads == 1:
@@ -240,50 +238,3 @@ def _check(periods: Floats, sampling_rate: float, damping: float, quantity: str)
             f"A period of {periods.min():g} s is too short for {sampling_rate:g} Hz; "
             f"it must be at least {shortest:g} s."
         )
-
-
-def _oversampling(samples: float) -> int:
-    """Return the smallest factor that gives enough samples per period."""
-    enough = [factor for factor in OVERSAMPLING if factor * samples >= SAMPLES_PER_PERIOD]
-    return enough[0] if enough else OVERSAMPLING[-1]
-
-
-def _oversampled(x: Floats, factors: Iterable[int]) -> dict[int, Floats]:
-    """Return oversampled acceleration, corrected for linear interpolation between its samples.
-
-    Linear interpolation multiplies the spectrum by sinc^2, which is reversed here.  The line
-    between the ends is removed first, because the Fourier series is periodic.
-    """
-    n = x.shape[-1]
-    first, slope = x[..., :1], (x[..., -1:] - x[..., :1]) / (n - 1)
-    spectrum = rfft(x - (first + slope * np.arange(n)))
-    if n % 2 == 0:
-        # Both signs of the Nyquist frequency share its power when there are higher frequencies.
-        spectrum[..., -1] *= 0.5
-    found = {}
-    for factor in factors:
-        gains, places = _refinement(n, factor)
-        fine = irfft(spectrum * gains, n * factor)
-        line = slope * places
-        line += first
-        fine += line
-        found[factor] = fine
-    return found
-
-
-@lru_cache(maxsize=16)
-def _refinement(n: int, factor: int) -> tuple[Floats, Floats]:
-    """Return the factors of a spectrum, and the places of the new samples in old samples."""
-    gains = factor / np.sinc(np.arange(n // 2 + 1) / (n * factor)) ** 2
-    return gains, np.arange(n * factor) / factor
-
-
-def _oscillator(period: float, damping: float, sampling_rate: float) -> tuple[Floats, Floats]:
-    """Return the filter from acceleration to pseudo-acceleration (Nigam & Jennings 1969).
-
-    The recursion is the first-order hold of the oscillator u'' + 2 h w u' + w^2 u = w^2 a.
-    """
-    w = 2.0 * np.pi / period
-    numerator, denominator = np.array([w**2]), np.array([1.0, 2.0 * damping * w, w**2])
-    b, a, _ = cont2discrete((numerator, denominator), 1.0 / sampling_rate, method="foh")
-    return b[0], a

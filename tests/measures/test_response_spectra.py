@@ -5,7 +5,8 @@ from scipy.signal import lfilter
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.measures.intensity import acceleration
-from cgmgm_seis.measures.response_spectra import _oscillator, psa, rotd50, rotd50_psa
+from cgmgm_seis.measures.oscillator import recursion
+from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 
 PERIODS = np.array([0.05, 0.07, 0.1, 0.15, 0.2, 0.4, 1.0, 2.0])
 
@@ -41,7 +42,7 @@ def test_the_filter_is_nigam_and_jennings_recursion(coarse):
         x = np.concatenate([[0.0], coarse[0]])
         displacement, _, _ = eqsig.sdof.nigam_and_jennings_response(x, 0.01, [period], 0.05)
         expected = displacement[0] * (2 * np.pi / period) ** 2
-        ours = lfilter(*_oscillator(period, 0.05, 100.0), x)
+        ours = lfilter(*recursion(period, 0.05, 100.0), x)
         # eqsig's pi has 8 digits.
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -52,7 +53,7 @@ def test_psa_is_that_of_finely_sampled_motion(coarse, reference):
     assert np.median(ours / reference) == pytest.approx(1.0, abs=1e-3)
     # Without oversampling short periods are clearly low: the tolerances tell the two apart.
     plain = [
-        np.abs(lfilter(*_oscillator(period, 0.05, 100.0), coarse)).max(axis=-1)
+        np.abs(lfilter(*recursion(period, 0.05, 100.0), coarse)).max(axis=-1)
         for period in PERIODS[:3]
     ]
     assert np.median(np.transpose(plain) / reference[:, :3]) < 0.98
