@@ -262,6 +262,8 @@ def _rotd50_measures(
     periods: Sequence[float],
 ) -> Floats:
     """Return RotD50 of PGA, PGV and PSA of velocity and acceleration, shape (.., series)."""
+    # In the precision of the waveforms, which is half the work.
+    moved = moved.astype(np.result_type(velocity, np.float32), copy=False)
     peaks = np.stack([rotd50(moved), rotd50(velocity)], axis=-1)
     spectra = rotd50_psa(moved, sampling_rate, periods, quantity="acceleration")
     return np.concatenate([peaks, spectra], axis=-1)

@@ -31,6 +31,7 @@ from cgmgm_seis.evaluation import (
     measures,
     records,
     run,
+    simulator_draws,
     write_evaluation,
 )
 from cgmgm_seis.models.weights import load_model
@@ -43,7 +44,8 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (data.EvaluationData, "__init__", "read"),
     (data.EvaluationData, "read_split", "read"),
     (identity, "records_sha256", "checksums"),
-    (draws, "simulate_records", "draw, simulator"),
+    (simulator_draws, "simulate_records", "draw, simulator"),
+    (run, "reduce_draws", "wait for draws"),
     (draws, "_check", "check"),
     (draws, "gathered", "wait for measures"),
     (records, "gathered", "wait for measures"),
@@ -142,7 +144,7 @@ def main() -> None:
         if not arguments.processes:
             run.measuring_pool = lambda *_: Here()
         if arguments.no_simulator:
-            run.simulator_draw = lambda window: None
+            run.simulator_draw = lambda *_: None
         stages = Stages(time.perf_counter if arguments.processes else time.process_time)
         stages.wrap(model, "sample", "draw, model")
         config = EvaluationConfig(
