@@ -154,6 +154,7 @@ def main() -> None:
             n_classifiers=arguments.classifiers,
             max_records=arguments.records,
             gmms=not arguments.no_gmms,
+            workers=os.cpu_count() if arguments.processes else 1,
             progress=True,
         )
         found = evaluate(dataset, {arguments.weights: model}, config)
