@@ -155,7 +155,11 @@ def prepared(waveforms: NDArray[np.float32]) -> Tensor:
 
 
 class Discriminator(nn.Module):
-    """Four strided convolutions of a record and its absolute value, pooling, and one output."""
+    """Four strided convolutions of a record and its absolute value, pooling, and one output.
+
+    The convolutions are those of one dimension, as images of one row: images have the layout of
+    memory that takes two thirds of the time.
+    """
 
     def __init__(self, n_components: int) -> None:
         super().__init__()
@@ -163,7 +167,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [
-                nn.Conv1d(before, after, kernel_size=9, stride=4, padding=4, bias=False),
+                nn.Conv2d(before, after, (1, 9), stride=(1, 4), padding=(0, 4), bias=False),
                 # With batch statistics, which differ from those of single records, the score is
                 # lower by a third.
                 nn.GroupNorm(4, after),
@@ -171,10 +175,12 @@ class Discriminator(nn.Module):
             ]
         self.layers = nn.Sequential(*layers)
         self.output = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * widths[-1], 1))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, records: Tensor) -> Tensor:
         """Return the logit (record,), positive for recorded."""
-        hidden = self.layers(torch.cat([records, records.abs()], dim=1))
+        images = torch.cat([records, records.abs()], dim=1).unsqueeze(2)
+        hidden = self.layers(images.contiguous(memory_format=torch.channels_last)).squeeze(2)
         pooled = torch.cat([hidden.mean(dim=2), hidden.amax(dim=2)], dim=1)
         logits: Tensor = self.output(pooled).squeeze(1)
         return logits

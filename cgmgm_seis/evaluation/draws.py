@@ -17,15 +17,8 @@ from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
 from cgmgm_seis.scenario.arrays import Floats
-from cgmgm_seis.scenario.seeding import random_generator
 from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.scenario.window import Window
-from cgmgm_seis.simulator.seismograms import (
-    N_SAMPLES,
-    SAMPLING_RATE,
-    START_OFFSET,
-    simulate_records,
-)
 from cgmgm_seis.storage.chunks import Chunks
 from cgmgm_seis.storage.processes import process_pool
 
@@ -115,7 +108,7 @@ def reduce_draws(
     Parameters
     ----------
     draw : callable
-        See `model_draw` and `simulator_draw`.
+        See `model_draw` and `cgmgm_seis.evaluation.simulator_draws.simulator_draw`.
     scenario : pandas.DataFrame
         Scenario table.
     window : Window
@@ -203,42 +196,3 @@ def model_draw(model: GroundMotionModel, window: Window) -> Draw:
         return drawn if order == list(range(drawn.shape[2])) else drawn[:, :, order]
 
     return draw
-
-
-def simulator_draw(window: Window) -> Draw | None:
-    """Return a function that draws from the simulator of `cgmgm_seis.simulator.seismograms`.
-
-    Every realization draws new events and records for the same scenarios.
-
-    Parameters
-    ----------
-    window : Window
-        Window of the records; None is returned if the simulator's records do not cover it.
-    """
-    first = round((window.start_offset_s - START_OFFSET) * SAMPLING_RATE)
-    last = first + window.n_samples
-    if window.sampling_rate != SAMPLING_RATE or first < 0 or last > N_SAMPLES:
-        return None
-    order = ["ZNE".index(component) for component in window.component_order]
-
-    def draw(scenario: pd.DataFrame, n_realizations: int, seed: int) -> NDArray[np.float32]:
-        # Do not use the seed itself: if it is that of the data set, its records would be repeated.
-        seeds = [
-            int(random_generator(seed, "redraw", k).integers(2**62)) for k in range(n_realizations)
-        ]
-        drawn = [simulate_records(scenario, own)[0][:, order, first:last] for own in seeds]
-        return np.stack(drawn, axis=1)
-
-    return draw
-
-
-def is_simulated(scenario: pd.DataFrame) -> bool:
-    """Return whether all records are marked as simulated, by whatever program."""
-    if "trace_simulated" not in scenario:
-        return False
-    return bool((scenario["trace_simulated"] == True).all())  # noqa: E712
-
-
-def can_be_simulated_again(scenario: pd.DataFrame) -> bool:
-    """Return whether all records were made by the simulator `cgmgm_seis.simulator.seismograms`."""
-    return is_simulated(scenario) and "source_stress_drop_pa" in scenario

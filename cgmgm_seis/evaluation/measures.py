@@ -14,11 +14,12 @@ from cgmgm_seis.measures.intensity import (
     acceleration,
     arias_intensity,
     cav,
-    eas,
+    effective_amplitude,
+    fas,
     pga,
     pgv,
     significant_duration,
-    smoothed_fas,
+    smoothing_weights,
 )
 from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
@@ -159,24 +160,28 @@ def ln_measures(
     """
     x = np.asarray(waveforms)
     frequencies, periods = _resolved(sampling_rate)
-    peaks = [
-        pga(x, sampling_rate),
-        pgv(x),
-        arias_intensity(x, sampling_rate),
-        cav(x, sampling_rate),
-        *(
-            np.maximum(significant_duration(x, sampling_rate, high=high), 1.0 / sampling_rate)
-            for high in (0.75, 0.95)
-        ),
+    # Most measures share the acceleration, and all spectra the Fourier amplitudes.
+    moved = acceleration(x, sampling_rate)
+    arguments = (moved, sampling_rate)
+    durations = [
+        significant_duration(*arguments, high=high, quantity="acceleration")
+        for high in (0.75, 0.95)
     ]
-    spectra = smoothed_fas(x, sampling_rate, frequencies)
-    each = np.concatenate([spectra, np.stack(peaks, axis=-1)], axis=-1)
+    peaks = [
+        pga(*arguments, "acceleration"),
+        pgv(x),
+        arias_intensity(*arguments, "acceleration"),
+        cav(*arguments, "acceleration"),
+        *np.maximum(durations, 1.0 / sampling_rate),
+    ]
+    _, amplitudes = fas(x, sampling_rate)
+    weights = smoothing_weights(x.shape[-1], sampling_rate, tuple(frequencies))
+    each = np.concatenate([amplitudes @ weights, np.stack(peaks, axis=-1)], axis=-1)
     values = [each.reshape(*x.shape[:-2], -1)]
     if pair := horizontals(component_order):
-        both = x[..., pair, :]
         values += [
-            eas(both, sampling_rate, frequencies),
-            _rotd50_measures(both, sampling_rate, periods),
+            effective_amplitude(amplitudes[..., pair, :]) @ weights,
+            _rotd50_measures(x[..., pair, :], moved[..., pair, :], sampling_rate, periods),
         ]
     with np.errstate(divide="ignore"):
         logarithms: Floats = np.log(np.concatenate(values, axis=-1))
@@ -215,7 +220,9 @@ def ln_rotd50(
     """
     both = np.asarray(waveforms)[..., horizontals(component_order), :]
     with np.errstate(divide="ignore"):
-        logarithms: Floats = np.log(_rotd50_measures(both, sampling_rate, periods))
+        logarithms: Floats = np.log(
+            _rotd50_measures(both, acceleration(both, sampling_rate), sampling_rate, periods)
+        )
     return logarithms
 
 
@@ -249,11 +256,17 @@ def ln_larger_horizontal(
 
 
 def _rotd50_measures(
-    both: NDArray[np.float32], sampling_rate: float, periods: Sequence[float]
+    velocity: NDArray[np.float32],
+    moved: Floats,
+    sampling_rate: float,
+    periods: Sequence[float],
 ) -> Floats:
-    """Return RotD50 of PGA, PGV and PSA of two horizontals, shape (.., series)."""
-    peaks = np.stack([rotd50(acceleration(both, sampling_rate)), rotd50(both)], axis=-1)
-    return np.concatenate([peaks, rotd50_psa(both, sampling_rate, periods)], axis=-1)
+    """Return RotD50 of PGA, PGV and PSA of velocity and acceleration, shape (.., series)."""
+    # In the precision of the waveforms, which is half the work.
+    moved = moved.astype(np.result_type(velocity, np.float32), copy=False)
+    peaks = np.stack([rotd50(moved), rotd50(velocity)], axis=-1)
+    spectra = rotd50_psa(moved, sampling_rate, periods, quantity="acceleration")
+    return np.concatenate([peaks, spectra], axis=-1)
 
 
 def resolved_periods(periods: Sequence[float], sampling_rate: float) -> list[float]:

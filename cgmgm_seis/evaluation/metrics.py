@@ -9,10 +9,10 @@ import pandas as pd
 from cgmgm_seis.datasets.windows import repeated_records
 from cgmgm_seis.evaluation.chosen_record import ChosenRecord
 from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
-from cgmgm_seis.evaluation.draws import is_simulated
 from cgmgm_seis.evaluation.highlights import Highlights
 from cgmgm_seis.evaluation.measures import FREQUENCIES, main_series
 from cgmgm_seis.evaluation.pick_tables import RECORDED
+from cgmgm_seis.evaluation.simulator_draws import is_simulated
 from cgmgm_seis.evaluation.tables import Evaluation, nested, plain
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.output.provenance import trained_on

@@ -26,14 +26,7 @@ from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.evaluation.data import EvaluationData
 from cgmgm_seis.evaluation.discriminator import discriminative_score
 from cgmgm_seis.evaluation.distribution_tables import distribution_tables
-from cgmgm_seis.evaluation.draws import (
-    Draw,
-    can_be_simulated_again,
-    measuring_pool,
-    model_draw,
-    reduce_draws,
-    simulator_draw,
-)
+from cgmgm_seis.evaluation.draws import Draw, measuring_pool, model_draw, reduce_draws
 from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
 from cgmgm_seis.evaluation.generators import common_window, not_shared, say_extrapolation
 from cgmgm_seis.evaluation.gmm_table import SpectralModel, ground_motion_models_beside
@@ -41,6 +34,7 @@ from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
+from cgmgm_seis.evaluation.simulator_draws import can_be_simulated_again, simulator_draw
 from cgmgm_seis.evaluation.structure import structure_tables
 from cgmgm_seis.evaluation.structure_scaling import Scaling, scaling_grid
 from cgmgm_seis.evaluation.tables import SIMULATOR, Evaluation, discriminator_table
@@ -155,14 +149,7 @@ def _compare(
     """Read the records, draw realizations of every generator, and compute measures and picks."""
     config, window = data.config, data.window
     waveforms, scenario = data.read_split()
-    draws = _draws(generators, scenario, window)
-    chosen = None
-    if config.record is not None:
-        row = row_of_record(scenario, config.record)
-        chosen = draw_record(
-            *(row, waveforms, scenario, window, draws, generators),
-            *(config.n_draws, config.seed),
-        )
+    row = None if config.record is None else row_of_record(scenario, config.record)
     chunks = ChunkFolder(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
     )
@@ -170,10 +157,16 @@ def _compare(
     picks.near_onsets(generators, scenario)
     picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, **picks.made_by))
     compared: dict[str, Compared] = {}
-    scaling = None
+    scaling, chosen = None, None
     if config.scaling:
         scaling = Scaling(scaling_grid(scenario, generators, window, config.seed))
     with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
+        draws = _draws(generators, scenario, window, pool)
+        if row is not None:
+            chosen = draw_record(
+                *(row, waveforms, scenario, window, draws, generators),
+                *(config.n_draws, config.seed),
+            )
         records = Records.measured(waveforms, scenario, window, pool)
         n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
         for name, draw in draws.items():
@@ -235,11 +228,13 @@ def _draw_scaling(
         scaling.drawn[name] = drawn.measures
 
 
-def _draws(generators: Generators, scenario: pd.DataFrame, window: Window) -> dict[str, Draw]:
+def _draws(
+    generators: Generators, scenario: pd.DataFrame, window: Window, pool: Executor
+) -> dict[str, Draw]:
     """Return the functions that draw from the generators, and from the simulator for its data."""
     draws = {name: model_draw(model, window) for name, model in generators.items()}
     for name, model in generators.items():
         say_extrapolation(name, model, scenario)
-    if can_be_simulated_again(scenario) and (simulator := simulator_draw(window)) is not None:
+    if can_be_simulated_again(scenario) and (simulator := simulator_draw(window, pool)):
         draws[SIMULATOR] = simulator
     return draws

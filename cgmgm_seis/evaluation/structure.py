@@ -11,12 +11,12 @@ import pandas as pd
 
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.comparisons import Compared, medians, residuals
-from cgmgm_seis.evaluation.draws import can_be_simulated_again
 from cgmgm_seis.evaluation.gmm_table import NON_ERGODIC, SpectralModel, compared_component
 from cgmgm_seis.evaluation.measures import BOTH, main_spectrum, spectral_columns
 from cgmgm_seis.evaluation.pick_tables import RECORDED
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.evaluation.residuals import FEWEST
+from cgmgm_seis.evaluation.simulator_draws import can_be_simulated_again
 from cgmgm_seis.evaluation.structure_frequencies import frequency_correlations
 from cgmgm_seis.evaluation.structure_hv import FEWEST_RECORDS, hv_peaks, hv_summary, hv_table
 from cgmgm_seis.evaluation.structure_scaling import (

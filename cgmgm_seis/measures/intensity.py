@@ -208,6 +208,35 @@ def acceleration(velocity: ArrayLike, sampling_rate: float) -> Floats:
     return irfft(spectrum, n) + slope * sampling_rate
 
 
+def as_acceleration(waveform: ArrayLike, sampling_rate: float, quantity: str) -> Floats:
+    """Return the `acceleration` of a waveform, which may be acceleration already.
+
+    Parameters
+    ----------
+    waveform : array_like
+        m/s, or m/s2 with ``quantity="acceleration"``; shape (.., sample).
+    sampling_rate : float
+        Hz.
+    quantity : str
+        Quantity of the waveform, "velocity" or "acceleration".
+
+    Returns
+    -------
+    numpy.ndarray
+        m/s2, shape (.., sample).
+
+    Raises
+    ------
+    CgmgmError
+        If the quantity is unknown.
+    """
+    if quantity == "velocity":
+        return acceleration(waveform, sampling_rate)
+    if quantity == "acceleration":
+        return np.asarray(waveform, float)
+    raise CgmgmError(f"quantity = '{quantity}' is not known; it must be velocity or acceleration.")
+
+
 def pgv(velocity: ArrayLike) -> Floats:
     """Return the peak ground velocity: the largest absolute sample.
 
@@ -229,15 +258,13 @@ def pgv(velocity: ArrayLike) -> Floats:
     return np.abs(np.asarray(velocity, float)).max(axis=-1)
 
 
-def pga(velocity: ArrayLike, sampling_rate: float) -> Floats:
+def pga(waveform: ArrayLike, sampling_rate: float, quantity: str = "velocity") -> Floats:
     """Return the peak ground acceleration: the largest absolute sample of `acceleration`.
 
     Parameters
     ----------
-    velocity : array_like
-        m/s, shape (.., sample).
-    sampling_rate : float
-        Hz.
+    waveform, sampling_rate, quantity
+        See `as_acceleration`.
 
     Returns
     -------
@@ -249,18 +276,18 @@ def pga(velocity: ArrayLike, sampling_rate: float) -> Floats:
     >>> float(pga([0.0, 0.1, 0.2, 0.3], 100.0).round(6))
     10.0
     """
-    return np.abs(acceleration(velocity, sampling_rate)).max(axis=-1)
+    return np.abs(as_acceleration(waveform, sampling_rate, quantity)).max(axis=-1)
 
 
-def arias_intensity(velocity: ArrayLike, sampling_rate: float) -> Floats:
+def arias_intensity(
+    waveform: ArrayLike, sampling_rate: float, quantity: str = "velocity"
+) -> Floats:
     """Return the Arias intensity (Arias 1970): pi / 2g times the integral of acceleration squared.
 
     Parameters
     ----------
-    velocity : array_like
-        m/s, shape (.., sample).
-    sampling_rate : float
-        Hz.
+    waveform, sampling_rate, quantity
+        See `as_acceleration`.
 
     Returns
     -------
@@ -273,20 +300,18 @@ def arias_intensity(velocity: ArrayLike, sampling_rate: float) -> Floats:
     >>> print(f"{arias_intensity(one_second_at_g, 100.0):.3f}")
     15.404
     """
-    squared = acceleration(velocity, sampling_rate) ** 2
+    squared = as_acceleration(waveform, sampling_rate, quantity) ** 2
     integral = np.trapezoid(squared, dx=1.0 / sampling_rate, axis=-1)
     return np.asarray(np.pi / (2.0 * GRAVITY) * integral)
 
 
-def cav(velocity: ArrayLike, sampling_rate: float) -> Floats:
+def cav(waveform: ArrayLike, sampling_rate: float, quantity: str = "velocity") -> Floats:
     """Return the cumulative absolute velocity (EPRI 1988), the integral of abs(acceleration).
 
     Parameters
     ----------
-    velocity : array_like
-        m/s, shape (.., sample).
-    sampling_rate : float
-        Hz.
+    waveform, sampling_rate, quantity
+        See `as_acceleration`.
 
     Returns
     -------
@@ -298,12 +323,16 @@ def cav(velocity: ArrayLike, sampling_rate: float) -> Floats:
     >>> float(cav([0.0, 0.1, 0.2, 0.3], 100.0).round(6))
     0.3
     """
-    absolute = np.abs(acceleration(velocity, sampling_rate))
+    absolute = np.abs(as_acceleration(waveform, sampling_rate, quantity))
     return np.asarray(np.trapezoid(absolute, dx=1.0 / sampling_rate, axis=-1))
 
 
 def significant_duration(
-    velocity: ArrayLike, sampling_rate: float, low: float = 0.05, high: float = 0.95
+    waveform: ArrayLike,
+    sampling_rate: float,
+    low: float = 0.05,
+    high: float = 0.95,
+    quantity: str = "velocity",
 ) -> Floats:
     """Return the time in which the Arias intensity increases from one fraction to another.
 
@@ -311,10 +340,8 @@ def significant_duration(
 
     Parameters
     ----------
-    velocity : array_like
-        m/s, shape (.., sample).
-    sampling_rate : float
-        Hz.
+    waveform, sampling_rate, quantity
+        See `as_acceleration`.
     low, high : float
         Fractions of the Arias intensity, 0 <= low < high <= 1.
 
@@ -338,7 +365,7 @@ def significant_duration(
             f"low = {low:g} and high = {high:g} are not valid fractions of the Arias intensity; "
             f"they must satisfy 0 <= low < high <= 1."
         )
-    squared = acceleration(velocity, sampling_rate) ** 2
+    squared = as_acceleration(waveform, sampling_rate, quantity) ** 2
     husid = cumulative_trapezoid(squared, axis=-1, initial=0)
     reached = [(husid < share * husid[..., -1:]).sum(axis=-1) for share in (low, high)]
     return (reached[1] - reached[0]) / sampling_rate

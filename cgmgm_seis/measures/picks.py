@@ -257,7 +257,7 @@ def _picks(
 
     Picks are within `limits_s` (record, phase, 2), P and S, s after the start of the records.
     """
-    found = pd.DataFrame(np.nan, index=range(len(limits_s)), columns=list(COLUMNS))
+    found = np.full((len(limits_s), len(COLUMNS)), np.nan)
     for trace in annotations:
         phase = trace.stats.channel[-1].lower()
         if phase in "ps":
@@ -265,10 +265,10 @@ def _picks(
             first, last = limits_s[row, "ps".index(phase)]
             probability = np.where((times >= first) & (times <= last), trace.data, 0.0)
             best = int(probability.argmax())
-            found.loc[row, f"{phase}_probability"] = probability[best]
+            found[row, COLUMNS.index(f"{phase}_probability")] = probability[best]
             if probability[best] > threshold:
-                found.loc[row, f"{phase}_s"] = times[best]
-    return found.to_numpy()
+                found[row, COLUMNS.index(f"{phase}_s")] = times[best]
+    return found
 
 
 def _stream(records: np.ndarray, sampling_rate: float) -> Stream:

@@ -11,8 +11,8 @@ from parrot import WINDOW
 
 from cgmgm_seis.evaluation import EvaluationConfig, evaluate, generator_picks
 from cgmgm_seis.evaluation.data import EvaluationData
-from cgmgm_seis.evaluation.draws import simulator_draw
 from cgmgm_seis.evaluation.report import render
+from cgmgm_seis.evaluation.simulator_draws import simulator_draw
 from cgmgm_seis.models.cgmgm.model import CGMGM
 
 

@@ -5,7 +5,12 @@ import pytest
 import torch
 
 from cgmgm_seis.errors import CgmgmError
-from cgmgm_seis.evaluation.discriminator import _p_value, discriminative_score, half_of_events
+from cgmgm_seis.evaluation.discriminator import (
+    Discriminator,
+    _p_value,
+    discriminative_score,
+    half_of_events,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,6 +30,20 @@ def bursts(seed, onset=200, level=1.0):
     after = np.arange(512) - onset
     envelope = np.where(after >= 0, np.exp(-after / 100.0), 0.0)
     return (level * (noise[0] * envelope + 0.01 * noise[1])).astype(np.float32)
+
+
+def test_the_network_is_one_of_one_dimension():
+    network, records = Discriminator(3).eval(), torch.from_numpy(bursts(0)[:8])
+    hidden = torch.cat([records, records.abs()], dim=1)
+    for layer in network.layers:
+        if isinstance(layer, torch.nn.Conv2d):
+            hidden = torch.nn.functional.conv1d(
+                hidden, layer.weight.squeeze(2), stride=4, padding=4
+            )
+        else:
+            hidden = layer(hidden)
+    pooled = torch.cat([hidden.mean(dim=2), hidden.amax(dim=2)], dim=1)
+    torch.testing.assert_close(network(records), network.output(pooled).squeeze(1))
 
 
 def test_copies_cannot_be_told():

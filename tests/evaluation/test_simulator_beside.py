@@ -10,8 +10,9 @@ from small_datasets import CATALOGUE_SEED
 
 from cgmgm_seis.evaluation import evaluate
 from cgmgm_seis.evaluation.data import EvaluationData
-from cgmgm_seis.evaluation.draws import simulator_draw
+from cgmgm_seis.evaluation.draws import measuring_pool
 from cgmgm_seis.evaluation.measures import ln_measures
+from cgmgm_seis.evaluation.simulator_draws import simulator_draw
 from cgmgm_seis.evaluation.tables import SIMULATOR
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.simulator.seismograms import simulate_records
@@ -42,6 +43,14 @@ def test_events_of_a_redraw_share_their_terms(records):
     whole = draw(scenario, 2, 3)
     np.testing.assert_allclose(draw(scenario.iloc[3:5], 2, 3), whole[3:5], rtol=1e-5, atol=1e-14)
     assert not np.array_equal(whole[:, 0], whole[:, 1])
+
+
+def test_processes_redraw_the_same(records):
+    _, scenario = records
+    window = Window("ZNE", 100.0, -5.0, 6000)
+    with measuring_pool(1, workers=2) as pool:
+        drawn = simulator_draw(window, pool)(scenario[:3], 3, 5)
+    np.testing.assert_array_equal(drawn, simulator_draw(window)(scenario[:3], 3, 5))
 
 
 def test_a_redraw_is_cut_to_the_window(records):

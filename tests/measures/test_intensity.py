@@ -165,6 +165,15 @@ def test_energy_and_duration_of_a_sine():
     assert significant_duration(velocity, 100.0, high=0.75) == pytest.approx(42.0, abs=0.1)
 
 
+@pytest.mark.parametrize("measure", [pga, arias_intensity, cav, significant_duration])
+def test_acceleration_is_taken_as_it_is(measure, records):
+    velocity, _ = records
+    given = measure(acceleration(velocity, 100.0), 100.0, quantity="acceleration")
+    np.testing.assert_array_equal(given, measure(velocity, 100.0))
+    with pytest.raises(CgmgmError, match="'displacement' is not known"):
+        measure(velocity, 100.0, quantity="displacement")
+
+
 def test_a_record_without_motion_has_no_intensity():
     zeros = np.zeros((2, 600))
     for measure in (pga, arias_intensity, cav, significant_duration):

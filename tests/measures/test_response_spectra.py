@@ -112,6 +112,14 @@ def test_rotd50_psa_is_the_median_psa_of_turned_components(coarse):
     np.testing.assert_allclose(rotd50_psa(pair, 100.0, periods), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("measure", [psa, rotd50_psa])
+def test_single_precision_is_double_precision_of_the_same_samples(measure, coarse):
+    single = coarse[:2].astype(np.float32)
+    double = measure(single.astype(float), 100.0, PERIODS)
+    np.testing.assert_allclose(measure(single, 100.0, PERIODS), double, rtol=3e-6)
+    assert (measure(single, 100.0, PERIODS) != double).any()
+
+
 def test_rotd50_psa_does_not_depend_on_the_orientation(coarse):
     c, s = np.cos(0.45), np.sin(0.45)
     turned = np.array([[c, s], [-s, c]]) @ coarse[:2]
