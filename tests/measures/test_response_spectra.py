@@ -118,6 +118,13 @@ def test_single_precision_is_double_precision_of_the_same_samples(measure, coars
     double = measure(single.astype(float), 100.0, PERIODS)
     np.testing.assert_allclose(measure(single, 100.0, PERIODS), double, rtol=3e-6)
     assert (measure(single, 100.0, PERIODS) != double).any()
+    # Long periods and little damping, where single precision would be wrong by up to 6 %.
+    periods, long = [0.1, 3.0, 5.0, 10.0, 20.0], np.zeros((2, 6000), np.float32)
+    long[:, 2000:4000] = single
+    for damping in (0.2, 0.05, 0.02, 0.005, 1e-4):
+        found = measure(long, 100.0, periods, damping)
+        expected = measure(long.astype(float), 100.0, periods, damping)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_rotd50_psa_does_not_depend_on_the_orientation(coarse):
