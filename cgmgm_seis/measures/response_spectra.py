@@ -232,7 +232,9 @@ def _spectra(
     return spectra.reshape(*x.shape[: x.ndim - inner], len(natural))
 
 
-def _precision(x: NDArray[Any], period: float, damping: float) -> type[np.floating]:
+def _precision(
+    x: NDArray[Any], period: float, damping: float
+) -> type[np.float32] | type[np.float64]:
     """Return the precision in which an oscillator gives its peak within 1e-5 of itself."""
     calm = period <= SINGLE_PERIOD_S and damping >= SINGLE_DAMPING
     return np.float32 if calm and x.dtype == np.float32 else np.float64
