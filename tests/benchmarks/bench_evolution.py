@@ -4,7 +4,7 @@ Run ``python tests/benchmarks/bench_evolution.py``; the bars are a ratio of at l
 most 2.5 times the floor.
 
 The published way is that of `bench_griffin_lim`, in batches of 50.  An untrained model is as fast
-as a trained one.  A table shows where the time goes, and the floor of every stage: its normal
+as a trained one.  A table shows where the time goes, and the floor of every stage: its random
 numbers, or its matrix products and Fourier transforms, at the rates that this machine reaches
 with nothing else to do; or what enters and leaves the stage, at the rate of a copy, if that
 takes longer.  One thread is timed by its own clock, which other programs do not move.
@@ -28,19 +28,22 @@ from torch.utils.flop_counter import flop_registry
 
 from cgmgm_seis import from_points
 from cgmgm_seis.models.conditions import training_ranges
+from cgmgm_seis.models.evolutionary import evolution
+from cgmgm_seis.models.evolutionary.gaussian import coefficients
 from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
 from cgmgm_seis.models.evolutionary.networks import EVOLUTION_NUMBERS
-from cgmgm_seis.scenario.seeding import complex_normal, random_generator
+from cgmgm_seis.scenario.seeding import random_generator, uniform
 from cgmgm_seis.scenario.streams import to_stream
 
 BAR, FLOOR_BAR, PUBLISHED_BATCH = 400.0, 2.5, 50
-NUMBERS, NETWORKS = "seeding, normal numbers", "networks and spectra"
+NUMBERS, GAUSSIAN = "seeding, uniform numbers", "Gaussian coefficients"
+NETWORKS = "networks and spectra"
 CONDITIONS = "table to conditions"
 PULSES, CODA, COLOUR = "pulses", "coda frames", "colouring and noise"
 REST = "checks and copies"
-STAGES = (NUMBERS, CONDITIONS, NETWORKS, PULSES, CODA, COLOUR, REST)
+STAGES = (NUMBERS, GAUSSIAN, CONDITIONS, NETWORKS, PULSES, CODA, COLOUR, REST)
 # Sizes of the arrays on which rates are measured: those of transforms fit the cache.
-CACHED_BYTES, COPIED_BYTES, MATRIX, N_NORMAL = 2**20, 2**28, 1024, 2**16
+CACHED_BYTES, COPIED_BYTES, MATRIX, N_UNIFORM = 2**20, 2**28, 1024, 2**16
 MEASURED_S = 0.2
 
 
@@ -56,11 +59,14 @@ class Stages:
             (model, "numbers", NUMBERS),
             (model, "conditions", CONDITIONS),
             (model, "sample", REST),
-            (model.evolution, "numbers", NUMBERS),
             (model.evolution, "draw", COLOUR),
             (model.evolution, "_pulses", PULSES),
             (model.evolution, "_coda", CODA),
+            (model, "_gains", NETWORKS),
+            (model, "_colour", NETWORKS),
+            (model.means, "forward", NETWORKS),
             (model.effects, "draw", NETWORKS),
+            (evolution, "coefficients", GAUSSIAN),
         ]
         for method in ("forward", "with_latents", "spectra", "delays"):
             parts.append((model.decoder, method, NETWORKS))
@@ -74,8 +80,6 @@ class Stages:
         result = method(*args, **kwargs)
         self._tick()
         self.open.pop()
-        if self.open[-1] == stage:
-            return result
         if stage == NETWORKS:
             args = tuple(without_numbers(value) for value in args)
         self.bytes[stage] += n_bytes((args, result))
@@ -124,8 +128,10 @@ class Machine:
         target = torch.empty_like(source)
         # A copy reads and writes.
         self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
-        normal = partial(complex_normal, random_generator("benchmark"), N_NORMAL // 2)
-        self.normal = least_seconds(normal) / N_NORMAL
+        draw = partial(uniform, random_generator("benchmark"), N_UNIFORM)
+        self.uniform = least_seconds(draw) / N_UNIFORM
+        numbers, power = torch.as_tensor(draw()).view(1, 2, -1), torch.ones(N_UNIFORM // 2)
+        self.coefficient = least_seconds(partial(coefficients, numbers, power)) / len(power)
         self.transforms: dict[tuple[str, int], float] = {}
 
     def transform(self, name: str, n: int) -> float:
@@ -144,7 +150,10 @@ class Machine:
         """Return the least seconds of a stage."""
         moving = stages.bytes[stage] * self.byte
         if stage == NUMBERS:
-            return max(stages.bytes[stage] / 4 * self.normal, moving)
+            return max(stages.bytes[stage] / 4 * self.uniform, moving)
+        if stage == GAUSSIAN:
+            # A coefficient is made of two numbers and a power, of 4 bytes each, and takes 8.
+            return max(stages.bytes[stage] / 20 * self.coefficient, moving)
         transforms = sum(
             n_rows * self.transform(name, n)
             for (where, name, n), n_rows in work.rows.items()
@@ -156,7 +165,8 @@ class Machine:
         """Print the rates."""
         print(
             f"matrix products {1e-9 / self.flop:.0f} GFLOP/s, copies {1e-9 / self.byte:.1f} GB/s, "
-            f"normal numbers {1e-6 / self.normal:.0f} million/s"
+            f"uniform numbers {1e-6 / self.uniform:.0f} million/s, "
+            f"Gaussian coefficients {1e-6 / self.coefficient:.0f} million/s"
         )
         for (name, n), seconds in sorted(self.transforms.items()):
             rate = 1e-9 * 2.5 * n * math.log2(n) / seconds
@@ -200,7 +210,7 @@ def least_seconds(call: Callable[[], Any]) -> float:
 def main() -> None:
     """Alternate the two ways, print medians, then the stages and their floors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=32, help="records of EvolutionaryCGM")
+    parser.add_argument("--records", type=int, default=128, help="records of EvolutionaryCGM")
     parser.add_argument("--batch", type=int, help="of them at once; by default its own choice")
     parser.add_argument("--repeats", type=int, default=5)
     # Several threads wait for each other where other programs share the cores.
