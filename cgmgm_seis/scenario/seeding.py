@@ -87,24 +87,28 @@ class _Key(ISeedSequence):
         return self.words
 
 
-def uniform(random: np.random.Generator, n: int) -> NDArray[np.float32]:
-    """Return numbers (n,), uniform from -1 to 1: the halves of the generator's raw words.
+def fill_uniform(random: np.random.Generator, numbers: NDArray[np.float32]) -> None:
+    """Fill an array (n,), n even, with numbers uniform from -1 to 1.
+
+    They are the halves of the generator's raw words.
 
     Parameters
     ----------
     random : numpy.random.Generator
         Generator of 64-bit words, such as those of `random_generator`.
-    n : int
-        Number of values, even.
+    numbers : numpy.ndarray
+        Array to fill.
 
     Examples
     --------
-    >>> uniform(random_generator(1), 4).shape
-    (4,)
+    >>> numbers = np.empty(4, np.float32)
+    >>> fill_uniform(random_generator(1), numbers)
+    >>> bool((np.abs(numbers) <= 1.0).all())
+    True
     """
-    numbers = random.bit_generator.random_raw(n // 2).view(np.int32).astype(np.float32)
-    numbers *= np.float32(2.0**-31)
-    return numbers
+    words = random.bit_generator.random_raw(len(numbers) // 2).view(np.int32)
+    scale = np.float32(2.0**-31)
+    np.multiply(words, scale, out=numbers, dtype=np.float32, casting="unsafe")
 
 
 def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:

@@ -32,7 +32,7 @@ from cgmgm_seis.models.evolutionary import evolution
 from cgmgm_seis.models.evolutionary.gaussian import coefficients
 from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
 from cgmgm_seis.models.evolutionary.networks import EVOLUTION_NUMBERS
-from cgmgm_seis.scenario.seeding import random_generator, uniform
+from cgmgm_seis.scenario.seeding import fill_uniform, random_generator
 from cgmgm_seis.scenario.streams import to_stream
 
 BAR, FLOOR_BAR, PUBLISHED_BATCH = 400.0, 2.5, 50
@@ -128,9 +128,9 @@ class Machine:
         target = torch.empty_like(source)
         # A copy reads and writes.
         self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
-        draw = partial(uniform, random_generator("benchmark"), N_UNIFORM)
-        self.uniform = least_seconds(draw) / N_UNIFORM
-        numbers, power = torch.as_tensor(draw()).view(1, 2, -1), torch.ones(N_UNIFORM // 2)
+        numbers, power = torch.empty(1, 2, N_UNIFORM // 2), torch.ones(N_UNIFORM // 2)
+        fill = partial(fill_uniform, random_generator("benchmark"), numbers.numpy().ravel())
+        self.uniform = least_seconds(fill) / N_UNIFORM
         self.coefficient = least_seconds(partial(coefficients, numbers, power)) / len(power)
         self.transforms: dict[tuple[str, int], float] = {}
 

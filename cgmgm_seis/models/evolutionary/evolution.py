@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from cgmgm_seis.models.evolutionary.gaussian import coefficients
 from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
 from cgmgm_seis.scenario.arrays import Floats
-from cgmgm_seis.scenario.seeding import uniform
+from cgmgm_seis.scenario.seeding import fill_uniform
 
 # Amplitudes rise from zero to one within this time after an onset, s.
 RAMP_S = 0.03
@@ -34,8 +34,6 @@ _OVERSAMPLING = 8
 _N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
 # Time by which filters may prolong a record, s.
 _TAIL_S = 10.0
-# Records drawn at once, so few that most of their arrays stay in the cache of a processor.
-_DRAWN_RECORDS = 8
 
 
 @dataclass(frozen=True)
@@ -229,7 +227,9 @@ class Evolution(nn.Module):
             (2, n_components, self.n_frames, self.n_bins),
         )
         sizes = [int(np.prod(shape)) for shape in shapes]
-        numbers = np.stack([uniform(random, 2 * sum(sizes)) for random in generators])
+        numbers = np.empty((len(generators), 2 * sum(sizes)), dtype=np.float32)
+        for row, random in zip(numbers, generators, strict=True):
+            fill_uniform(random, row)
         parts = torch.as_tensor(numbers).to(self.sine.device).unflatten(1, (2, -1)).split(sizes, 2)
         return [part.unflatten(2, shape) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -266,23 +266,7 @@ class Evolution(nn.Module):
         torch.Tensor
             Shape (record, component, sample).
         """
-        shapes = self.wave_shape if gains is None else self.wave_shape + gains
-        shapes = shapes.expand(*noise.shape[:2], -1)
-        parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
-        return torch.cat([self._draw(colour, *part) for part in zip(*parts, strict=True)])
-
-    def _draw(
-        self,
-        colour: Tensor,
-        noise: Tensor,
-        waves: Tensor,
-        onsets_s: Tensor,
-        shapes: Tensor,
-        steady: Tensor,
-        brief: Tensor,
-        long: Tensor,
-    ) -> Tensor:
-        """Draw a part of the records of `draw`."""
+        steady, brief, long = numbers
         n_pulses, rate = len(self.pulses), self.sampling_rate
         # Zeros behind the record are for filters, and for the pulses of onsets near its end.
         records = noise.new_zeros(*noise.shape[:2], self.n_draw)
@@ -297,7 +281,8 @@ class Evolution(nn.Module):
         for wave in range(pulses.shape[1]):
             records.scatter_add_(2, places[:, wave], pulses[:, wave])
         records[..., self.n_samples :] = 0.0
-        filters = _exponential(*(shapes.to(self.filters) @ part for part in self.filters))
+        shape = self.wave_shape if gains is None else self.wave_shape + gains
+        filters = _exponential(*(shape.to(self.filters) @ part for part in self.filters))
         powers = self.noise_density(noise, self.n_draw) * self.noise_powers
         spectra = coefficients(steady, powers)
         spectra = torch.addcmul(spectra, torch.fft.rfft(records), filters) * colour

@@ -42,7 +42,8 @@ EVOLUTION_NUMBERS = ("noise", "pulses", "coda")
 class EvolutionaryNetworks(GroundMotionModel):
     """`EvolutionaryCGM` without its training, with the same parameters."""
 
-    sampling_batch_size: ClassVar[int] = 32
+    # So few that most arrays of a draw stay in the cache of a processor.
+    sampling_batch_size: ClassVar[int] = 16
 
     def __init__(
         self,
