@@ -34,6 +34,8 @@ _OVERSAMPLING = 8
 _N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
 # Time by which filters may prolong a record, s.
 _TAIL_S = 10.0
+# Records drawn at once, so few that most of their arrays stay in the cache of a processor.
+_DRAWN_RECORDS = 8
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,23 @@ class Evolution(nn.Module):
         torch.Tensor
             Shape (record, component, sample).
         """
-        steady, brief, long = numbers
+        shapes = self.wave_shape if gains is None else self.wave_shape + gains
+        shapes = shapes.expand(*noise.shape[:2], -1)
+        parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
+        return torch.cat([self._draw(colour, *part) for part in zip(*parts, strict=True)])
+
+    def _draw(
+        self,
+        colour: Tensor,
+        noise: Tensor,
+        waves: Tensor,
+        onsets_s: Tensor,
+        shapes: Tensor,
+        steady: Tensor,
+        brief: Tensor,
+        long: Tensor,
+    ) -> Tensor:
+        """Draw a part of the records of `draw`."""
         n_pulses, rate = len(self.pulses), self.sampling_rate
         # Zeros behind the record are for filters, and for the pulses of onsets near its end.
         records = noise.new_zeros(*noise.shape[:2], self.n_draw)
@@ -281,8 +299,7 @@ class Evolution(nn.Module):
         for wave in range(pulses.shape[1]):
             records.scatter_add_(2, places[:, wave], pulses[:, wave])
         records[..., self.n_samples :] = 0.0
-        shape = self.wave_shape if gains is None else self.wave_shape + gains
-        filters = _exponential(*(shape.to(self.filters) @ part for part in self.filters))
+        filters = _exponential(*(shapes.to(self.filters) @ part for part in self.filters))
         powers = self.noise_density(noise, self.n_draw) * self.noise_powers
         spectra = coefficients(steady, powers)
         spectra = torch.addcmul(spectra, torch.fft.rfft(records), filters) * colour

@@ -42,8 +42,7 @@ EVOLUTION_NUMBERS = ("noise", "pulses", "coda")
 class EvolutionaryNetworks(GroundMotionModel):
     """`EvolutionaryCGM` without its training, with the same parameters."""
 
-    # So few that most arrays of a draw stay in the cache of a processor.
-    sampling_batch_size: ClassVar[int] = 16
+    sampling_batch_size: ClassVar[int] = 32
 
     def __init__(
         self,
