@@ -6,8 +6,8 @@ from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.scenario.seeding import (
     check_seed,
-    complex_normal,
     drawn_seed,
+    fill_uniform,
     random_generator,
     record_keys,
 )
@@ -31,18 +31,14 @@ def test_draws_over_neighbouring_keys_are_independent_normals():
     assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.08
 
 
-def test_complex_normals_are_independent_normals_of_unit_variance():
-    """Against scipy's normal and chi-square distributions, 200,000 numbers; tails included."""
-    z = complex_normal(random_generator(3), 200_000)
-    assert z.dtype == np.complex64 and np.isfinite(z).all()
-    for part in (z.real, z.imag):
-        assert stats.kstest(part, "norm").pvalue > 0.01
-    assert stats.kstest(np.abs(z) ** 2, "chi2", (2,)).pvalue > 0.01
-    assert abs(np.corrcoef(z.real, z.imag)[0, 1]) < 0.01
-    assert abs(np.corrcoef(z.real**2, z.imag**2)[0, 1]) < 0.01
-    beyond = (np.abs(z) ** 2 > 2.0 * np.log(1e4)).sum()
-    assert stats.poisson(20).cdf(beyond) > 0.001 and stats.poisson(20).sf(beyond) > 0.001
-    np.testing.assert_array_equal(z[:5], complex_normal(random_generator(3), 200_000)[:5])
+def test_uniform_numbers_are_the_same_for_a_key_and_uniform():
+    """Against scipy's uniform distribution, 200,000 numbers."""
+    numbers, again = np.empty((2, 200_000), np.float32)
+    for row in (numbers, again):
+        fill_uniform(random_generator(3), row)
+    np.testing.assert_array_equal(numbers, again)
+    assert stats.kstest(numbers, "uniform", (-1.0, 2.0)).pvalue > 0.01
+    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.01
 
 
 def test_keys_follow_the_rows_content_not_its_place():

@@ -19,9 +19,10 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
+from cgmgm_seis.models.evolutionary.gaussian import coefficients
 from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
 from cgmgm_seis.scenario.arrays import Floats
-from cgmgm_seis.scenario.seeding import complex_normal
+from cgmgm_seis.scenario.seeding import fill_uniform
 
 # Amplitudes rise from zero to one within this time after an onset, s.
 RAMP_S = 0.03
@@ -33,6 +34,8 @@ _OVERSAMPLING = 8
 _N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
 # Time by which filters may prolong a record, s.
 _TAIL_S = 10.0
+# Records drawn at once, so few that most of their arrays stay in the cache of a processor.
+_DRAWN_RECORDS = 8
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,8 @@ class Evolution(nn.Module):
         self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
         self.frame_hop = n_fft // 2
         self.n_frames = -(-n_samples // self.frame_hop) + 1
-        # Long enough that the tail of a filter does not wrap around to the start.
-        n_longest = n_samples + int(_TAIL_S * sampling_rate)
+        # Long enough that the tail of a filter does not wrap around to the start, and for a pulse.
+        n_longest = n_samples + max(int(_TAIL_S * sampling_rate), self.n_pulse)
         self.n_draw = 2 * int(next_fast_len(n_longest // 2 + 1, real=True))
 
         window = np.hanning(n_fft + 1)[:-1]
@@ -129,7 +132,10 @@ class Evolution(nn.Module):
             smears.append(self._smear(np.sqrt(energy), sine if framed else None))
         self.responses = self._table(np.stack(responses, axis=1), "responses")
         self.smears = self._table(np.stack(smears), "smears")
+        envelopes = self.pulses + self.coda
         self.scales = self._table(np.array(scales), "scales")
+        self.decays_s = self._table(np.array([e.decay_s for e in envelopes]), "decays_s")
+        self.powers = self._table(np.array([e.order - 1.0 for e in envelopes]), "powers")
         self.window = self._table(window, "window")
         seen = self._kernel(_autocorrelation(window, n_fft), to=_OVERSAMPLING)
         self.noise_kernel = self._table(seen, "kernel")
@@ -137,10 +143,7 @@ class Evolution(nn.Module):
         self.node_lines = self._table(hats(self.nodes_hz, lines), "node_lines")
         self.node_bins = self._table(hats(self.nodes_hz, lines[::_OVERSAMPLING]), "node_bins")
         filters = log_responses(self.nodes_hz, self.n_draw, sampling_rate)
-        self.filters: Tensor
-        self.register_buffer(
-            "filters", torch.as_tensor(filters, dtype=torch.complex64), persistent=False
-        )
+        self.filters = self._table(np.stack([filters.real, filters.imag]), "filters")
         self.noise_shape: Tensor
         self.wave_shape: Tensor
         self.leakages: Tensor
@@ -148,7 +151,11 @@ class Evolution(nn.Module):
         self.register_buffer("wave_shape", torch.zeros(_N_NODES))
         self.register_buffer("leakages", torch.empty(0))
         self.set_wave_shape(self.wave_shape)
-        self.pulse_bins = self._table(self._interpolation(self.n_pulse), "pulse_bins")
+        self.pulse_bins = self._table(
+            self._interpolation(self.n_pulse) * self._powers(self.n_pulse), "pulse_bins"
+        )
+        self.coda_powers = self._table(self._powers(n_fft), "coda_powers")
+        self.noise_powers = self._table(self._powers(self.n_draw), "noise_powers")
         self.sine = self._table(sine, "sine")
 
     # ---- the mean spectrogram --------------------------------------------------------------
@@ -215,21 +222,18 @@ class Evolution(nn.Module):
     # ---- drawing ---------------------------------------------------------------------------
 
     def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
-        """Return complex normal numbers of records, for noise, pulses and coda.
-
-        Real and imaginary parts have unit variance.
-        """
+        """Return the numbers of `gaussian.coefficients` of records, for noise, pulses and coda."""
         shapes = (
             (n_components, self.n_draw // 2 + 1),
             (2, n_components, len(self.pulses), self.n_pulse // 2 + 1),
             (2, n_components, self.n_frames, self.n_bins),
         )
         sizes = [int(np.prod(shape)) for shape in shapes]
-        numbers = np.empty((len(generators), sum(sizes)), dtype=np.complex64)
+        numbers = np.empty((len(generators), 2 * sum(sizes)), dtype=np.float32)
         for row, random in zip(numbers, generators, strict=True):
-            row[:] = complex_normal(random, len(row))
-        parts = torch.as_tensor(numbers).to(self.sine.device).split(sizes, dim=1)
-        return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
+            fill_uniform(random, row)
+        parts = torch.as_tensor(numbers).to(self.sine.device).unflatten(1, (2, -1)).split(sizes, 2)
+        return [part.unflatten(2, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def draw(
         self,
@@ -264,61 +268,81 @@ class Evolution(nn.Module):
         torch.Tensor
             Shape (record, component, sample).
         """
-        steady, brief, long = numbers
+        shapes = self.wave_shape if gains is None else self.wave_shape + gains
+        shapes = shapes.expand(*noise.shape[:2], -1)
+        parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
+        return torch.cat([self._draw(colour, *part) for part in zip(*parts, strict=True)])
+
+    def _draw(
+        self,
+        colour: Tensor,
+        noise: Tensor,
+        waves: Tensor,
+        onsets_s: Tensor,
+        shapes: Tensor,
+        steady: Tensor,
+        brief: Tensor,
+        long: Tensor,
+    ) -> Tensor:
+        """Draw a part of the records of `draw`."""
         n_pulses, rate = len(self.pulses), self.sampling_rate
-        times = torch.arange(self.n_samples, device=onsets_s.device) / rate
-        records = self._coda(waves[:, :, n_pulses:], onsets_s, long)
-        records = records * _torch_ramp(times - onsets_s[..., None])[:, :, None]
-        records = nn.functional.pad(records.sum(dim=1), (0, self.n_pulse))
+        # Zeros behind the record are for filters, and for the pulses of onsets near its end.
+        records = noise.new_zeros(*noise.shape[:2], self.n_draw)
+        coda = self._coda(waves[:, :, n_pulses:], onsets_s, long)
+        records[..., self.n_samples - coda.shape[-1] : self.n_samples] = coda
         steps = torch.arange(self.n_pulse, device=onsets_s.device)
         first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
         # Rounding may put the first sample slightly before the onset.
         delays = (first / rate - onsets_s).clamp_min(0.0)[..., None] + steps / rate
         pulses = self._pulses(waves[:, :, :n_pulses], delays, brief)
+        places = (first.long()[..., None] + steps)[:, :, None].expand_as(pulses)
         for wave in range(pulses.shape[1]):
-            places = (first[:, wave, None].long() + steps)[:, None]
-            records.scatter_add_(2, places.expand(-1, records.shape[1], -1), pulses[:, wave])
-        shape = self.wave_shape if gains is None else self.wave_shape + gains
-        shape = shape.to(self.filters.real.dtype)
-        filters = _exponential(shape @ self.filters.real, shape @ self.filters.imag)
-        spectra = torch.fft.rfft(records[..., : self.n_samples], self.n_draw) * filters
-        spectra = spectra + _gaussian(self.noise_density(noise, self.n_draw), steady, rate)
-        return torch.fft.irfft(spectra * colour, self.n_draw)[..., : self.n_samples]
+            records.scatter_add_(2, places[:, wave], pulses[:, wave])
+        records[..., self.n_samples :] = 0.0
+        filters = _exponential(*(shapes.to(self.filters) @ part for part in self.filters))
+        powers = self.noise_density(noise, self.n_draw) * self.noise_powers
+        spectra = coefficients(steady, powers)
+        spectra = torch.addcmul(spectra, torch.fft.rfft(records), filters) * colour
+        return torch.fft.irfft(spectra, self.n_draw)[..., : self.n_samples]
 
     def _pulses(self, spectra: Tensor, delays: Tensor, numbers: Tensor) -> Tensor:
         """Return the pulses (record, wave, component, sample) at delays (record, wave, sample)."""
-        spectra = (spectra @ self.pulse_bins).transpose(2, 3)
-        pulses = torch.fft.irfft(_gaussian(spectra, numbers, self.sampling_rate), self.n_pulse)
-        rising = _torch_ramp(delays)
-        amplitudes = [
-            rising
-            * torch.sqrt(scale * delays ** (envelope.order - 1))
-            * torch.exp(-0.5 * delays / envelope.decay_s)
-            for envelope, scale in zip(self.pulses, self.scales, strict=False)
-        ]
-        return torch.einsum("bwckn,bwkn->bwcn", pulses, torch.stack(amplitudes, dim=2))
+        powers = spectra.transpose(2, 3).contiguous() @ self.pulse_bins
+        pulses = torch.fft.irfft(coefficients(numbers, powers), self.n_pulse)
+        envelopes = self._envelopes(delays, slice(len(self.pulses)))
+        amplitudes = torch.sqrt(envelopes) * _torch_ramp(delays)[:, :, None]
+        return (pulses * amplitudes[:, :, None]).sum(dim=3)
 
     def _coda(self, spectra: Tensor, onsets_s: Tensor, numbers: Tensor) -> Tensor:
-        """Return the coda (record, wave, component, sample), without the ramp of the onset.
+        """Return the coda (record, component, sample), from shortly before the first onset on.
 
         Frames with a sine window overlap by half, so that the squared windows add up to one.
         """
-        hop, half = self.frame_hop, 0.5 * self.n_fft / self.sampling_rate
-        centres = torch.arange(self.n_frames, device=onsets_s.device) * hop / self.sampling_rate
+        hop, rate, half = self.frame_hop, self.sampling_rate, 0.5 * self.n_fft / self.sampling_rate
+        # The frames before this one, and itself, end before all onsets.
+        silent = int((float(onsets_s.min()) - half) * rate / hop)
+        silent = min(max(silent, 0), self.n_frames - 2)
+        centres = torch.arange(silent, self.n_frames, device=onsets_s.device) * hop / rate
         delays = centres - onsets_s[..., None]
-        envelopes = [
-            scale
-            * (delays.clamp_min(0.0) if envelope.order > 1 else torch.ones_like(delays))
-            ** (envelope.order - 1)
-            * torch.exp(-delays.clamp_min(-half) / envelope.decay_s)
-            for envelope, scale in zip(self.coda, self.scales[len(self.pulses) :], strict=True)
-        ]
-        weights = torch.stack(envelopes, dim=-1) * (delays > -half)[..., None]
-        density = (weights @ spectra.flatten(3)).unflatten(3, spectra.shape[3:]).transpose(2, 3)
-        frames = torch.fft.irfft(_gaussian(density, numbers, self.sampling_rate), self.n_fft)
+        weights = self._envelopes(delays.clamp_min(-half), slice(len(self.pulses), None))
+        weights = (weights * (delays > -half)[:, :, None]).transpose(2, 3)
+        powers = weights[:, :, None] @ (spectra * self.coda_powers).transpose(2, 3)
+        frames = torch.fft.irfft(coefficients(numbers[..., silent:, :], powers), self.n_fft)
         overlapped = frames[..., :-1, hop:] * self.sine[hop:]
-        overlapped += frames[..., 1:, :hop] * self.sine[:hop]
-        return overlapped.flatten(-2)[..., : self.n_samples]
+        overlapped = torch.addcmul(overlapped, frames[..., 1:, :hop], self.sine[:hop])
+        times = torch.arange(silent * hop, self.n_samples, device=onsets_s.device) / rate
+        ramps = _torch_ramp(times - onsets_s[..., None])[:, :, None]
+        return (overlapped.flatten(-2)[..., : len(times)] * ramps).sum(dim=1)
+
+    def _envelopes(self, delays: Tensor, which: slice) -> Tensor:
+        """Return the density of energy (.., envelope, delay) at delays (.., delay), no ramp.
+
+        Exponentials continue before the onset.
+        """
+        tables = (self.scales, self.powers, self.decays_s)
+        scales, powers, decays_s = (table[which, None] for table in tables)
+        delays = delays[..., None, :]
+        return scales * delays.clamp_min(0.0) ** powers * torch.exp(-delays / decays_s)
 
     # ---- tables ----------------------------------------------------------------------------
 
@@ -391,6 +415,15 @@ class Evolution(nn.Module):
         folded[[0, -1]] *= 0.5
         return np.asarray(folded)
 
+    def _powers(self, n: int) -> Floats:
+        """Return the mean squared rfft (n/2 + 1,) of n samples of a process of two-sided PSD 1.
+
+        At 0 Hz and Nyquist irfft uses the real part only, which must have all of the variance.
+        """
+        powers = np.full(n // 2 + 1, n * self.sampling_rate)
+        powers[[0, -1]] *= 2.0
+        return powers
+
     def _interpolation(self, n: int) -> Floats:
         """Return the matrix (bin, frequency) from bins to the n/2 + 1 frequencies of an rfft."""
         place = np.arange(n // 2 + 1) * self.n_fft / n
@@ -412,13 +445,3 @@ def _autocorrelation(x: Floats, n: int) -> Floats:
     power = np.abs(np.fft.rfft(x, len(x) + n)) ** 2
     correlation = np.fft.irfft(power, len(x) + n)[:n]
     return np.asarray(correlation / correlation[0])
-
-
-def _gaussian(density: Tensor, numbers: Tensor, sampling_rate: float) -> Tensor:
-    """Return the rfft of a Gaussian process of two-sided PSD (.., n/2 + 1), from normal numbers."""
-    n = 2 * (density.shape[-1] - 1)
-    spectrum = numbers * torch.sqrt(density * (0.5 * n * sampling_rate))
-    # At 0 Hz and Nyquist irfft uses the real part only, which must have all of the variance.
-    spectrum[..., 0] *= 2.0**0.5
-    spectrum[..., -1] *= 2.0**0.5
-    return spectrum
