@@ -48,11 +48,11 @@ class Oscillator(NamedTuple):
         sampling_rate: float,
         period: float,
         damping: float,
-        precision: type[np.floating] = np.float64,
+        single: bool = False,
     ) -> Self:
         """Return the oscillator of a period, s, for records of a length and rate, Hz.
 
-        In single precision, float32, it takes half the time.
+        In `single` precision, float32, it takes half the time.
 
         The acceleration is linear between the fine samples: this multiplies its spectrum by
         sinc^2, which is reversed here.
@@ -78,11 +78,11 @@ class Oscillator(NamedTuple):
             lfilter([1.0, a[1]], a, start),
             lfilter([0.0, 1.0], a, start),
         ]
-        paired = np.result_type(precision, np.complex64)
+        real, paired = (np.float32, np.complex64) if single else (np.float64, np.complex128)
         return cls(
             transfer.astype(paired),
             np.transpose(at_rest).astype(paired),
-            np.array(known, precision),
+            np.array(known, real),
         )
 
     def response(

@@ -203,7 +203,7 @@ def _spectra(
     _check(natural, sampling_rate, damping)
     n = x.shape[-1]
     oscillators = [
-        Oscillator.of(n, sampling_rate, period, damping, _precision(x, period, damping))
+        Oscillator.of(n, sampling_rate, period, damping, _in_single(x, period, damping))
         for period in natural.tolist()
     ]
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
@@ -232,12 +232,9 @@ def _spectra(
     return spectra.reshape(*x.shape[: x.ndim - inner], len(natural))
 
 
-def _precision(
-    x: NDArray[Any], period: float, damping: float
-) -> type[np.float32] | type[np.float64]:
-    """Return the precision in which an oscillator gives its peak within 1e-5 of itself."""
-    calm = period <= SINGLE_PERIOD_S and damping >= SINGLE_DAMPING
-    return np.float32 if calm and x.dtype == np.float32 else np.float64
+def _in_single(x: NDArray[Any], period: float, damping: float) -> bool:
+    """Return whether an oscillator gives its peak within 1e-5 of itself in single precision."""
+    return x.dtype == np.float32 and period <= SINGLE_PERIOD_S and damping >= SINGLE_DAMPING
 
 
 def _check(periods: Floats, sampling_rate: float, damping: float) -> None:
