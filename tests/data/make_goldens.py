@@ -21,8 +21,11 @@ from click.testing import CliRunner
 from numpy.typing import ArrayLike
 
 GOLDENS = Path(__file__).with_name("goldens.json")
-SOURCE = ("--mag", "3.5", "--src", "37.9,-122.1", "--extrapolate")
+SOURCE = ("--mag", "3.5", "--src", "37.9,-122.1")
 MODELS = {"evolutionary": ("--width", 16), "cgmgm": ("--prior", 16)}
+# Records are those of bundled weights: what rounding, which differs between processors, makes of a
+# training of one epoch is other latents.
+WEIGHTS = {"evolutionary": "bay_area_evolutionary", "cgmgm": "bay_area"}
 
 
 def run(*arguments: Any) -> None:
@@ -57,7 +60,7 @@ def goldens(work: Path) -> dict[str, list[float]]:
         metrics = pd.read_csv(out / "metrics.csv")
         losses = [column for column in metrics if "loss" in column]
         found[f"train {name}"] = summary(metrics[losses].to_numpy())
-        weights = ("--weights", out / name)
+        weights = ("--weights", WEIGHTS[name])
         places = ("--sta", "37.8,-122.2", "--sta", "38.0,-122.0")
         run("generate", *SOURCE, *weights, *places, "-n", 2, "--seed", 5, "--no-plot",
             "--out", out / "generated")  # fmt: skip
@@ -71,7 +74,7 @@ def goldens(work: Path) -> dict[str, list[float]]:
         with h5py.File(out / "grid" / "maps.h5") as file:
             for path, values in sorted(datasets(file).items()):
                 found[f"grid {name} {path}"] = summary(values)
-    weights = [text for name in MODELS for text in ("--weights", work / name / name)]
+    weights = [text for name in WEIGHTS.values() for text in ("--weights", name)]
     run("evaluate", catalogue, *weights, "-n", 2, "--max-records", 20, "--picker", "none",
         "--classifiers", 0, "--no-gmms", "--device", "cpu", "--workers", 1, "--seed", 7,
         "--out", work / "evaluated")  # fmt: skip
