@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from obspy import Inventory, Stream
 
     from cgmgm_seis.models.base import GroundMotionModel
-    from cgmgm_seis.output.records import Records
+    from cgmgm_seis.output.records import RecordsPart
 
 logger = logging.getLogger("cgmgm_seis")
 
@@ -316,7 +316,7 @@ def _rows_of_figures(scenario: "pd.DataFrame", recorded: "Stream | None") -> dic
 
 def _figure(
     name: str,
-    shown: "Records",
+    shown: "RecordsPart",
     n_records: int,
     recorded: "Stream | None",
     model: "GroundMotionModel",

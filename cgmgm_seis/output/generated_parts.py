@@ -10,7 +10,7 @@ import pandas as pd
 from obspy import Stream, Trace
 
 from cgmgm_seis.output.quantities import converted
-from cgmgm_seis.output.records import Arrivals, Records
+from cgmgm_seis.output.records import Arrivals, RecordsPart
 
 
 class GeneratedParts:
@@ -50,7 +50,7 @@ class GeneratedParts:
         parts: Iterable[tuple[slice, Stream]],
         measures: bool = True,
         periods: Sequence[float] | None = None,
-    ) -> Iterator[Records]:
+    ) -> Iterator[RecordsPart]:
         """Yield what is to be written of parts of velocity, m/s.
 
         Parameters
@@ -73,10 +73,10 @@ class GeneratedParts:
             written = _cut(converted(velocity, self.quantity), self.samples)
             if self.kept:
                 shown = written if self.quantity == "velocity" else _cut(velocity, self.samples)
-                self._keep(rows.start, Records(shown, scenario, arrivals))
-            yield Records(written, scenario, arrivals)
+                self._keep(rows.start, RecordsPart(shown, scenario, arrivals))
+            yield RecordsPart(written, scenario, arrivals)
 
-    def _keep(self, first: int, records: Records) -> None:
+    def _keep(self, first: int, records: RecordsPart) -> None:
         """Copy the first realization of rows that are kept."""
         for place, trace in records.traces():
             if first + place in self.kept and trace.stats.location == "00":
@@ -87,12 +87,12 @@ class GeneratedParts:
         """Measures of the records so far, or None if they are not measured."""
         return pd.concat(self.tables, ignore_index=True) if self.tables else None
 
-    def shown(self, rows: Sequence[int]) -> Records:
+    def shown(self, rows: Sequence[int]) -> RecordsPart:
         """Return velocity of the first realization of rows that were kept."""
         stream = Stream([trace for row in rows for trace in self.kept[row]])
         places = np.asarray(rows)
         p, s = self.arrivals
-        return Records(stream, self.scenario.iloc[places], (p[places], s[places]))
+        return RecordsPart(stream, self.scenario.iloc[places], (p[places], s[places]))
 
 
 def _cut(stream: Stream, samples: slice) -> Stream:

@@ -11,7 +11,7 @@ from obspy import Stream
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.output.provenance import channel_comment
-from cgmgm_seis.output.records import Arrivals, Records
+from cgmgm_seis.output.records import Arrivals, RecordsPart
 from cgmgm_seis.output.sac import SAC_GAIN, write_sac
 from cgmgm_seis.output.seisbench_writer import write_dataset
 from cgmgm_seis.output.stationxml import FirstStations, write_stationxml
@@ -100,7 +100,7 @@ def write_outputs(
     'MiniSEED: 3 traces, velocity in m/s'
     """
     with new_outputs(folder, scenario, format=format, overwrite=overwrite) as outputs:
-        outputs.write_waveforms([Records(stream, scenario, arrivals)], stream[0].stats.quantity)
+        outputs.write_waveforms([RecordsPart(stream, scenario, arrivals)], stream[0].stats.quantity)
         outputs.write_metadata(provenance, measures, figures)
     return outputs.written
 
@@ -147,12 +147,12 @@ class Outputs:
         self.first_stations = FirstStations()
         self.written: list[tuple[Path, str]] = []
 
-    def write_waveforms(self, parts: Iterable[Records], quantity: str) -> None:
+    def write_waveforms(self, parts: Iterable[RecordsPart], quantity: str) -> None:
         """Write the records of successive rows, of which only one part is used at a time."""
         write = FORMATS[self.format]
         self._wrote(write(self.temporary, self._noted(parts), find_quantity(quantity)))
 
-    def _noted(self, parts: Iterable[Records]) -> Iterator[Records]:
+    def _noted(self, parts: Iterable[RecordsPart]) -> Iterator[RecordsPart]:
         """Yield records, and keep the headers that StationXML needs."""
         for part in parts:
             self.first_stations.add(part.stream, part.scenario)
@@ -192,7 +192,9 @@ class Outputs:
         self.written += [(self.folder / name, text) for name, text in descriptions.items()]
 
 
-def write_miniseed(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+def write_miniseed(
+    folder: Path, parts: Iterable[RecordsPart], quantity: Quantity
+) -> dict[str, str]:
     """Write one MiniSEED file of 32-bit floats."""
     count = 0
     with (folder / "waveforms.mseed").open("wb") as file:
@@ -205,7 +207,7 @@ def write_miniseed(folder: Path, parts: Iterable[Records], quantity: Quantity) -
     return {"waveforms.mseed": f"MiniSEED: {count} traces, {quantity.name} in {quantity.unit}"}
 
 
-Writer = Callable[[Path, Iterable[Records], Quantity], dict[str, str]]
+Writer = Callable[[Path, Iterable[RecordsPart], Quantity], dict[str, str]]
 FORMATS: dict[str, Writer] = {
     "mseed": write_miniseed,
     "sac": write_sac,

@@ -13,7 +13,7 @@ Arrivals = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Records:
+class RecordsPart:
     """Records of some rows of a scenario; writers take them part by part.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from obspy import Trace, UTCDateTime
 
-from cgmgm_seis.output.records import Records, file_stem
+from cgmgm_seis.output.records import RecordsPart, file_stem
 from cgmgm_seis.scenario.quantities import Quantity, find_quantity
 from cgmgm_seis.storage.obspy_bytes import to_bytes
 
@@ -16,7 +16,7 @@ from cgmgm_seis.storage.obspy_bytes import to_bytes
 SAC_GAIN = 1e9
 
 
-def write_sac(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+def write_sac(folder: Path, parts: Iterable[RecordsPart], quantity: Quantity) -> dict[str, str]:
     """Write one SAC file per trace in SAC's units (nm and s).
 
     The reference time is the origin time in milliseconds.

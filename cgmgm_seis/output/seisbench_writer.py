@@ -14,7 +14,7 @@ from obspy import UTCDateTime
 from obspy.geodetics import gps2dist_azimuth
 
 from cgmgm_seis.measures.quantities import in_quantity
-from cgmgm_seis.output.records import Records
+from cgmgm_seis.output.records import RecordsPart
 from cgmgm_seis.scenario.quantities import Quantity, find_quantity
 from cgmgm_seis.scenario.streams import channel_code, location_code
 from cgmgm_seis.storage.folders import complete_folder
@@ -279,7 +279,7 @@ def write_labelled(
             writer.add(row | own | labels, components)
 
 
-def write_dataset(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+def write_dataset(folder: Path, parts: Iterable[RecordsPart], quantity: Quantity) -> dict[str, str]:
     """Write a labelled data set of generated records, see `write_labelled`."""
     writer = None
     with ExitStack() as stack:

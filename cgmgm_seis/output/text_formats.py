@@ -11,14 +11,14 @@ from obspy import Trace, UTCDateTime
 
 from cgmgm_seis.errors import OutputError
 from cgmgm_seis.measures.intensity import GRAVITY
-from cgmgm_seis.output.records import Records, file_stem
+from cgmgm_seis.output.records import RecordsPart, file_stem
 from cgmgm_seis.scenario.quantities import Quantity
 
 # Samples in a line of AT2.
 _PER_LINE = 5
 
 
-def write_at2(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+def write_at2(folder: Path, parts: Iterable[RecordsPart], quantity: Quantity) -> dict[str, str]:
     """Write one AT2 file per trace: acceleration in g, as in PEER's NGA databases.
 
     Four lines of header are followed by five samples in a line.
@@ -68,7 +68,7 @@ def at2_text(trace: Trace, row: pd.Series) -> str:
     return "\n".join((*header, *lines)) + "\n"
 
 
-def write_csv(folder: Path, parts: Iterable[Records], quantity: Quantity) -> dict[str, str]:
+def write_csv(folder: Path, parts: Iterable[RecordsPart], quantity: Quantity) -> dict[str, str]:
     """Write one CSV file per record: times in s after the origin, and its components.
 
     The unit is in the name of the columns, for example ``Z (m/s)``.
