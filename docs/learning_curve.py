@@ -6,8 +6,9 @@ Trains CGM-GM as published (component E) on 600 simulated events to 50, 100, 200
 400 epochs, or the given numbers, and measures the weights of each as `make_weights.py` does, beside
 EvolutionaryCGM's.  An interrupted run continues, and a later one with more epochs goes on where the
 last one ended.  Prints a table, draws `figures/learning_curve.png` and writes the last weights as
-the bundled `bay_area_e`.  WORK and SHARED as for `make_weights.py`; half a minute per epoch on one
-core.
+the bundled `bay_area_e`.  Version 2 of these came from version 1, 150 epochs of this script, with
+`train --init bay_area_e` (docs/weights.md).  WORK and SHARED as for `make_weights.py`; half a
+minute per epoch on one core.
 """
 
 import json
@@ -32,7 +33,7 @@ from cgmgm_seis.training.run import train
 
 EVENTS = 600
 STAGES, RECORDS = (50, 100, 200, 400), 300
-NAME, VERSION = "bay_area_e", "2"
+NAME, VERSION = "bay_area_e", "3"
 DOCSTRING = (
     "CGM-GM as published (Ren et al. 2026; component E) for the San Francisco Bay Area, trained on "
     "SIMULATED records (stochastic method, Boore 2003) whose amplitudes are calibrated on "

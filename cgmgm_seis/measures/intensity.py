@@ -213,12 +213,8 @@ def as_acceleration(waveform: ArrayLike, sampling_rate: float, quantity: str) ->
 
     Parameters
     ----------
-    waveform : array_like
-        m/s, or m/s2 with ``quantity="acceleration"``; shape (.., sample).
-    sampling_rate : float
-        Hz.
-    quantity : str
-        Quantity of the waveform, "velocity" or "acceleration".
+    waveform, sampling_rate, quantity
+        See `cgmgm_seis.measures.psa`.
 
     Returns
     -------
@@ -264,7 +260,7 @@ def pga(waveform: ArrayLike, sampling_rate: float, quantity: str = "velocity") -
     Parameters
     ----------
     waveform, sampling_rate, quantity
-        See `as_acceleration`.
+        See `cgmgm_seis.measures.psa`.
 
     Returns
     -------
@@ -287,7 +283,7 @@ def arias_intensity(
     Parameters
     ----------
     waveform, sampling_rate, quantity
-        See `as_acceleration`.
+        See `cgmgm_seis.measures.psa`.
 
     Returns
     -------
@@ -311,7 +307,7 @@ def cav(waveform: ArrayLike, sampling_rate: float, quantity: str = "velocity") -
     Parameters
     ----------
     waveform, sampling_rate, quantity
-        See `as_acceleration`.
+        See `cgmgm_seis.measures.psa`.
 
     Returns
     -------
@@ -341,7 +337,7 @@ def significant_duration(
     Parameters
     ----------
     waveform, sampling_rate, quantity
-        See `as_acceleration`.
+        See `cgmgm_seis.measures.psa`.
     low, high : float
         Fractions of the Arias intensity, 0 <= low < high <= 1.
 

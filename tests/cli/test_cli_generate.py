@@ -472,32 +472,3 @@ def test_samples_are_those_of_the_library(run, tiny_model):
     expected = tiny_model.generate(scenario, seed=3)
     for trace, other in zip(obspy.read("cgmgm-output/waveforms.mseed"), expected, strict=True):
         np.testing.assert_array_equal(trace.data, other.data)
-
-
-def test_nothing_is_imported_without_need(tiny_weights, tmp_path):
-    """Imports take most of the time of `generate`; SeisBench's models and ObsPy need the others."""
-    code = (
-        "import sys; from cgmgm_seis_cli.main import main; main(standalone_mode=False); "
-        "print(*sys.modules, file=sys.stderr)"
-    )
-    command = ["generate", "--weights", tiny_weights, *SOURCE, "--sta", "37.8,-122.2"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command, "--out", tmp_path / "out"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    loaded = set(done.stderr.split())
-    assert {"torch", "seisbench.models", "matplotlib.figure"} <= loaded
-    needless = {"h5py", "seisbench.data", "pygmm", "hyperopt", "ray", "xarray", "scipy.io"}
-    needless |= {
-        "torch.distributed.run",
-        "torch._dynamo",
-        "sympy",
-        "tqdm.notebook",
-        "pkg_resources",
-    }
-    packages = ("datasets", "evaluation", "grid", "serve", "training", "tuning", "simulator")
-    needless |= {f"cgmgm_seis.{package}" for package in packages}
-    needless |= {"cgmgm_seis.models.cgmgm.checkpoints"}
-    assert not needless & loaded

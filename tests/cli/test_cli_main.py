@@ -28,18 +28,38 @@ def commands():
         yield from getattr(command, "commands", {name: command}).values()
 
 
-def test_help_names_every_command_and_imports_nothing_heavy():
+def imported(*command):
+    """Run a command in a new process; return its output, its messages and what was imported."""
     code = (
         "import sys\n"
         "from cgmgm_seis_cli.main import main\n"
-        "try:\n    main(['--help'])\n"
-        "finally:\n"
-        f"    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)\n"
+        "try:\n    main()\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert done.stderr == "[]\n"
-    assert all(name in done.stdout for name in COMMANDS)
+    line = [sys.executable, "-c", code, *command]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)
+    *messages, modules = done.stderr.splitlines()
+    return done.stdout, messages, set(modules.split())
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    output, messages, modules = imported("--help")
+    assert not set(HEAVY) & modules
+    assert messages == []
+    assert all(name in output for name in COMMANDS)
+
+
+def test_generate_imports_nothing_without_need(tiny_weights, tmp_path):
+    """Imports take most of its time; SeisBench's models and ObsPy need the others."""
+    place = ("--src", "37.9,-122.1", "--sta", "37.8,-122.2", "--weights", tiny_weights)
+    _, _, modules = imported("generate", "--mag", "4", *place, "--out", tmp_path / "out")
+    assert {"torch", "seisbench.models", "matplotlib.figure"} <= modules
+    needless = {"h5py", "seisbench.data", "pygmm", "hyperopt", "ray", "xarray", "scipy.io"}
+    needless |= {"torch.distributed.run", "torch._dynamo", "sympy", "tqdm.notebook"}
+    needless |= {"pkg_resources", "cgmgm_seis.models.cgmgm.checkpoints"}
+    packages = ("datasets", "evaluation", "grid", "serve", "training", "tuning", "simulator")
+    needless |= {f"cgmgm_seis.{package}" for package in packages}
+    assert not needless & modules
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
