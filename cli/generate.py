@@ -168,6 +168,7 @@ def generate(
 
     # Slow imports come after the check of the command line.
     with quick_imports():
+        from cgmgm_seis.measures.response_spectra import check_periods
         from cgmgm_seis.models.weights import load_model
         from cgmgm_seis.output.generated_parts import GeneratedParts
         from cgmgm_seis.output.outputs import new_outputs
@@ -190,6 +191,7 @@ def generate(
     if not (points or stations or inventories):
         scenario = _within_reach(scenario, model)
     _, samples = model.window.select(components, start, duration)
+    check_periods(periods or (), model.sampling_rate)
     messages: list[str] = []
     with extrapolation_warnings(messages):
         model.check_ranges(scenario, extrapolate)

@@ -103,7 +103,7 @@ class Region(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
         """Parse the text; the library checks that the region is valid."""
-        numbers = Numbers().convert(value, param, ctx)
+        numbers = _finite_numbers(self, value, param, ctx)
         if len(numbers) != 4:
             self.fail(f"'{value}' is not west,east,south,north such as -122.5,-121.8,37.3,38.1")
         return numbers
@@ -138,7 +138,7 @@ class Shard(click.ParamType):
 
 
 class Numbers(click.ParamType):
-    """Finite numbers, separated by commas."""
+    """Finite numbers, separated by commas, each of them once."""
 
     name = "numbers"
 
@@ -148,13 +148,7 @@ class Numbers(click.ParamType):
         """Parse the text."""
         if isinstance(value, tuple):
             return value
-        try:
-            numbers = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"'{value}' is not a list of numbers such as 2,5,10", param, ctx)
-        if not all(math.isfinite(number) for number in numbers):
-            self.fail(f"'{value}' is not finite; all numbers must be finite", param, ctx)
-        return numbers
+        return tuple(dict.fromkeys(_finite_numbers(self, value, param, ctx)))
 
 
 class Words(click.ParamType):
@@ -174,6 +168,19 @@ class Words(click.ParamType):
             if word not in self.known:
                 self.fail(f"'{word}' must be one of {', '.join(self.known)}", param, ctx)
         return tuple(dict.fromkeys(words))
+
+
+def _finite_numbers(
+    kind: click.ParamType, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> tuple[float, ...]:
+    """Parse numbers that are separated by commas."""
+    try:
+        numbers = tuple(float(part) for part in str(value).split(","))
+    except ValueError:
+        kind.fail(f"'{value}' is not a list of numbers such as 2,5,10", param, ctx)
+    if not all(math.isfinite(number) for number in numbers):
+        kind.fail(f"'{value}' is not finite; all numbers must be finite", param, ctx)
+    return numbers
 
 
 def _two_integers(

@@ -28,12 +28,12 @@ from cgmgm_seis.evaluation.identity import ChunkFolder, settings_of
 from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_rotd50,
-    resolved_periods,
     rotd50_series,
 )
 from cgmgm_seis.evaluation.metrics import Findings, evaluation_of
 from cgmgm_seis.evaluation.tables import Evaluation, nested, places_table, plain
 from cgmgm_seis.gmm.pygmm_models import DEFAULT_VS30, NGA_WEST2, NGAWest2
+from cgmgm_seis.measures.response_spectra import period_range, resolved_periods
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import inside_range
 from cgmgm_seis.scenario.window import Window
@@ -202,9 +202,10 @@ def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) 
     periods = tuple(resolved_periods(flatfile.periods, sampling_rate))
     kept = flatfile.names.isin(rotd50_series(periods))
     notes = dict(flatfile.notes)
-    if short := [f"{t:g} s" for t in flatfile.periods if t not in periods]:
-        notes[f"PSA at {', '.join(short)}"] = (
-            f"the period must be at least {5.0 / sampling_rate:g} s, 5 samples at "
+    shortest, longest = period_range(sampling_rate)
+    if others := [f"{t:g} s" for t in flatfile.periods if t not in periods]:
+        notes[f"PSA at {', '.join(others)}"] = (
+            f"the period must be from {shortest:g} to {longest:g} s, 5 to 100,000 samples at "
             f"{sampling_rate:g} Hz"
         )
     rows = np.asarray(np.isfinite(flatfile.values[:, kept]).any(axis=1))
@@ -213,7 +214,7 @@ def _chosen(flatfile: Flatfile, sampling_rate: float, config: EvaluationConfig) 
         left_out["without an amplitude at a period of the models"] = int((~rows).sum())
     if not rows.any():
         raise DatasetError(
-            f"0 of {len(rows)} rows have PGA, PGV or PSA at {5.0 / sampling_rate:g} s or more; at "
+            f"0 of {len(rows)} rows have PGA, PGV or PSA at {shortest:g} to {longest:g} s; at "
             "least 1 is needed."
         )
     if config.max_records is not None:

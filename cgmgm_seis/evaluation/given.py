@@ -19,11 +19,11 @@ from cgmgm_seis.evaluation.measures import (
     horizontals,
     ln_larger_horizontal,
     ln_rotd50,
-    resolved_periods,
     rotd50_series,
 )
 from cgmgm_seis.evaluation.stationlist import read_stationlist
 from cgmgm_seis.grid.measures import Measures as AmplitudeMeasures
+from cgmgm_seis.measures.response_spectra import period_range, resolved_periods
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditioned import Measures
 from cgmgm_seis.models.conditions import inside_range
@@ -209,7 +209,7 @@ def _used_periods(
             "PSA of %s at %s s is not used: periods must be at least %g s and at most %g s.",
             path,
             ", ".join(left_out),
-            5.0 / model.sampling_rate,
+            period_range(model.sampling_rate)[0],
             LONGEST_S,
         )
     return used

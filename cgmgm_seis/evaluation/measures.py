@@ -21,7 +21,7 @@ from cgmgm_seis.measures.intensity import (
     significant_duration,
     smoothing_weights,
 )
-from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
+from cgmgm_seis.measures.response_spectra import psa, resolved_periods, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
 
 FREQUENCIES = (2.0, 5.0, 10.0, 15.0)  # Hz, those of Ren et al. (2026)
@@ -267,12 +267,6 @@ def _rotd50_measures(
     peaks = np.stack([rotd50(moved), rotd50(velocity)], axis=-1)
     spectra = rotd50_psa(moved, sampling_rate, periods, quantity="acceleration")
     return np.concatenate([peaks, spectra], axis=-1)
-
-
-def resolved_periods(periods: Sequence[float], sampling_rate: float) -> list[float]:
-    """Return the periods (s) of response spectra that a sampling rate (Hz) resolves."""
-    # A period needs 5 samples; allow for rounding.
-    return [t for t in periods if t * sampling_rate >= 4.999]
 
 
 def _resolved(sampling_rate: float) -> tuple[list[float], list[float]]:

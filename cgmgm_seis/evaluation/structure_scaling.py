@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from cgmgm_seis.errors import CgmgmError
 from cgmgm_seis.evaluation.gmm_table import NON_ERGODIC, REFITTED, SpectralModel
 from cgmgm_seis.evaluation.identity import records_sha256
-from cgmgm_seis.evaluation.measures import BOTH, PERIODS, resolved_periods, rotd50_series
+from cgmgm_seis.evaluation.measures import BOTH, PERIODS, rotd50_series
 from cgmgm_seis.evaluation.records import Records
 from cgmgm_seis.gmm.pygmm_models import NGA_WEST2, NGAWest2
+from cgmgm_seis.measures.response_spectra import resolved_periods
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import HYPOCENTRAL, inside_range
 from cgmgm_seis.scenario.arrays import Floats

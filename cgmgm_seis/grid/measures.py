@@ -14,7 +14,7 @@ from cgmgm_seis.measures.intensity import (
     pgv,
     smoothing_weights,
 )
-from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa
+from cgmgm_seis.measures.response_spectra import check_periods, psa, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
 
 KINDS = ("fas", "eas", "pga", "pgv", "psa")
@@ -71,12 +71,7 @@ class Measures:
                     f"Frequency {frequency:g} Hz must be above 0 and at most "
                     f"{0.5 * self.sampling_rate:g} Hz, the Nyquist frequency."
                 )
-        for period in self.periods:
-            if not 5.0 <= period * self.sampling_rate * (1.0 + 1e-9) < np.inf:
-                raise CgmgmError(
-                    f"Period {period:g} s must be at least {5.0 / self.sampling_rate:g} s, which "
-                    "is 5 samples."
-                )
+        check_periods(self.periods, self.sampling_rate)
 
     @property
     def horizontals(self) -> list[int]:

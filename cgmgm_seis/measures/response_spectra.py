@@ -1,6 +1,6 @@
 """Response spectra (PSA) of velocity records, and RotD50 of two horizontal components."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +18,9 @@ BLOCK = 4
 # Oscillators in single precision: with longer periods and less damping, the response from rest is a
 # small difference of large numbers.
 SINGLE_PERIOD_S, SINGLE_DAMPING = 3.0, 0.02
+# Longest period, samples: the coefficients of the filter are nearly those of a double integral, and
+# double precision keeps less than four digits of the difference beyond.
+LONGEST_PERIOD = 1e5
 # Unit vectors, one per degree; the other half circle gives the same peaks.
 DIRECTIONS = np.array([[np.cos(angle), np.sin(angle)] for angle in np.deg2rad(np.arange(180.0))])
 # Every so many samples and directions give a lower bound of the peaks.
@@ -68,7 +71,7 @@ def psa(
     ------
     CgmgmError
         If the quantity is unknown, the damping is not within (0, 1), or a period is shorter than
-        5 samples.
+        5 or longer than 100,000 samples.
 
     Examples
     --------
@@ -156,15 +159,49 @@ def rotd50(horizontals: ArrayLike) -> Floats:
     return np.reshape(np.median(largest, axis=-1), x.shape[:-2])
 
 
-def shortest_period(sampling_rate: float) -> float:
-    """Return the shortest period of `psa`, 5 samples, in s.
+def period_range(sampling_rate: float) -> tuple[float, float]:
+    """Return the shortest and the longest period of `psa`, 5 and 100,000 samples, in s.
 
     Examples
     --------
-    >>> shortest_period(100.0)
-    0.05
+    >>> period_range(100.0)
+    (0.05, 1000.0)
     """
-    return SAMPLES_PER_PERIOD / OVERSAMPLING[-1] / sampling_rate
+    return SAMPLES_PER_PERIOD / OVERSAMPLING[-1] / sampling_rate, LONGEST_PERIOD / sampling_rate
+
+
+def resolved_periods(periods: Iterable[float], sampling_rate: float) -> list[float]:
+    """Return the periods, s, that `psa` can compute at a sampling rate, Hz.
+
+    Examples
+    --------
+    >>> resolved_periods([0.01, 0.1, 1.0], 100.0)
+    [0.1, 1.0]
+    """
+    shortest, longest = period_range(sampling_rate)
+    rounding = 1.0 + 1e-9
+    return [t for t in periods if shortest <= t * rounding and t <= longest * rounding]
+
+
+def check_periods(periods: Iterable[float], sampling_rate: float) -> None:
+    """Refuse periods, s, that `psa` cannot compute at a sampling rate, Hz.
+
+    Raises
+    ------
+    CgmgmError
+        If a period is shorter than 5 or longer than 100,000 samples.
+
+    Examples
+    --------
+    >>> check_periods([0.1, 1.0], 100.0)
+    """
+    for period in periods:
+        if not resolved_periods([period], sampling_rate):
+            shortest, longest = period_range(sampling_rate)
+            raise CgmgmError(
+                f"A period of {period:g} s must be from {shortest:g} to {longest:g} s, 5 to "
+                f"100,000 samples at {sampling_rate:g} Hz."
+            )
 
 
 def _outer(pair: NDArray[Any]) -> NDArray[Any]:
@@ -200,7 +237,9 @@ def _spectra(
 ) -> Floats:
     """Return the measure, over the last `inner` axes, of the responses of every oscillator."""
     natural = np.asarray(periods, float)
-    _check(natural, sampling_rate, damping)
+    if not 0.0 < damping < 1.0:
+        raise CgmgmError(f"damping = {damping:g} must be above 0 and below 1.")
+    check_periods(natural.tolist(), sampling_rate)
     n = x.shape[-1]
     oscillators = [
         Oscillator.of(n, sampling_rate, period, damping, _in_single(x, period, damping))
@@ -235,14 +274,3 @@ def _spectra(
 def _in_single(x: NDArray[Any], period: float, damping: float) -> bool:
     """Return whether an oscillator gives its peak within 1e-5 of itself in single precision."""
     return x.dtype == np.float32 and period <= SINGLE_PERIOD_S and damping >= SINGLE_DAMPING
-
-
-def _check(periods: Floats, sampling_rate: float, damping: float) -> None:
-    if not 0.0 < damping < 1.0:
-        raise CgmgmError(f"damping = {damping:g} must be above 0 and below 1.")
-    shortest = shortest_period(sampling_rate)
-    if (periods < shortest * (1.0 - 1e-9)).any():
-        raise CgmgmError(
-            f"A period of {periods.min():g} s is too short for {sampling_rate:g} Hz; "
-            f"it must be at least {shortest:g} s."
-        )

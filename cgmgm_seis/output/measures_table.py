@@ -16,7 +16,7 @@ from cgmgm_seis.measures.intensity import (
     pgv,
     significant_duration,
 )
-from cgmgm_seis.measures.response_spectra import psa, rotd50, rotd50_psa, shortest_period
+from cgmgm_seis.measures.response_spectra import psa, resolved_periods, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.streams import location_code
 
@@ -68,7 +68,7 @@ def measures_table(
     n_realizations = per_row // len(components)
     rate = stream[0].stats.sampling_rate
     if periods is None:
-        periods = [period for period in PERIODS if period >= shortest_period(rate)]
+        periods = resolved_periods(PERIODS, rate)
     rows = scenario.iloc[np.repeat(np.arange(len(scenario)), n_realizations)]
     rows = rows.reset_index(drop=True)
     rows["station_location_code"] = [location_code(k) for k in range(n_realizations)] * len(
@@ -127,4 +127,6 @@ def _component(
 
 def _by_period(spectra: Floats, periods: Sequence[float]) -> dict[str, Floats]:
     """Return spectra (record, period) by column."""
-    return {f"psa_{period:.3f}s_mps2": spectra[:, k] for k, period in enumerate(periods)}
+    # At least three decimals, and as many as tell any two periods apart.
+    names = [np.format_float_positional(period, min_digits=3) for period in periods]
+    return {f"psa_{name}s_mps2": spectra[:, k] for k, name in enumerate(names)}

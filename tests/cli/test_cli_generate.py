@@ -311,7 +311,7 @@ def test_quantities_are_cut_from_whole_records(run):
 def test_text_and_periods(run):
     options = (*SOURCE, "--sta", "37.8,-122.2", "--no-plot", "-q")
     refused(run(*options, "--format", "at2", "--quantity", "velocity"), 2, "acceleration")
-    assert run(*options, "--format", "at2", "--out", "a", "--periods", "0.25,3").exit_code == 0
+    assert run(*options, "--format", "at2", "--out", "a", "--periods", "0.25,3,0.25").exit_code == 0
     assert names("a/at2")[0] == "SY.V0000.00.HNE.20191231T235955.AT2"
     table = pd.read_csv("a/measures.csv")
     assert [name for name in table if name.startswith("psa")] == [

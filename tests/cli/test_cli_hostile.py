@@ -83,6 +83,7 @@ def test_values_that_are_no_scenario_are_wrong_usage(tmp_path, arguments):
         (("--device", "cuda:99999999999999999999"), "is not available"),
         (("--event", "/dev/full"), "it is not a regular file"),
         (("--weights", "/dev/full"), "not found"),
+        (("--periods", "1,1e9"), "1e+09 s must be from 0.05 to 1000 s"),
     ],
 )
 def test_places_devices_and_files_are_checked_first(tmp_path, arguments, text, monkeypatch):

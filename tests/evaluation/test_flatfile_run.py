@@ -85,7 +85,7 @@ def test_without_scatter_nothing_is_left(written):
     assert own["measure"].tolist() == ["RotD50 PGA", "RotD50 PGV", "RotD50 PSA 0.2 s"]
     assert (own["coverage"] == 1.0).all()
     assert own[["bias", "sigma", "tau", "phi"]].abs().to_numpy().max() < 1e-6
-    assert "at least 0.05 s, 5 samples" in found.metrics["not_available"]["PSA at 0.02 s"]
+    assert "from 0.05 to 1000 s, 5 to" in found.metrics["not_available"]["PSA at 0.02 s"]
     metrics = found.metrics["amplitudes"]["own"]["H"]["RotD50 PGV"]
     assert metrics["records"] == 12
     assert found.metrics["amplitude_groups"]["own"]["H"]["RotD50 PGV"]["M < 4"]["records"] == 12

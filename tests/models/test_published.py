@@ -69,11 +69,20 @@ def model(golden):
 
 @torch.no_grad()
 def test_every_network_is_the_published_one(golden, model):
-    """Within 1e-5; measured: 4e-7."""
+    """Within 1e-5; measured: 4e-7.
+
+    Where an amplitude is 1e-4 of the largest one of its frame, rounding of the Fourier transform,
+    which differs between processors, changes its logarithm by as much; the amplitudes themselves
+    agree within 5e-6 of the largest one; measured: 2e-6.
+    """
     close = {"rtol": 0.0, "atol": 1e-5}
-    amplitudes = model.spectrogram.transform(golden["waveforms"][:, None]).abs()
-    frames = model._to_frames(model._scale(amplitudes))
-    torch.testing.assert_close(frames, golden["amplitudes"], **close)
+    amplitudes = model._to_frames(model.spectrogram.transform(golden["waveforms"][:, None]).abs())
+    scaled, largest = model._scale(amplitudes), amplitudes.amax(dim=2, keepdim=True)
+    expected = model._unscale(golden["amplitudes"])
+    torch.testing.assert_close(amplitudes / largest, expected / largest, rtol=0.0, atol=5e-6)
+    large = amplitudes > 1e-3 * largest
+    assert large.float().mean() > 0.9
+    torch.testing.assert_close(scaled[large], golden["amplitudes"][large], **close)
     embedding = model.embedding(golden["conditions"])
     torch.testing.assert_close(embedding, golden["embedding"], **close)
     whole = torch.ones(golden["amplitudes"].shape[:2], dtype=torch.bool)

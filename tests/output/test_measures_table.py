@@ -67,6 +67,15 @@ def test_components_that_have_no_rotd50_and_one_realization(records):
     assert not {"pga_mps2", "E_pga_mps2"} & set(table) and {"Z_pga_mps2", "N_d5_95_s"} <= set(table)
 
 
+def test_columns_tell_periods_apart_that_are_close(records):
+    samples, scenario = records
+    close, stream = [0.3, 0.3001, 0.3004], stream_of(samples, scenario)
+    table = measures_table(stream, scenario, close)
+    for period, name in zip(close, ("0.300", "0.3001", "0.3004"), strict=True):
+        alone = measures_table(stream, scenario, [period])
+        assert table[f"psa_{name}s_mps2"].equals(alone[f"psa_{name}s_mps2"])
+
+
 def test_periods_of_a_low_rate(records):
     samples, scenario = records
     table = measures_table(stream_of(samples, scenario, rate=20.0), scenario)
