@@ -93,7 +93,7 @@ def info(file: Path, as_json: bool, verbosity: int | None) -> None:
 
 def _described(card: dict[str, object]) -> str:
     """Return what a model was fitted to, in one line."""
-    if not card:
+    if not {"component", "records", "events", "dataset", "split"} <= set(card):
         return "non-ergodic model of FAS (of unknown records)"
     return (
         f"non-ergodic model of FAS, component {card['component']}, fitted to {card['records']} "

@@ -170,6 +170,18 @@ class Words(click.ParamType):
         return tuple(dict.fromkeys(words))
 
 
+class GivenPath(click.ParamType):
+    """A path that is not empty, as one from a variable of a shell that is not set."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        if not str(value):
+            self.fail("'' must be the path of a file or folder", param, ctx)
+        return str(value)
+
+
 def _finite_numbers(
     kind: click.ParamType, value: Any, param: click.Parameter | None, ctx: click.Context | None
 ) -> tuple[float, ...]:
@@ -334,6 +346,7 @@ def given_option(command: Command) -> Command:
     return click.option(
         "--given",
         metavar="PATH",
+        type=GivenPath(),
         help="Condition the model on what was recorded of this earthquake: a CSV file of "
         "amplitudes (as for `evaluate`), ShakeMap's stationlist.json, the folder of a SeisBench "
         "data set, or, with --inventory, waveforms in counts.",

@@ -19,9 +19,12 @@ SAMPLED_RECORDS = 100
 
 
 def moving(record: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which components of a record (component, sample) are finite and not constant."""
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        return np.asarray(np.isfinite(record).all(axis=-1) & (np.ptp(record, axis=-1) != 0.0))
+    """Return which components of a record (component, sample) are finite and not constant.
+
+    Those without samples are not among them.
+    """
+    differs = (record != record[..., :1]).any(axis=-1)
+    return np.asarray(np.isfinite(record).all(axis=-1) & differs)
 
 
 def letters(component_order: str, chosen: Iterable[bool]) -> str:

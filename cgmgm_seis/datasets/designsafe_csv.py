@@ -6,6 +6,7 @@ this package simulates they have negative ones.
 """
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +22,7 @@ from cgmgm_seis.scenario.columns import LIMITS
 from cgmgm_seis.scenario.sources import DEFAULT_ORIGIN_TIME
 from cgmgm_seis.scenario.stations import bay_area_stations
 from cgmgm_seis.scenario.table import add_paths
-from cgmgm_seis.storage.files import write_file
+from cgmgm_seis.storage.files import check_regular, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +138,7 @@ def scan(path: str | Path, strict: bool = False, progress: bool = False) -> pd.D
     rows, bad = [], []
     width = 0
     try:
+        check_regular(Path(path), sys.maxsize)
         size = Path(path).stat().st_size
         bar = tqdm(
             total=size,
@@ -164,7 +166,7 @@ def scan(path: str | Path, strict: bool = False, progress: bool = False) -> pd.D
                         bad.append(str(error))
                 offset += len(line)
                 bar.update(len(line))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {reason_of(error)}.") from error
     if bad:
         logger.warning("%d rows left out, for example: %s", len(bad), bad[0])

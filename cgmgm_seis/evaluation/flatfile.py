@@ -42,6 +42,9 @@ NUMBERS = {
 # Value of the units of amplitudes in m/s2 and m/s.
 _ACCELERATION = {"g": GRAVITY, "mps2": 1.0, "cmps2": 0.01}
 UNITS = {"pga": _ACCELERATION, "pgv": {"mps": 1.0, "cmps": 0.01}, "psa": _ACCELERATION}
+# Smallest and largest amplitude, m/s2 or m/s: far beyond what was ever recorded, so that others are
+# errors of the file.
+AMPLITUDES = (1e-12, 1e4)
 # Column names of other flatfiles to the names of this package; {period} stands for a number.
 LAYOUTS: dict[str, dict[str, str]] = {
     "nga_west2": {
@@ -136,7 +139,7 @@ def read_flatfile(
     ------
     DatasetError
         If the file or the mapping cannot be read, a column is missing, duplicate or in an unknown
-        unit, an amplitude is not positive, or no row can be used.
+        unit, an amplitude is not within `AMPLITUDES`, or no row can be used.
     ScenarioError
         If coordinates, a depth or a magnitude are invalid.
     """
@@ -311,16 +314,19 @@ def _values(
     for place, key in enumerate(keys):
         if key not in amplitudes:
             continue
+        kind, _ = key
         column, unit, logarithmic = amplitudes[key]
         given = table[column]
         with np.errstate(over="ignore"):
-            amplitude = np.exp(given) if logarithmic else given
+            amplitude = unit * (np.exp(given) if logarithmic else given)
+        low, high = AMPLITUDES
         _check(
             given,
-            (amplitude > 0.0) & np.isfinite(amplitude),
-            "must be a positive amplitude, or empty if it is unknown",
+            amplitude.between(low, high),
+            f"must be an amplitude from {low:g} to {high:g} {'m/s' if kind == 'pgv' else 'm/s2'}, "
+            "or empty if it is unknown",
         )
-        values[:, place] = np.log(amplitude * unit)
+        values[:, place] = np.log(amplitude)
     return periods, values
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cgmgm_seis.errors import DatasetError
+from cgmgm_seis.evaluation.flatfile import AMPLITUDES
 from cgmgm_seis.measures.intensity import GRAVITY
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.storage.json_files import read_json
@@ -154,8 +155,9 @@ def _larger(
         if str(amplitude.get("flag") or "0") != "0":
             left_out["flagged amplitudes"] += 1
             rejected.add(key)
-        elif not np.isfinite(value):
-            left_out["amplitudes that are not positive numbers"] += 1
+        elif not np.log(AMPLITUDES[0]) <= value <= np.log(AMPLITUDES[1]):
+            low, high = AMPLITUDES
+            left_out[f"amplitudes that are not numbers from {low:g} to {high:g} m/s2 or m/s"] += 1
             rejected.add(key)
         elif _number(amplitude.get("ln_sigma")) > 0.0:
             left_out["amplitudes with a standard deviation"] += 1

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.errors import RangeError, ScenarioError
+from cgmgm_seis.errors import RangeError, ScenarioError, WeightsError
 from cgmgm_seis.scenario.events import is_moment
 from cgmgm_seis.scenario.geography import middle_longitude, unwrapped_longitude
 from cgmgm_seis.scenario.sources import MAGNITUDE_TYPE
@@ -66,6 +66,19 @@ def condition_columns(condition_set: str) -> tuple[str, ...]:
             f"Condition set '{condition_set}' must be one of {', '.join(CONDITION_SETS)}."
         )
     return CONDITION_SETS[condition_set]
+
+
+def trained_range(ranges: Mapping[str, Sequence[float]], column: str) -> Sequence[float]:
+    """Return the [lowest, highest] value of a column in training.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing.
+    """
+    if column not in ranges:
+        raise WeightsError(f"The weights have no range of {column}; their conditions need one.")
+    return ranges[column]
 
 
 def training_ranges(
@@ -323,7 +336,8 @@ def scaled_conditions(
         for column in condition_columns(condition_set)
     ]
     limits = [
-        (0.0, 360.0) if column == "path_azimuth_deg" else ranges[column] for column in columns
+        (0.0, 360.0) if column == "path_azimuth_deg" else trained_range(ranges, column)
+        for column in columns
     ]
     low, high = np.array(limits, dtype=float).T
     middles = low + 0.5 * (high - low)

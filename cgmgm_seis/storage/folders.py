@@ -152,6 +152,7 @@ def complete_folder(folder: Path, overwrite: bool, marker: str = PROVENANCE_FILE
 
     Hidden folders left by killed processes are deleted when the same folder is written again.
     """
+    check_name(folder)
     folder = folder.absolute()
     # Missing parents are created at the end, so that a failure does not leave them behind.
     beside = next(parent for parent in folder.parents if parent.exists())

@@ -61,7 +61,7 @@ class Stages:
             (model, "sample", REST),
             (model.evolution, "draw", COLOUR),
             (model.evolution, "_pulses", PULSES),
-            (model.evolution, "_coda", CODA),
+            (model.evolution, "_add_coda", CODA),
             (model, "_gains", NETWORKS),
             (model, "_colour", NETWORKS),
             (model.means, "forward", NETWORKS),

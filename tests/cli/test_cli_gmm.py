@@ -28,6 +28,9 @@ def test_a_model_is_fitted_and_described(whole_catalogue, tmp_path, monkeypatch)
     found = json.loads(run("gmm", "info", out, "--json").output)
     assert found["card"] == model.card
     assert found["hyperparameters"][0]["tau"] == pytest.approx(model.hyperparameters["tau"].item())
+    del model.card["dataset"]
+    model.save(tmp_path / "part.npz")
+    assert "of unknown records" in run("gmm", "info", tmp_path / "part.npz").output
     again = run("gmm", "fit", whole_catalogue, "--out", out)
     assert again.exit_code == 1 and "already exists" in again.output
     np.savez(out, a=np.arange(3))

@@ -60,6 +60,7 @@ def test_every_number_of_every_command_is_finite_and_bounded():
         ("--mag", "1e400"),
         ("--batch-size", "99999999999999"),
         ("--sta", "nan,0"),
+        ("--given", ""),
         ("--periods", "nan"),
         ("--extrapolate-magnitude", "nan"),
         ("--components", "Z" * 10_000),

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from small_datasets import N_SAMPLES, write_dataset
 
 from cgmgm_seis import load_model
-from cgmgm_seis.datasets.components import common_components
+from cgmgm_seis.datasets.components import common_components, moving
 from cgmgm_seis.datasets.summary import summarise
 from cgmgm_seis.datasets.windows import choose_components, read_records
 from cgmgm_seis.errors import DatasetError
@@ -100,3 +100,10 @@ def test_the_commands_choose_and_say_the_components(tmp_path, monkeypatch, one_t
     assert result.exit_code == 0, result.output
     read = read_records(tmp_path / "copy", Window("E"))[0]
     np.testing.assert_array_equal(read, read_records(folder, Window("E"))[0])
+
+
+def test_what_is_constant_not_finite_or_without_samples_does_not_move():
+    still, moved = [1.0, 1.0, 1.0], [1.0, 1.0, 2.0]
+    rows = [still, moved, [1.0, np.nan, 2.0], [np.inf, np.inf, 0.0]]
+    assert moving(np.array(rows)).tolist() == [False, True, False, False]
+    assert moving(np.zeros((3, 0))).tolist() == [False] * 3

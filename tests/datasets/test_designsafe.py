@@ -182,6 +182,8 @@ def test_wrong_files(files, tmp_path):
     )
     assert "row 1 has 3 columns" in refused(tmp_path / "short_EW.csv")
     assert "No such file" in refused(tmp_path / "none_EW.csv")
+    (tmp_path / "endless_EW.csv").symlink_to("/dev/full")
+    assert "not a regular file" in refused(tmp_path / "endless_EW.csv")
     assert "The component of" in refused(tmp_path / "data.csv")
     assert "one to three files of different components" in refused(files[0], files[0])
 

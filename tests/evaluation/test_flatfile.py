@@ -137,10 +137,14 @@ def test_other_names_are_mapped(written, tmp_path):
         (GOOD.assign(ln_pga_mps2=0.0), "pga_g and ln_pga_mps2 are the same measure; only one"),
         (
             GOOD.assign(pga_g=[0.1] * 4 + [-0.5] * 8),
-            r"pga_g = -0\.5 \(row 5\) must be a positive",
+            r"pga_g = -0\.5 \(row 5\) must be an amplitude from 1e-12 to",
         ),
-        (GOOD.assign(pga_g=0.0), r"pga_g = 0 \(row 1\) must be a positive"),
-        (GOOD.assign(ln_pgv_cmps=-999.0), "ln_pgv_cmps = -999 .* must be a positive"),
+        (GOOD.assign(pga_g=0.0), r"pga_g = 0 \(row 1\) must be an amplitude from 1e-12 to"),
+        (GOOD.assign(pga_g=1e9), r"must be an amplitude from 1e-12 to 10000 m/s2, or empty"),
+        (
+            GOOD.assign(ln_pgv_cmps=-999.0),
+            "ln_pgv_cmps = -999 .* must be an amplitude",
+        ),
         (
             GOOD.assign(station_vs30_mps=-999),
             "station_vs30_mps = -999 .* must be at least 1, or empty",

@@ -70,7 +70,9 @@ FLAGGED = station(
     (37.85, -122.0),
     12.0,
 )
-SINGLE = station("BK.ONE", [channel("HNE", pga="null", pgv=0.0, psa=2.0)], (37.95, -122.25), 15.0)
+SINGLE = station(
+    "BK.ONE", [channel("HNE", pga="null", pgv=0.0, psa=2.0, long="9e99")], (37.95, -122.25), 15.0
+)
 FELT = station("DYFI.294", [channel("mmi")], station_type="macroseismic", pga=13.4)
 
 
@@ -100,7 +102,7 @@ def test_the_larger_horizontal_is_read(tmp_path):
     assert found.n_single == 1
     assert found.left_out == {
         "flagged amplitudes": 1,
-        "amplitudes that are not positive numbers": 2,
+        "amplitudes that are not numbers from 1e-12 to 10000 m/s2 or m/s": 3,
         "macroseismic observations": 1,
         "stations that occur twice": 1,
     }

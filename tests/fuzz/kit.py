@@ -77,7 +77,7 @@ COMMANDS = {
     f"train dataset {SMALL} {TINY} --components Z --out run --resume": (
         *("run/config.json", "run/checkpoint.pt", "run/metrics.csv"),
     ),
-    "train dataset --config recipe.json --device cpu --out new": ("recipe.json",),
+    "train dataset --config recipe.json --epochs 1 --device cpu --out new": ("recipe.json",),
     "train dataset --init tiny --epochs 1 --device cpu --out new": ("tiny.json", "tiny.pt"),
     f"train dataset {SMALL} {TINY} --velocity-model model.nd --out new": ("model.nd",),
     f"tune dataset {SMALL} --space space.json --trials 1 --components Z --out new": ("space.json",),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cgmgm_seis.errors import RangeError, ScenarioError
+from cgmgm_seis.errors import RangeError, ScenarioError, WeightsError
 from cgmgm_seis.models.conditions import (
     CONDITION_SETS,
     ExtrapolationWarning,
@@ -66,6 +66,13 @@ def test_the_distance_is_that_of_the_rupture_where_it_is_known(table, caplog):
 def test_a_constant_column_scales_to_zero(table):
     scaled = scaled_conditions(table, "depth", training_ranges(table))
     assert (scaled == 0.0).all()
+
+
+def test_a_range_that_is_missing_is_named(table):
+    ranges = training_ranges(table)
+    del ranges["station_latitude_deg"]
+    with pytest.raises(WeightsError, match="no range of station_latitude_deg"):
+        scaled_conditions(table, "coordinates", ranges)
 
 
 def test_leaving_the_range_names_column_value_and_range(table):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,8 @@ def test_other_folders_stay(tmp_path):
         (tmp_path / name).mkdir()
     write(tmp_path / "out", "new")
     assert names(tmp_path) == [".other-1.part", ".out-1.part.txt", ".out.chunks", "out"]
+
+
+def test_a_folder_has_a_name():
+    with pytest.raises(OutputError, match="must end with a name"), complete_folder(Path("/"), True):
+        pass

@@ -189,8 +189,8 @@ class SpectralDecoder(nn.Module):
         shape = (2, self.n_envelopes, self.n_components, -1)
         noise = noise.unflatten(1, shape[2:]) @ self.nodes + self.noise_level
         energy = energy.unflatten(1, (2, 1, *shape[2:])) @ self.nodes + self.wave_level
-        share = torch.log_softmax(share.unflatten(1, shape) @ self.share_nodes, dim=2)
-        return Spectra(torch.exp(noise), torch.exp(energy + share))
+        share = torch.softmax(share.unflatten(1, shape) @ self.share_nodes, dim=2)
+        return Spectra(torch.exp(noise), torch.exp(energy) * share)
 
 
 def _interpolation(n_bins: int, n_nodes: int) -> Tensor:

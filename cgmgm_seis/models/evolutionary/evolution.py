@@ -10,6 +10,7 @@ what is shorter than a window of the spectrogram; long ones, the coda, describe 
 `Evolution` computes the mean spectrogram of such records, and draws records.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ _OVERSAMPLING = 8
 _N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
 # Time by which filters may prolong a record, s.
 _TAIL_S = 10.0
+# Frames of the coda that may contain an onset and its ramp.
+_ONSET_FRAMES = 3
 # Records drawn at once, so few that most of their arrays stay in the cache of a processor.
 _DRAWN_RECORDS = 8
 
@@ -114,12 +117,12 @@ class Evolution(nn.Module):
         self.finest = _OVERSAMPLING * n_fft
         self.n_envelopes = len(self.pulses) + len(self.coda)
         slowest = max(envelope.decay_s for envelope in self.pulses)
-        self.n_pulse = 2 ** int(np.ceil(np.log2(_PULSE_DECAYS * slowest * sampling_rate)))
+        self.n_pulse = _fast_length(_PULSE_DECAYS * slowest * sampling_rate)
         self.frame_hop = n_fft // 2
         self.n_frames = -(-n_samples // self.frame_hop) + 1
         # Long enough that the tail of a filter does not wrap around to the start, and for a pulse.
         n_longest = n_samples + max(int(_TAIL_S * sampling_rate), self.n_pulse)
-        self.n_draw = 2 * int(next_fast_len(n_longest // 2 + 1, real=True))
+        self.n_draw = _fast_length(n_longest)
 
         window = np.hanning(n_fft + 1)[:-1]
         sine = np.sqrt(window)
@@ -135,7 +138,6 @@ class Evolution(nn.Module):
         envelopes = self.pulses + self.coda
         self.scales = self._table(np.array(scales), "scales")
         self.decays_s = self._table(np.array([e.decay_s for e in envelopes]), "decays_s")
-        self.powers = self._table(np.array([e.order - 1.0 for e in envelopes]), "powers")
         self.window = self._table(window, "window")
         seen = self._kernel(_autocorrelation(window, n_fft), to=_OVERSAMPLING)
         self.noise_kernel = self._table(seen, "kernel")
@@ -184,14 +186,7 @@ class Evolution(nn.Module):
         Between the bins it is linear, times the finer `noise_shape` common to all records: 0.625 Hz
         bins cannot resolve the low-frequency roll-off of recordings.
         """
-        size, leading = n // 2 + 1, spectra.shape[:-1]
-        lines = nn.functional.interpolate(
-            spectra.reshape(1, -1, self.n_bins), size, mode="linear", align_corners=True
-        )
-        shape = nn.functional.interpolate(
-            self.noise_shape[None, None], size, mode="linear", align_corners=True
-        )
-        return (lines * shape).reshape(*leading, size)
+        return _resampled(spectra, n // 2 + 1) * _resampled(self.noise_shape, n // 2 + 1)
 
     def fit_noise_shape(self, noise: Floats) -> None:
         """Set `noise_shape` from recorded noise (record, component, sample).
@@ -226,7 +221,7 @@ class Evolution(nn.Module):
         shapes = (
             (n_components, self.n_draw // 2 + 1),
             (2, n_components, len(self.pulses), self.n_pulse // 2 + 1),
-            (2, n_components, self.n_frames, self.n_bins),
+            (n_components, self.n_frames + _ONSET_FRAMES, self.n_bins),
         )
         sizes = [int(np.prod(shape)) for shape in shapes]
         numbers = np.empty((len(generators), 2 * sum(sizes)), dtype=np.float32)
@@ -270,26 +265,31 @@ class Evolution(nn.Module):
         """
         shapes = self.wave_shape if gains is None else self.wave_shape + gains
         shapes = shapes.expand(*noise.shape[:2], -1)
+        # The phases of stationary noise are random whatever a filter does to them.
+        ones = noise.new_ones(self.n_bins)
+        steady = self.noise_density(ones, self.n_draw) * self.noise_powers * colour.abs().square()
         parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
-        return torch.cat([self._draw(colour, *part) for part in zip(*parts, strict=True)])
+        return torch.cat(
+            [self._draw(steady, colour.log(), *part) for part in zip(*parts, strict=True)]
+        )
 
     def _draw(
         self,
-        colour: Tensor,
+        steady: Tensor,
+        ln_colour: Tensor,
         noise: Tensor,
         waves: Tensor,
         onsets_s: Tensor,
         shapes: Tensor,
-        steady: Tensor,
+        endless: Tensor,
         brief: Tensor,
         long: Tensor,
     ) -> Tensor:
-        """Draw a part of the records of `draw`."""
+        """Draw a part of the records of `draw`, with power of noise and logarithm of `colour`."""
         n_pulses, rate = len(self.pulses), self.sampling_rate
         # Zeros behind the record are for filters, and for the pulses of onsets near its end.
         records = noise.new_zeros(*noise.shape[:2], self.n_draw)
-        coda = self._coda(waves[:, :, n_pulses:], onsets_s, long)
-        records[..., self.n_samples - coda.shape[-1] : self.n_samples] = coda
+        self._add_coda(records, waves[:, :, n_pulses:], onsets_s, long)
         steps = torch.arange(self.n_pulse, device=onsets_s.device)
         first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
         # Rounding may put the first sample slightly before the onset.
@@ -299,10 +299,14 @@ class Evolution(nn.Module):
         for wave in range(pulses.shape[1]):
             records.scatter_add_(2, places[:, wave], pulses[:, wave])
         records[..., self.n_samples :] = 0.0
-        filters = _exponential(*(shapes.to(self.filters) @ part for part in self.filters))
-        powers = self.noise_density(noise, self.n_draw) * self.noise_powers
-        spectra = coefficients(steady, powers)
-        spectra = torch.addcmul(spectra, torch.fft.rfft(records), filters) * colour
+        shapes = shapes.flatten(0, 1).to(self.filters)
+        real, imaginary = (
+            torch.addmm(ln, shapes, part).unflatten(0, noise.shape[:2])
+            for ln, part in zip((ln_colour.real, ln_colour.imag), self.filters, strict=True)
+        )
+        spectra = torch.fft.rfft(records).mul_(_exponential(real, imaginary))
+        powers = _resampled(noise, len(steady)).mul_(steady)
+        spectra += coefficients(endless, powers)
         return torch.fft.irfft(spectra, self.n_draw)[..., : self.n_samples]
 
     def _pulses(self, spectra: Tensor, delays: Tensor, numbers: Tensor) -> Tensor:
@@ -313,36 +317,62 @@ class Evolution(nn.Module):
         amplitudes = torch.sqrt(envelopes) * _torch_ramp(delays)[:, :, None]
         return (pulses * amplitudes[:, :, None]).sum(dim=3)
 
-    def _coda(self, spectra: Tensor, onsets_s: Tensor, numbers: Tensor) -> Tensor:
-        """Return the coda (record, component, sample), from shortly before the first onset on.
+    def _add_coda(
+        self, records: Tensor, spectra: Tensor, onsets_s: Tensor, numbers: Tensor
+    ) -> None:
+        """Add the coda to silent records (record, component, sample).
 
-        Frames with a sine window overlap by half, so that the squared windows add up to one.
+        Frames with a sine window overlap by half, so that the squared windows add up to one.  Once
+        the later wave has begun, one set of frames is of both waves: the sum of Gaussian processes
+        is a Gaussian process of the sum of their powers.  Around its onset the later wave, which
+        has a ramp of its own, is drawn apart, in the last frames of the numbers.
         """
-        hop, rate, half = self.frame_hop, self.sampling_rate, 0.5 * self.n_fft / self.sampling_rate
+        hop, rate, device = self.frame_hop, self.sampling_rate, onsets_s.device
+        half = 0.5 * self.n_fft / rate
         # The frames before this one, and itself, end before all onsets.
         silent = int((float(onsets_s.min()) - half) * rate / hop)
         silent = min(max(silent, 0), self.n_frames - 2)
-        centres = torch.arange(silent, self.n_frames, device=onsets_s.device) * hop / rate
-        delays = centres - onsets_s[..., None]
+        shared = torch.arange(silent, self.n_frames, device=device).expand(len(onsets_s), -1)
+        earlier, later = onsets_s.amin(dim=1), onsets_s.amax(dim=1)
+        first = torch.floor(later * rate / hop).clamp(0, self.n_frames - _ONSET_FRAMES)
+        own = first.long()[:, None] + torch.arange(_ONSET_FRAMES, device=device)
+        waves = torch.arange(onsets_s.shape[1], device=device)
+        is_later = (waves == onsets_s.argmax(dim=1, keepdim=True))[:, :, None]
+        begun = ~is_later | (shared > own[:, -1:])[:, None]
+        delays = torch.cat([shared, own], dim=1)[:, None] * hop / rate - onsets_s[..., None]
+        contained = torch.cat([begun, is_later.expand(-1, -1, _ONSET_FRAMES)], dim=2)
+        contained &= delays > -half
         weights = self._envelopes(delays.clamp_min(-half), slice(len(self.pulses), None))
-        weights = (weights * (delays > -half)[:, :, None]).transpose(2, 3)
-        powers = weights[:, :, None] @ (spectra * self.coda_powers).transpose(2, 3)
+        weights = (weights * contained[:, :, None]).flatten(1, 2).transpose(1, 2)
+        powers = weights[:, None] @ (spectra * self.coda_powers).flatten(1, 2).transpose(1, 2)
         frames = torch.fft.irfft(coefficients(numbers[..., silent:, :], powers), self.n_fft)
-        overlapped = frames[..., :-1, hop:] * self.sine[hop:]
-        overlapped = torch.addcmul(overlapped, frames[..., 1:, :hop], self.sine[:hop])
-        times = torch.arange(silent * hop, self.n_samples, device=onsets_s.device) / rate
-        ramps = _torch_ramp(times - onsets_s[..., None])[:, :, None]
-        return (overlapped.flatten(-2)[..., : len(times)] * ramps).sum(dim=1)
+        starts, ends = frames[..., :hop] * self.sine[:hop], frames[..., hop:] * self.sine[hop:]
+        n = shared.shape[1]
+        times = torch.arange(silent * hop, self.n_samples, device=device)
+        motion = (ends[..., : n - 1, :] + starts[..., 1:n, :]).flatten(-2)[..., : len(times)]
+        ramps = _torch_ramp(times / rate - earlier[:, None])
+        records[..., silent * hop : self.n_samples] = motion * ramps[:, None]
+        motion = nn.functional.pad(starts[..., n:, :], (0, 0, 0, 1))
+        motion[..., 1:, :] += ends[..., n:, :]
+        places = (own[:, :1] - 1) * hop + torch.arange(motion[0, 0].numel(), device=device)
+        ramps = _torch_ramp(places / rate - later[:, None])
+        ramps *= (places >= 0) & (places < self.n_samples)
+        motion = motion.flatten(-2) * ramps[:, None]
+        places = places.clamp(0, self.n_samples - 1)[:, None].expand_as(motion)
+        records.scatter_add_(2, places, motion)
 
     def _envelopes(self, delays: Tensor, which: slice) -> Tensor:
         """Return the density of energy (.., envelope, delay) at delays (.., delay), no ramp.
 
         Exponentials continue before the onset.
         """
-        tables = (self.scales, self.powers, self.decays_s)
-        scales, powers, decays_s = (table[which, None] for table in tables)
-        delays = delays[..., None, :]
-        return scales * delays.clamp_min(0.0) ** powers * torch.exp(-delays / decays_s)
+        decays_s, scales = self.decays_s[which, None], self.scales[which, None]
+        density = torch.exp(delays[..., None, :] / -decays_s).mul_(scales)
+        rising = delays.clamp_min(0.0)
+        for k, envelope in enumerate((self.pulses + self.coda)[which]):
+            for _ in range(envelope.order - 1):
+                density[..., k, :] *= rising
+        return density
 
     # ---- tables ----------------------------------------------------------------------------
 
@@ -434,10 +464,26 @@ def _torch_ramp(delay_s: Tensor) -> Tensor:
     return torch.sin(0.5 * torch.pi * (delay_s / RAMP_S).clamp(0.0, 1.0)) ** 2
 
 
+def _resampled(spectra: Tensor, n: int) -> Tensor:
+    """Return spectra (.., bin) at n frequencies from 0 to Nyquist, linear between the bins."""
+    lines = nn.functional.interpolate(
+        spectra.reshape(1, -1, spectra.shape[-1]), n, mode="linear", align_corners=True
+    )
+    return lines.reshape(*spectra.shape[:-1], n)
+
+
 def _exponential(real: Tensor, imaginary: Tensor) -> Tensor:
-    """Return the exponential of complex numbers, some times as fast as that of a complex tensor."""
-    size = torch.exp(real)
-    return torch.complex(size * torch.cos(imaginary), size * torch.sin(imaginary))
+    """Return the exponential of complex numbers, in whose place it computes.
+
+    Some times as fast as that of a complex tensor.
+    """
+    size, sine = real.exp_(), torch.sin(imaginary)
+    return torch.complex(imaginary.cos_().mul_(size), sine.mul_(size))
+
+
+def _fast_length(n: float) -> int:
+    """Return an even length of at least n, of which the Fourier transform is fast."""
+    return 2 * int(next_fast_len(math.ceil(0.5 * n), real=True))
 
 
 def _autocorrelation(x: Floats, n: int) -> Floats:

@@ -21,6 +21,7 @@ def coefficients(numbers: Tensor, power: Tensor) -> Tensor:
         Mean squared size, shape (record, ..).
     """
     size, phase = numbers.unbind(dim=1)
-    squared = torch.log(size.abs().clamp_min_(_LEAST)).neg_() * power
-    size, angle = torch.sqrt(squared), torch.pi * phase
-    return torch.complex(size * torch.cos(angle), size * torch.sin(angle))
+    size = size.abs().clamp_min_(_LEAST).log_().neg_().mul_(power).sqrt_()
+    angle = torch.pi * phase
+    imaginary = torch.sin(angle).mul_(size)
+    return torch.complex(angle.cos_().mul_(size), imaginary)

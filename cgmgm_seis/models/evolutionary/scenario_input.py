@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cgmgm_seis.models.conditions import trained_range
 from cgmgm_seis.models.evolutionary.places import scenario_features
 from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.geography import local_km
@@ -39,12 +40,12 @@ def network_input(
         Latitude and longitude of the region's centre.
     """
     p, s = arrivals
-    low, high = ranges["path_hyp_distance_km"]
+    low, high = trained_range(ranges, "path_hyp_distance_km")
     distance = scenario["path_hyp_distance_km"].to_numpy(float)
     logarithms = np.log(np.maximum([low, high], 1.0))
     plain = [
-        scaled_to_one(scenario["source_magnitude"], ranges["source_magnitude"]),
-        scaled_to_one(scenario["source_depth_km"], ranges["source_depth_km"]),
+        scaled_to_one(scenario["source_magnitude"], trained_range(ranges, "source_magnitude")),
+        scaled_to_one(scenario["source_depth_km"], trained_range(ranges, "source_depth_km")),
         scaled_to_one(distance, (low, high)),
         scaled_to_one(np.log(np.maximum(distance, 1.0)), logarithms),
         np.log(np.maximum(s - p, LEAST_S_MINUS_P)) - MIDDLE,
