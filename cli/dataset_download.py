@@ -95,7 +95,7 @@ def download(
     from cgmgm_seis.datasets.download.mass_download import mass_download
     from cgmgm_seis.datasets.download.raw_archive import Request
     from cgmgm_seis.scenario.obspy_files import read_catalog
-    from cgmgm_seis.storage.folders import check_folder
+    from cgmgm_seis.storage.folders import check_folder, check_name
 
     show_messages(verbosity or 0)
     processing = Processing(**settings)
@@ -111,6 +111,7 @@ def download(
     )
     check_folder(out, overwrite, "waveforms.hdf5")
     folder = archive or out.with_name(f"{out.name}-archive")
+    check_name(folder)
     if client[0] == "all" and not events:
         raise click.UsageError("--client all needs --events, or another --client before it")
     names = [name for given in client for name in (data_centres() if given == "all" else [given])]

@@ -2,7 +2,9 @@
 
 import errno
 import re
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -86,6 +88,10 @@ class LazyGroup(click.Group):
         """Run a subcommand; exit 2 for wrong usage, 1 for other errors."""
         from cgmgm_seis.errors import CgmgmError, one_line
 
+        # Names of files may be bytes that are no text; they are printed as they are.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="surrogateescape")
         try:
             return super().invoke(ctx)
         except click.exceptions.NoArgsIsHelpError:

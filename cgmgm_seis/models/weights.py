@@ -111,7 +111,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str | None]:
     names = [name for model in model_names() for name in model_class(model).list_pretrained()]
     raise WeightsNotFoundError(
         f"Weights '{name_or_path}' were not found; give one of the names "
-        f"{', '.join(names) or '(none)'}, or the path of a pair {path}.json and {path}.pt."
+        f"{', '.join(names) or '(none)'}, or the path of a pair of files, .json and .pt."
     )
 
 

@@ -1,5 +1,6 @@
 """Files of tensors, read without running code in them and without unpacking more than they hold."""
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cgmgm_seis.errors import CgmgmError, reason_of
+from cgmgm_seis.storage.files import check_regular
 
 
 def check_torch_file(path: Path, error_type: type[CgmgmError]) -> None:
@@ -21,6 +23,7 @@ def check_torch_file(path: Path, error_type: type[CgmgmError]) -> None:
         Of `error_type`, also if the file is missing.
     """
     try:
+        check_regular(path, sys.maxsize)
         size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
@@ -28,7 +31,7 @@ def check_torch_file(path: Path, error_type: type[CgmgmError]) -> None:
             plain = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
             # torch itself does not compare checksums, so that damaged numbers would be used.
             damaged = archive.testzip() if plain and unpacked <= size else None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise error_type(f"{path} cannot be read: {reason_of(error)}.") from error
     except Exception as error:  # a damaged directory of the archive raises several kinds
         raise error_type(f"{path} is damaged, or is not an archive of torch.") from error

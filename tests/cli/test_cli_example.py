@@ -1,5 +1,7 @@
 """The command that writes examples."""
 
+import os
+
 from click.testing import CliRunner
 
 from cgmgm_seis_cli.main import main
@@ -18,3 +20,10 @@ def test_files_are_listed_and_never_overwritten(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["example", "pleasant-hill"])
     assert result.exit_code == 1
     assert result.stderr == "Error: pleasant-hill already exists; give the example a new folder.\n"
+
+
+def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["example", "pleasant-hill", "--out", os.fsdecode(b"a\xff")])
+    assert result.exit_code == 0
+    assert result.stdout_bytes.startswith(b"a\xff/event.xml: ")

@@ -142,7 +142,8 @@ def import_all() -> None:
     import damage  # noqa: F401
     import matplotlib
     import matplotlib.backends.backend_pdf
-    import torch._dynamo  # noqa: F401
+    import torch._dynamo
+    import torch.utils.tensorboard  # noqa: F401
 
     matplotlib.use("agg")
     import cgmgm_seis

@@ -6,7 +6,8 @@ import torch
 from scipy.signal import butter, lfilter, sosfilt, sosfreqz, welch
 
 from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
-from cgmgm_seis.models.evolutionary.evolution import CODA, PULSES, Envelope, Evolution
+from cgmgm_seis.models.evolutionary.envelopes import CODA, PULSES, Envelope
+from cgmgm_seis.models.evolutionary.evolution import Evolution
 
 RATE, N = 100.0, 3000
 ONSET = 8.013

@@ -43,3 +43,6 @@ def test_damage_and_other_files_are_said(tmp_path):
             read_torch_file(path, WeightsError)
     with pytest.raises(WeightsError, match="cannot be read"):
         read_torch_file(tmp_path / "none.pt", WeightsError)
+    (tmp_path / "endless.pt").symlink_to("/dev/full")
+    with pytest.raises(WeightsError, match="not a regular file"):
+        read_torch_file(tmp_path / "endless.pt", WeightsError)

@@ -1,220 +1,24 @@
-"""Evolutionary spectra as sums of modulated Gaussian processes.
+"""Drawing records of evolutionary spectra: noise, and sums of modulated Gaussian processes."""
 
-Noise is stationary.  A wave that arrives at t0 is a sum of stationary processes y_k, each modulated
-by an envelope that starts at the onset (Priestley 1965):
-
-    x(t) = sum_k a_k(t - t0) y_k(t),    integral of a_k^2 = 1,    PSD of y_k = D_k(f),
-
-so sum_k D_k(f) is the wave's mean squared Fourier amplitude.  Short envelopes, the pulses, describe
-what is shorter than a window of the spectrogram; long ones, the coda, describe the slow decay.
-`Evolution` computes the mean spectrogram of such records, and draws records.
-"""
-
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
+from cgmgm_seis.models.evolutionary.envelopes import torch_ramp
 from cgmgm_seis.models.evolutionary.gaussian import coefficients
-from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
-from cgmgm_seis.scenario.arrays import Floats
+from cgmgm_seis.models.evolutionary.mean_evolution import MeanEvolution, resampled
 from cgmgm_seis.scenario.seeding import fill_uniform
 
-# Amplitudes rise from zero to one within this time after an onset, s.
-RAMP_S = 0.03
-# Length of a drawn pulse in units of its slowest decay.
-_PULSE_DECAYS = 10.0
-# Steps per sample when envelopes are integrated, and frequencies per bin when leakage is computed.
-_OVERSAMPLING = 8
-# Fine frequencies of the waves: number, lowest in Hz, and highest as a share of the sampling rate.
-_N_NODES, _LOWEST_HZ, _HIGHEST = 32, 0.1, 0.4
-# Time by which filters may prolong a record, s.
-_TAIL_S = 10.0
 # Frames of the coda that may contain an onset and its ramp.
 _ONSET_FRAMES = 3
 # Records drawn at once, so few that most of their arrays stay in the cache of a processor.
 _DRAWN_RECORDS = 8
 
 
-@dataclass(frozen=True)
-class Envelope:
-    """Energy after an onset: d^(order - 1) exp(-d / decay), times the ramp; its integral is 1."""
-
-    order: int
-    decay_s: float
-
-    def energy(self, delay_s: Floats) -> Floats:
-        """Return the energy density at delays after the onset (s), not yet normalised."""
-        return self.decaying(delay_s) * (delay_s > 0.0) * _ramp(delay_s) ** 2
-
-    def decaying(self, delay_s: Floats) -> Floats:
-        """Return `energy` without the ramp; an exponential continues before the onset."""
-        rising = np.maximum(delay_s, 0.0) if self.order > 1 else np.ones_like(delay_s)
-        return rising ** (self.order - 1) * np.exp(-delay_s / self.decay_s)
-
-
-PULSES = (Envelope(1, 0.05), Envelope(1, 0.15), Envelope(2, 0.1), Envelope(1, 0.4))
-CODA = (
-    Envelope(1, 1.0),
-    Envelope(2, 1.0),
-    Envelope(1, 2.5),
-    Envelope(2, 3.0),
-    Envelope(1, 7.0),
-    Envelope(1, 20.0),
-)
-
-
-def _ramp(delay_s: Floats) -> Floats:
-    """Return the amplitude of an onset: 0 before it, rising to 1."""
-    return np.sin(0.5 * np.pi * np.clip(delay_s / RAMP_S, 0.0, 1.0)) ** 2
-
-
-class Evolution(nn.Module):
-    """Records of a fixed length as noise and two waves, P and S, of given spectra.
-
-    Spectra are given at the bins of the spectrogram, f_b = b fs / n_fft.  These cannot resolve
-    spectra below 2 Hz, so noise and waves also have finer shapes, `noise_shape` and `wave_shape`,
-    common to all records.  The shape of the waves is a minimum-phase filter, which keeps onsets.
-
-    Parameters
-    ----------
-    n_samples : int
-        Length of the records.
-    sampling_rate : float
-        Hz.
-    n_fft : int
-        Length of the spectrogram's Hann window and of the frames of the coda, samples.
-    pulses, coda : sequence of Envelope
-        Envelopes of a wave; D_k are in this order, pulses first.
-
-    Examples
-    --------
-    >>> evolution = Evolution(6000)
-    >>> evolution.n_envelopes, evolution.n_bins
-    (10, 81)
-    """
-
-    def __init__(
-        self,
-        n_samples: int,
-        sampling_rate: float = 100.0,
-        n_fft: int = 160,
-        pulses: Sequence[Envelope] = PULSES,
-        coda: Sequence[Envelope] = CODA,
-    ) -> None:
-        super().__init__()
-        self.n_samples = n_samples
-        self.sampling_rate = sampling_rate
-        self.n_fft = n_fft
-        self.pulses = tuple(pulses)
-        self.coda = tuple(coda)
-        self.n_bins = n_fft // 2 + 1
-        self.finest = _OVERSAMPLING * n_fft
-        self.n_envelopes = len(self.pulses) + len(self.coda)
-        slowest = max(envelope.decay_s for envelope in self.pulses)
-        self.n_pulse = _fast_length(_PULSE_DECAYS * slowest * sampling_rate)
-        self.frame_hop = n_fft // 2
-        self.n_frames = -(-n_samples // self.frame_hop) + 1
-        # Long enough that the tail of a filter does not wrap around to the start, and for a pulse.
-        n_longest = n_samples + max(int(_TAIL_S * sampling_rate), self.n_pulse)
-        self.n_draw = _fast_length(n_longest)
-
-        window = np.hanning(n_fft + 1)[:-1]
-        sine = np.sqrt(window)
-        self.noise_response = sampling_rate * float(np.sum(window**2))
-        self.nodes_hz: Floats = np.geomspace(_LOWEST_HZ, _HIGHEST * sampling_rate, _N_NODES)
-        responses, scales, smears = [], [], []
-        for energy, framed in self._energies():
-            scales.append(sampling_rate / energy.sum())
-            responses.append(self._response(window, energy * scales[-1]))
-            smears.append(self._smear(np.sqrt(energy), sine if framed else None))
-        self.responses = self._table(np.stack(responses, axis=1), "responses")
-        self.smears = self._table(np.stack(smears), "smears")
-        envelopes = self.pulses + self.coda
-        self.scales = self._table(np.array(scales), "scales")
-        self.decays_s = self._table(np.array([e.decay_s for e in envelopes]), "decays_s")
-        self.window = self._table(window, "window")
-        seen = self._kernel(_autocorrelation(window, n_fft), to=_OVERSAMPLING)
-        self.noise_kernel = self._table(seen, "kernel")
-        lines = np.arange(self.finest // 2 + 1) * sampling_rate / self.finest
-        self.node_lines = self._table(hats(self.nodes_hz, lines), "node_lines")
-        self.node_bins = self._table(hats(self.nodes_hz, lines[::_OVERSAMPLING]), "node_bins")
-        filters = log_responses(self.nodes_hz, self.n_draw, sampling_rate)
-        self.filters = self._table(np.stack([filters.real, filters.imag]), "filters")
-        self.noise_shape: Tensor
-        self.wave_shape: Tensor
-        self.leakages: Tensor
-        self.register_buffer("noise_shape", torch.ones(self.finest // 2 + 1))
-        self.register_buffer("wave_shape", torch.zeros(_N_NODES))
-        self.register_buffer("leakages", torch.empty(0))
-        self.set_wave_shape(self.wave_shape)
-        self.pulse_bins = self._table(
-            self._interpolation(self.n_pulse) * self._powers(self.n_pulse), "pulse_bins"
-        )
-        self.coda_powers = self._table(self._powers(n_fft), "coda_powers")
-        self.noise_powers = self._table(self._powers(self.n_draw), "noise_powers")
-        self.sine = self._table(sine, "sine")
-
-    # ---- the mean spectrogram --------------------------------------------------------------
-
-    def leaked(self, spectra: Tensor) -> Tensor:
-        """Return D_k, shape (.., envelope, component, bin), after leakage into the spectrogram.
-
-        Modulation and windows smear a spectrum over frequency; this is the mean over the frames.
-        """
-        return torch.einsum("...kcf,kfg->...kcg", spectra, self.leakages)
-
-    def set_wave_shape(self, shape: Tensor) -> None:
-        """Set the ln amplitude (node,) of the filter of all waves, and update the leakage."""
-        self.wave_shape = shape.to(self.wave_shape)
-        squared = torch.exp(2.0 * self.wave_shape @ self.node_lines)
-        self.leakages = (self.smears * squared) @ self.noise_kernel
-
-    def leaked_noise(self, spectra: Tensor) -> Tensor:
-        """Return the noise's PSD, shape (.., bin), after leakage into the spectrogram."""
-        lines = self.noise_density(torch.eye(self.n_bins).to(spectra), self.finest)
-        return spectra @ (lines @ self.noise_kernel)
-
-    def noise_density(self, spectra: Tensor, n: int) -> Tensor:
-        """Return the noise's PSD, given at the bins, at the n/2 + 1 frequencies of an rfft.
-
-        Between the bins it is linear, times the finer `noise_shape` common to all records: 0.625 Hz
-        bins cannot resolve the low-frequency roll-off of recordings.
-        """
-        return _resampled(spectra, n // 2 + 1) * _resampled(self.noise_shape, n // 2 + 1)
-
-    def fit_noise_shape(self, noise: Floats) -> None:
-        """Set `noise_shape` from recorded noise (record, component, sample).
-
-        It is the geometric mean of the records' spectra, so that loud records do not dominate.
-        """
-        window = np.hanning(noise.shape[-1] + 1)[:-1]
-        powers = np.abs(np.fft.rfft(noise * window, self.finest)) ** 2
-        mean = np.exp(np.log(powers + 1e-30 * powers.max()).mean(axis=(0, 1)))
-        seen = mean @ self.noise_kernel.cpu().numpy()
-        lines = np.interp(np.arange(len(mean)) / _OVERSAMPLING, np.arange(self.n_bins), seen)
-        self.noise_shape = torch.as_tensor(mean / lines).to(self.noise_shape)
-
-    def response(self, delay_s: Tensor) -> Tensor:
-        """Return the weight (.., envelope) of leaked D_k in a frame centred `delay_s` after onset.
-
-        The mean power of a frame is the sum of the weighted D_k, plus `noise_response` times the
-        noise.  Weights are linear between samples, so that they have a gradient in the onsets.
-        """
-        place = delay_s * self.sampling_rate + self.n_fft // 2 + 1
-        place = place.clamp(0.0, len(self.responses) - 1.001)
-        # If a training has diverged, onsets are NaN; the result is then NaN too.
-        index = place.detach().nan_to_num(0.0).floor().long()
-        return torch.lerp(
-            self.responses[index], self.responses[index + 1], (place - index)[..., None]
-        )
-
-    # ---- drawing ---------------------------------------------------------------------------
+class Evolution(MeanEvolution):
+    """Evolutionary spectra of records, see `MeanEvolution`, and the records."""
 
     def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
         """Return the numbers of `gaussian.coefficients` of records, for noise, pulses and coda."""
@@ -305,7 +109,7 @@ class Evolution(nn.Module):
             for ln, part in zip((ln_colour.real, ln_colour.imag), self.filters, strict=True)
         )
         spectra = torch.fft.rfft(records).mul_(_exponential(real, imaginary))
-        powers = _resampled(noise, len(steady)).mul_(steady)
+        powers = resampled(noise, len(steady)).mul_(steady)
         spectra += coefficients(endless, powers)
         return torch.fft.irfft(spectra, self.n_draw)[..., : self.n_samples]
 
@@ -314,7 +118,7 @@ class Evolution(nn.Module):
         powers = spectra.transpose(2, 3).contiguous() @ self.pulse_bins
         pulses = torch.fft.irfft(coefficients(numbers, powers), self.n_pulse)
         envelopes = self._envelopes(delays, slice(len(self.pulses)))
-        amplitudes = torch.sqrt(envelopes) * _torch_ramp(delays)[:, :, None]
+        amplitudes = torch.sqrt(envelopes) * torch_ramp(delays)[:, :, None]
         return (pulses * amplitudes[:, :, None]).sum(dim=3)
 
     def _add_coda(
@@ -350,12 +154,12 @@ class Evolution(nn.Module):
         n = shared.shape[1]
         times = torch.arange(silent * hop, self.n_samples, device=device)
         motion = (ends[..., : n - 1, :] + starts[..., 1:n, :]).flatten(-2)[..., : len(times)]
-        ramps = _torch_ramp(times / rate - earlier[:, None])
+        ramps = torch_ramp(times / rate - earlier[:, None])
         records[..., silent * hop : self.n_samples] = motion * ramps[:, None]
         motion = nn.functional.pad(starts[..., n:, :], (0, 0, 0, 1))
         motion[..., 1:, :] += ends[..., n:, :]
         places = (own[:, :1] - 1) * hop + torch.arange(motion[0, 0].numel(), device=device)
-        ramps = _torch_ramp(places / rate - later[:, None])
+        ramps = torch_ramp(places / rate - later[:, None])
         ramps *= (places >= 0) & (places < self.n_samples)
         motion = motion.flatten(-2) * ramps[:, None]
         places = places.clamp(0, self.n_samples - 1)[:, None].expand_as(motion)
@@ -374,103 +178,6 @@ class Evolution(nn.Module):
                 density[..., k, :] *= rising
         return density
 
-    # ---- tables ----------------------------------------------------------------------------
-
-    def _table(self, values: Floats, name: str) -> Tensor:
-        """Register a buffer that is not part of the weights, and return it."""
-        table = torch.as_tensor(values, dtype=torch.float32)
-        self.register_buffer(name, table, persistent=False)
-        return table
-
-    @cached_property
-    def energies(self) -> Floats:
-        """Density of energy (envelope, sample) after an onset, 1/s, of integral 1."""
-        energies = np.stack([energy for energy, _ in self._energies()])
-        return energies * self.sampling_rate / energies.sum(axis=1, keepdims=True)
-
-    def _energies(self) -> Iterator[tuple[Floats, bool]]:
-        """Yield the energy of every envelope by sample, and whether it is drawn in frames."""
-        halves = np.arange(_OVERSAMPLING * self.n_samples, dtype=np.float64) + 0.5
-        steps: Floats = halves / (_OVERSAMPLING * self.sampling_rate)
-        for envelopes, framed in ((self.pulses, False), (self.coda, True)):
-            for envelope in envelopes:
-                fine = self._framed(envelope, steps) if framed else envelope.energy(steps)
-                yield fine.reshape(self.n_samples, _OVERSAMPLING).mean(axis=1), framed
-
-    def _framed(self, envelope: Envelope, delay_s: Floats) -> Floats:
-        """Return the energy of an envelope that is drawn in overlapping frames.
-
-        An exponential remains one, since it continues before the onset in frames across it.
-        """
-        samples = np.arange(self.n_fft)
-        weights = np.sin(np.pi * samples / self.n_fft) ** 2 / self.frame_hop
-        offsets = (samples - self.frame_hop) / self.sampling_rate
-        framed = sum(
-            weight * envelope.decaying(delay_s + offset)
-            for offset, weight in zip(offsets, weights, strict=True)
-        )
-        return np.asarray(framed) * _ramp(delay_s) ** 2
-
-    def _response(self, window: Floats, energy: Floats) -> Floats:
-        """Return the energy in a window centred at -n_fft/2 - 1, .. samples from the onset."""
-        seen = np.convolve(energy, (window**2)[::-1])[: self.n_samples]
-        return np.concatenate([[0.0, 0.0], self.sampling_rate * seen])
-
-    def _smear(self, amplitude: Floats, frame: Floats | None) -> Floats:
-        """Return the weights (bin, line) of D_k's bins in the fine spectrum of the drawn process.
-
-        They are the Fourier transform of the autocorrelation of the modulation and, if the process
-        is drawn in frames, of their window.  Spectra of pulses are linear between bins.
-        """
-        correlation = _autocorrelation(amplitude, self.finest // 2)
-        if frame is not None:
-            correlation = correlation * _autocorrelation(frame, self.finest // 2)
-            return self._kernel(correlation, of=_OVERSAMPLING)
-        return np.asarray(self._interpolation(self.finest) @ self._kernel(correlation))
-
-    def _kernel(self, correlation: Floats, of: int = 1, to: int = 1) -> Floats:
-        """Return weights of every `of`-th fine frequency of a spectrum in every `to`-th.
-
-        For a process times a modulation with this autocorrelation: its Fourier transform, folded
-        at 0 Hz and at the Nyquist frequency.
-        """
-        n = self.finest
-        both = np.zeros(n)
-        both[: len(correlation)] = correlation
-        both[n - len(correlation) + 1 :] = correlation[:0:-1]
-        kernel = np.fft.fft(both).real * of / n
-        places = np.arange(0, n // 2 + 1, of)[:, None]
-        lines = np.arange(0, n // 2 + 1, to)
-        folded = kernel[(places - lines) % n] + kernel[(places + lines) % n]
-        folded[[0, -1]] *= 0.5
-        return np.asarray(folded)
-
-    def _powers(self, n: int) -> Floats:
-        """Return the mean squared rfft (n/2 + 1,) of n samples of a process of two-sided PSD 1.
-
-        At 0 Hz and Nyquist irfft uses the real part only, which must have all of the variance.
-        """
-        powers = np.full(n // 2 + 1, n * self.sampling_rate)
-        powers[[0, -1]] *= 2.0
-        return powers
-
-    def _interpolation(self, n: int) -> Floats:
-        """Return the matrix (bin, frequency) from bins to the n/2 + 1 frequencies of an rfft."""
-        place = np.arange(n // 2 + 1) * self.n_fft / n
-        return np.maximum(0.0, 1.0 - np.abs(np.arange(self.n_bins)[:, None] - place))
-
-
-def _torch_ramp(delay_s: Tensor) -> Tensor:
-    return torch.sin(0.5 * torch.pi * (delay_s / RAMP_S).clamp(0.0, 1.0)) ** 2
-
-
-def _resampled(spectra: Tensor, n: int) -> Tensor:
-    """Return spectra (.., bin) at n frequencies from 0 to Nyquist, linear between the bins."""
-    lines = nn.functional.interpolate(
-        spectra.reshape(1, -1, spectra.shape[-1]), n, mode="linear", align_corners=True
-    )
-    return lines.reshape(*spectra.shape[:-1], n)
-
 
 def _exponential(real: Tensor, imaginary: Tensor) -> Tensor:
     """Return the exponential of complex numbers, in whose place it computes.
@@ -479,15 +186,3 @@ def _exponential(real: Tensor, imaginary: Tensor) -> Tensor:
     """
     size, sine = real.exp_(), torch.sin(imaginary)
     return torch.complex(imaginary.cos_().mul_(size), sine.mul_(size))
-
-
-def _fast_length(n: float) -> int:
-    """Return an even length of at least n, of which the Fourier transform is fast."""
-    return 2 * int(next_fast_len(math.ceil(0.5 * n), real=True))
-
-
-def _autocorrelation(x: Floats, n: int) -> Floats:
-    """Return the autocorrelation at lags 0 .. n - 1, 1 at lag 0."""
-    power = np.abs(np.fft.rfft(x, len(x) + n)) ** 2
-    correlation = np.fft.irfft(power, len(x) + n)[:n]
-    return np.asarray(correlation / correlation[0])
