@@ -22,8 +22,10 @@ from typing import Any
 
 from cgmgm_seis.evaluation import (
     EvaluationConfig,
+    classifier,
     comparisons,
     data,
+    discriminator,
     draws,
     evaluate,
     generator_picks,
@@ -60,7 +62,10 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (measures, "rotd50_psa", "RotD50 of PSA"),
     (generator_picks, "load_picker", "load PhaseNet"),
     (generator_picks, "pick", "PhaseNet"),
-    (run, "discriminative_score", "classifiers"),
+    (classifier, "train", "classifiers"),
+    (classifier, "right_of", "classifiers"),
+    (discriminator.Classifiers, "__init__", "start classifiers"),
+    (discriminator.Classifiers, "score", "wait for classifiers"),
     (comparisons, "compare", "residuals"),
     (run, "compare_draws", "highlights"),
     (run, "comparison_tables", "tables"),

@@ -10,13 +10,13 @@ import torch
 from parrot import QUICK, Parrot
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.evaluation import discriminator, draws, evaluate
+from cgmgm_seis.evaluation import classifier, draws, evaluate
 from cgmgm_seis.measures import picks
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 # What is done once a chunk: of realizations, of picks, and a classifier.
-WORK = {"_check": draws, "_picks": picks, "_train": discriminator}
+WORK = {"_check": draws, "_picks": picks, "train": classifier}
 CLASSIFIED = replace(QUICK, n_classifiers=2)
 
 
@@ -56,7 +56,7 @@ def once():
     return {}
 
 
-@pytest.mark.parametrize(("name", "call"), [("_check", 2), ("_picks", 3), ("_train", 1)])
+@pytest.mark.parametrize(("name", "call"), [("_check", 2), ("_picks", 3), ("train", 1)])
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(
     recordings, records, stub_picker, work, once, tmp_path, name, call
