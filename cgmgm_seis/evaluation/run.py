@@ -117,15 +117,13 @@ def _everything(
     """
     config = data.config
     waveforms, scenario = data.read_split()
-    if config.chunk_folder:
-        config.chunk_folder.mkdir(parents=True, exist_ok=True)
     n_waveforms = len(scenario) * config.n_realizations
     with (
-        TemporaryDirectory(dir=config.chunk_folder) as folder,
+        TemporaryDirectory() as folder,
         measuring_pool(n_waveforms, config.workers, config.n_classifiers) as pool,
     ):
         records, compared, classifiers, scaling, chosen = _compare(
-            data, waveforms, scenario, generators, picks, pool, Path(folder)
+            data, waveforms, scenario, generators, picks, pool, config.chunk_folder or Path(folder)
         )
         distributions = distribution_tables(records, compared, config.seed, config.tsne)
         tables = {
