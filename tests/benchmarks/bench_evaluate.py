@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_evaluate.py [--records 1000] [--processes]
 
 Everything runs in one process and stages are counted in processor time, so that they add up and two
-versions can be compared on a busy machine.  With --processes it runs as users run it, measuring in
-other processes while the next realizations are drawn, and stages are counted in elapsed time: the
+versions can be compared on a busy machine.  With --processes it runs as users run it, other
+processes measuring and training classifiers meanwhile, and stages are counted in elapsed time: the
 bar is 6 minutes on two cores for 1,000 records x 20 realizations of the default weights and of the
 simulator, picks and classifiers included, and 4 GB for 5,000 records.
 """
