@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cgmgm_seis.evaluation.discriminator import DiscriminativeScore
 from cgmgm_seis.evaluation.distributions import log_spectrogram
 from cgmgm_seis.evaluation.draws import Draws
 from cgmgm_seis.evaluation.highlights import (
@@ -45,20 +44,15 @@ class Compared:
         Log spectrograms of realization 0 of the calibrated records; None if there are none.
     ranks : dict
         "best", "median" and "worst" to the row of the scenario.
-    score : DiscriminativeScore, optional
-        How well networks separate it from the records; None if none was trained.
     """
 
     highlights: Highlights
     comparison: Comparison | None
     log_spectrograms: Floats | None
     ranks: dict[str, int]
-    score: DiscriminativeScore | None = None
 
 
-def compare_draws(
-    records: Records, drawn: Draws, seed: int, score: DiscriminativeScore | None = None
-) -> Compared:
+def compare_draws(records: Records, drawn: Draws, seed: int) -> Compared:
     """Compare the realizations of a generator with the records; only a few waveforms are kept.
 
     Parameters
@@ -69,8 +63,6 @@ def compare_draws(
         Measures of all realizations and waveforms of realization 0, for every record.
     seed : int
         Random seed of the PIT.
-    score : DiscriminativeScore, optional
-        Stored with the result.
     """
     comparison, spectrograms, ranks = None, None, dict[str, int]()
     chosen = records.calibrated
@@ -86,7 +78,7 @@ def compare_draws(
         ranks = {role: int(rows[row]) for role, row in by_role.items()}
     shown = {*section_rows(records.scenario), *ranks.values()}
     highlights = _highlights(drawn.first, records, shown)
-    return Compared(highlights, comparison, spectrograms, ranks, score)
+    return Compared(highlights, comparison, spectrograms, ranks)
 
 
 def all_highlights(records: Records, compared: Mapping[str, Compared]) -> dict[str, Highlights]:

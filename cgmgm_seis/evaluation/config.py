@@ -47,8 +47,8 @@ class EvaluationConfig:
     columns : str, pathlib.Path or mapping, optional
         Names of a flatfile's columns, see `cgmgm_seis.evaluation.flatfile.read_flatfile`.
     workers : int, optional
-        Number of processes that measure realizations; by default up to the number of cores,
-        depending on the amount of work.
+        Number of processes that measure realizations and train classifiers; by default up to the
+        number of cores, depending on the amount of work.
     chunk_folder : pathlib.Path, optional
         Save finished chunks of realizations, picks and classifiers here, and use those of an
         interrupted run with the same weights, records, seed and number of realizations.  The

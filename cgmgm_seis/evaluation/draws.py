@@ -3,8 +3,10 @@
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.errors import CgmgmError, OutputError
 from cgmgm_seis.evaluation.measures import ln_measures
 from cgmgm_seis.models.base import GroundMotionModel
 from cgmgm_seis.models.conditions import ExtrapolationWarning
@@ -20,7 +22,7 @@ from cgmgm_seis.scenario.arrays import Floats
 from cgmgm_seis.scenario.spans import cut_to_spans, valid_spans
 from cgmgm_seis.scenario.window import Window
 from cgmgm_seis.storage.chunks import Chunks
-from cgmgm_seis.storage.processes import process_pool
+from cgmgm_seis.storage.processes import OF_A_WORKER, environment, kill, process_pool
 
 # (scenario, n_realizations, seed) to m/s, float32, (record, realization, component, sample).
 Draw = Callable[[pd.DataFrame, int, int], NDArray[np.float32]]
@@ -31,7 +33,7 @@ Measures = Callable[[NDArray[np.float32], str, float], Floats]
 CHUNK_BYTES = 2**26
 # Size of the waveforms measured at once; their response spectra need much more memory.
 BLOCK_BYTES = 2**22
-# Number of waveforms for which another process is started.
+# Number of waveforms for which another process is started, as for every classifier.
 WORTH_A_PROCESS = 1000
 
 
@@ -51,8 +53,13 @@ class Draws:
     first: NDArray[np.float32]
 
 
-def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
-    """Return an executor for `ln_measures`: up to one process per core, or a single thread.
+@contextmanager
+def measuring_pool(
+    n_waveforms: int, workers: int | None = None, n_classifiers: int = 0
+) -> Iterator[Executor]:
+    """Give an executor for `ln_measures` and classifiers: up to one process per core, or a thread.
+
+    After an error or Ctrl-C, nothing that was submitted is waited for.
 
     Parameters
     ----------
@@ -60,12 +67,35 @@ def measuring_pool(n_waveforms: int, workers: int | None = None) -> Executor:
         Records times realizations.
     workers : int, optional
         Number of processes; by default up to the number of cores, depending on the work.
+    n_classifiers : int
+        Number of classifiers to be trained.
+
+    Raises
+    ------
+    OutputError
+        If a process was killed, for example because memory ran out.
     """
     if workers is None:
-        workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS)
+        workers = min(os.cpu_count() or 1, 1 + n_waveforms // WORTH_A_PROCESS + n_classifiers)
     if workers == 1:
-        return ThreadPoolExecutor(1)
-    return process_pool(workers)
+        with ThreadPoolExecutor(1) as thread:
+            try:
+                yield thread
+            except BaseException:
+                thread.shutdown(wait=False, cancel_futures=True)
+                raise
+        return
+    with environment(OF_A_WORKER), process_pool(workers) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise OutputError(
+                "A process was killed, perhaps because memory ran out; finished chunks are kept, "
+                "and the same command continues."
+            ) from error
+        except BaseException:
+            kill(pool)
+            raise
 
 
 def measure(

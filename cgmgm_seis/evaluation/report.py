@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cgmgm_seis.evaluation.contents import sections
@@ -119,7 +120,8 @@ def render(evaluation: Evaluation, command: Sequence[str] = ()) -> tuple[str, di
 def png_bytes(figure: Figure) -> bytes:
     """Return a figure as PNG, which depends on the figure only."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    # `savefig` would draw it twice.
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -9,8 +9,11 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from cgmgm_seis.errors import CgmgmError
@@ -24,7 +27,7 @@ from cgmgm_seis.evaluation.comparisons import (
 )
 from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.evaluation.data import EvaluationData
-from cgmgm_seis.evaluation.discriminator import discriminative_score
+from cgmgm_seis.evaluation.discriminator import Classifiers
 from cgmgm_seis.evaluation.distribution_tables import distribution_tables
 from cgmgm_seis.evaluation.draws import Draw, measuring_pool, model_draw, reduce_draws
 from cgmgm_seis.evaluation.generator_picks import GeneratorPicks
@@ -108,35 +111,46 @@ def _only_picks(data: EvaluationData, picks: GeneratorPicks) -> tuple[pd.DataFra
 def _everything(
     data: EvaluationData, generators: Generators, picks: GeneratorPicks
 ) -> tuple[pd.DataFrame, Findings]:
-    """Evaluate everything that the split allows."""
+    """Evaluate everything that the split allows.
+
+    Classifiers are trained in the processes of the pool while everything else is done here.
+    """
     config = data.config
-    records, compared, scaling, chosen = _compare(data, generators, picks)
-    missing = records.left_out | not_shared(generators) | data.left_out
-    scores = {name: own.score for name, own in compared.items() if own.score}
+    waveforms, scenario = data.read_split()
+    n_waveforms = len(scenario) * config.n_realizations
+    with (
+        TemporaryDirectory() as folder,
+        measuring_pool(n_waveforms, config.workers, config.n_classifiers) as pool,
+    ):
+        records, compared, classifiers, scaling, chosen = _compare(
+            data, waveforms, scenario, generators, picks, pool, config.chunk_folder or Path(folder)
+        )
+        distributions = distribution_tables(records, compared, config.seed, config.tsne)
+        tables = {
+            **comparison_tables(records, compared),
+            **distributions.tables,
+            "discriminator": pd.DataFrame(),  # holds the place
+            **picks.tables(records.scenario),
+        }
+        missing = records.left_out | not_shared(generators) | data.left_out | distributions.missing
+        models: dict[str, SpectralModel] = {}
+        if config.gmms:
+            tables["ground_motion_models"], models, left_out = ground_motion_models_beside(
+                records, medians(compared), data.read_training()
+            )
+            missing |= left_out
+        structure, left_out = structure_tables(records, compared, models, generators, scaling)
+        tables |= structure
+        missing |= left_out
+        scores = {name: own.score(config.progress) for name, own in classifiers.items()}
+    tables["discriminator"] = discriminator_table(scores)
     if config.n_classifiers and not scores:
         missing["discriminator"] = "1 event cannot be split into halves"
         logger.warning("No discriminative score: 1 event cannot be split into halves.")
-    distributions = distribution_tables(records, compared, config.seed, config.tsne)
-    tables = {
-        **comparison_tables(records, compared),
-        **distributions.tables,
-        "discriminator": discriminator_table(scores),
-        **picks.tables(records.scenario),
-    }
-    missing |= distributions.missing
-    models: dict[str, SpectralModel] = {}
-    if config.gmms:
-        tables["ground_motion_models"], models, left_out = ground_motion_models_beside(
-            records, medians(compared), data.read_training()
-        )
-        missing |= left_out
-    structure, left_out = structure_tables(records, compared, models, generators, scaling)
-    tables |= structure
-    missing |= left_out
     return records.scenario, Findings(
         tables,
         missing | picks.missing,
-        {name: own.score for name, own in compared.items()},
+        {name: scores.get(name) for name in compared},
         distributions.variance_shares,
         all_highlights(records, compared),
         chosen,
@@ -144,11 +158,18 @@ def _everything(
 
 
 def _compare(
-    data: EvaluationData, generators: Generators, picks: GeneratorPicks
-) -> tuple[Records, dict[str, Compared], Scaling | None, ChosenRecord | None]:
-    """Read the records, draw realizations of every generator, and compute measures and picks."""
+    data: EvaluationData,
+    waveforms: NDArray[np.float32],
+    scenario: pd.DataFrame,
+    generators: Generators,
+    picks: GeneratorPicks,
+    pool: Executor,
+    folder: Path,
+) -> tuple[
+    Records, dict[str, Compared], dict[str, Classifiers], Scaling | None, ChosenRecord | None
+]:
+    """Draw realizations of every generator, compute measures and picks, and start classifiers."""
     config, window = data.config, data.window
-    waveforms, scenario = data.read_split()
     row = None if config.record is None else row_of_record(scenario, config.record)
     chunks = ChunkFolder(
         config.chunk_folder, settings_of(config, window), waveforms, scenario, generators
@@ -157,46 +178,45 @@ def _compare(
     picks.near_onsets(generators, scenario)
     picks.add(RECORDED, waveforms, spans, chunks.of("picks", RECORDED, **picks.made_by))
     compared: dict[str, Compared] = {}
+    classifiers: dict[str, Classifiers] = {}
     scaling, chosen = None, None
     if config.scaling:
         scaling = Scaling(scaling_grid(scenario, generators, window, config.seed))
-    with measuring_pool(len(scenario) * config.n_realizations, config.workers) as pool:
-        draws = _draws(generators, scenario, window, pool)
-        if row is not None:
-            chosen = draw_record(
-                *(row, waveforms, scenario, window, draws, generators),
-                *(config.n_draws, config.seed),
-            )
-        records = Records.measured(waveforms, scenario, window, pool)
-        n_classifiers = config.n_classifiers if records.events.nunique() > 1 else 0
-        for name, draw in draws.items():
-            drawn = reduce_draws(
-                draw,
-                scenario,
-                window,
-                config.n_realizations,
-                config.seed,
-                name,
-                config.progress,
+    draws = _draws(generators, scenario, window, pool)
+    if row is not None:
+        chosen = draw_record(
+            *(row, waveforms, scenario, window, draws, generators),
+            *(config.n_draws, config.seed),
+        )
+    records = Records.measured(waveforms, scenario, window, pool)
+    for name, draw in draws.items():
+        drawn = reduce_draws(
+            draw,
+            scenario,
+            window,
+            config.n_realizations,
+            config.seed,
+            name,
+            config.progress,
+            pool,
+            chunks.of("realizations", name),
+        )
+        if scaling:
+            _draw_scaling(name, draw, scaling, data, pool, chunks)
+        if config.n_classifiers and records.events.nunique() > 1:
+            classifiers[name] = Classifiers(
+                folder / f"waveforms_{len(classifiers)}",
+                waveforms,
+                drawn.first,
+                records.events,
                 pool,
-                chunks.of("realizations", name),
+                config.seed,
+                config.n_classifiers,
+                chunks.of("classifiers", name),
             )
-            picks.add(name, drawn.first, spans, chunks.of("picks", name, **picks.made_by))
-            score = None
-            if n_classifiers:
-                score = discriminative_score(
-                    waveforms,
-                    drawn.first,
-                    records.events,
-                    config.seed,
-                    n_classifiers,
-                    config.progress,
-                    chunks.of("classifiers", name),
-                )
-            compared[name] = compare_draws(records, drawn, config.seed, score)
-            if scaling:
-                _draw_scaling(name, draw, scaling, data, pool, chunks)
-    return records, compared, scaling, chosen
+        picks.add(name, drawn.first, spans, chunks.of("picks", name, **picks.made_by))
+        compared[name] = compare_draws(records, drawn, config.seed)
+    return records, compared, classifiers, scaling, chosen
 
 
 def _draw_scaling(

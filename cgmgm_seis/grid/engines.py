@@ -1,7 +1,6 @@
 """Engines that run tasks: processes on this machine, or Ray; results are identical bit by bit."""
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -12,16 +11,10 @@ from contextlib import contextmanager
 
 from cgmgm_seis.errors import CgmgmError, OutputError
 from cgmgm_seis.grid.tasks import NodeTasks
-from cgmgm_seis.storage.processes import process_pool
+from cgmgm_seis.storage.processes import OF_A_WORKER, environment, kill, process_pool
 
 Task = tuple[int, int]
 Seconds = Mapping[str, float]
-
-# With several threads, the order of summation and hence the rounding would vary.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-# glibc would return the memory of large arrays to the system, and get it back zeroed for the next.
-KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**27), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
 
 _job: NodeTasks | None = None
 
@@ -40,10 +33,7 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Generator[Seco
     OutputError
         If a process was killed, for example because memory ran out.
     """
-    with (
-        _environment({**ONE_THREAD, **KEPT_MEMORY}),
-        process_pool(workers, _start, (job,)) as pool,
-    ):
+    with environment(OF_A_WORKER), process_pool(workers, _start, (job,)) as pool:
         with _interrupts_ignored():  # also by the processes, from their beginning
             futures = [pool.submit(_run, task) for task in tasks]
         try:
@@ -57,8 +47,7 @@ def run_local(job: NodeTasks, tasks: list[Task], workers: int) -> Generator[Seco
         except (KeyboardInterrupt, GeneratorExit):
             # Files are complete or absent: nothing is lost by not waiting for running tasks.  The
             # pool itself gives up the others; if they were cancelled, its thread would fail.
-            for process in [*pool._processes.values()]:
-                process.kill()
+            kill(pool)
             raise
         except Exception:
             for future in futures:
@@ -97,7 +86,7 @@ def run_ray(job: NodeTasks, tasks: list[Task], address: str | None = None) -> Ge
             _reach(address)
             ray.init(
                 address=address,
-                runtime_env={"env_vars": {**ONE_THREAD, **KEPT_MEMORY}},
+                runtime_env={"env_vars": OF_A_WORKER},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
@@ -157,18 +146,3 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables temporarily; child processes inherit them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -2,13 +2,24 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import RLock, Thread
 from typing import Any
 
 from tqdm.auto import tqdm
+
+# Environment of processes that share the cores.
+OF_A_WORKER = {
+    # With several threads, the order of summation and hence the rounding would vary.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # glibc would return the memory of large arrays to the system, and get it back zeroed for the
+    # next.
+    "MALLOC_MMAP_THRESHOLD_": str(2**27),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+}
 
 
 def process_pool(
@@ -30,6 +41,27 @@ def process_pool(
     """
     context = get_context("spawn")
     return ProcessPoolExecutor(workers, context, _start, (initializer, arguments))
+
+
+def kill(pool: ProcessPoolExecutor) -> None:
+    """Kill the processes of a pool, which then gives up what they have not finished."""
+    for process in [*pool._processes.values()]:
+        process.kill()
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables temporarily; processes that are started inherit them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start(initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

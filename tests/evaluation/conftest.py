@@ -20,8 +20,8 @@ from cgmgm_seis.models.cgmgm.model import CGMGM
 def quick(unarranged, monkeypatch):
     """How well the discriminator learns is tested elsewhere, so are the figures and all series."""
     monkeypatch.setattr("cgmgm_seis.evaluation.figures.DPI", 40)
-    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 20)
-    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+    monkeypatch.setattr("cgmgm_seis.evaluation.classifier.STEPS", 20)
+    monkeypatch.setattr("cgmgm_seis.evaluation.classifier.EPOCHS", 1)
     monkeypatch.setattr("cgmgm_seis.evaluation.distributions.EXCHANGES", 9)
     for module in ("residuals", "pick_tables"):
         monkeypatch.setattr(f"cgmgm_seis.evaluation.{module}.FEWEST", 2)
@@ -96,11 +96,11 @@ def found(whole_catalogue):
     """An evaluation of a generator named <loud>, with all its tables but ground-motion models'."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cgmgm_seis.evaluation.measures.SPECTRUM", (0.5, 2.0, 5.0, 10.0, 15.0))
-        patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
-        patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+        patch.setattr("cgmgm_seis.evaluation.classifier.STEPS", 5)
+        patch.setattr("cgmgm_seis.evaluation.classifier.EPOCHS", 1)
         patch.setattr(generator_picks, "load_picker", lambda name: torch.nn.Identity())
         patch.setattr(generator_picks, "pick", random_picks)
-        config = EvaluationConfig(n_realizations=3, n_classifiers=1, gmms=False)
+        config = EvaluationConfig(n_realizations=3, n_classifiers=1, gmms=False, workers=1)
         return evaluate(whole_catalogue, {"<loud>": Redraw()}, config)
 
 

@@ -11,7 +11,12 @@ WINDOW = Window("ZNE", sampling_rate=100.0, start_offset_s=-5.0, n_samples=6000)
 RESIDUALS = ["sigma", "tau_recorded", "phi_recorded", "tau_generated", "phi_generated"]
 # A parrot knows the records alone, and no scenarios of other magnitudes and distances.
 QUICK = EvaluationConfig(
-    n_realizations=3, n_classifiers=0, picker="/nowhere/picker", gmms=False, scaling=False
+    n_realizations=3,
+    n_classifiers=0,
+    picker="/nowhere/picker",
+    gmms=False,
+    scaling=False,
+    workers=1,
 )
 
 

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from cgmgm_seis.errors import CgmgmError
+from cgmgm_seis.evaluation.classifier import Discriminator
 from cgmgm_seis.evaluation.discriminator import (
-    Discriminator,
+    Classifiers,
     _p_value,
     discriminative_score,
     half_of_events,
 )
+from cgmgm_seis.evaluation.draws import measuring_pool
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -20,7 +22,7 @@ EVENTS = np.repeat([f"event{i}" for i in range(40)], 8)
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
     """Records of 512 samples need fewer steps than those of a minute."""
-    monkeypatch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 100)
+    monkeypatch.setattr("cgmgm_seis.evaluation.classifier.STEPS", 100)
 
 
 def bursts(seed, onset=200, level=1.0):
@@ -107,6 +109,15 @@ def test_a_seed_repeats_and_leaves_torch_alone():
     assert scores[0] == scores[1]
     assert scores[0] != scores[2]
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_processes_find_the_same(tmp_path, monkeypatch):
+    monkeypatch.undo()  # processes have the true number of steps
+    few = bursts(0)[:80], bursts(1, onset=210)[:80], EVENTS[:80]
+    with measuring_pool(1, workers=2) as pool:
+        beside = Classifiers(tmp_path / "waveforms", *few, pool, 3, 2).score()
+    assert beside == discriminative_score(*few, 3, 2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_halves_hold_whole_events():

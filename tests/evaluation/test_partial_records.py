@@ -33,8 +33,8 @@ def found(cut, records):
     other = waveforms.copy()
     other[::2, :, END:] *= 7.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgmgm_seis.evaluation.discriminator.STEPS", 5)
-        patch.setattr("cgmgm_seis.evaluation.discriminator.EPOCHS", 1)
+        patch.setattr("cgmgm_seis.evaluation.classifier.STEPS", 5)
+        patch.setattr("cgmgm_seis.evaluation.classifier.EPOCHS", 1)
         return evaluate(cut, {"a": Parrot(records), "b": Parrot((other, scenario))}, QUICK)
 
 

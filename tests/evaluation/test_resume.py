@@ -1,6 +1,7 @@
 """A killed run goes on where it was, and gives the same."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -10,13 +11,14 @@ import torch
 from parrot import QUICK, Parrot
 from seisbench.data import WaveformDataset
 
-from cgmgm_seis.evaluation import discriminator, draws, evaluate
+from cgmgm_seis.errors import OutputError
+from cgmgm_seis.evaluation import classifier, draws, evaluate
 from cgmgm_seis.measures import picks
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick")
 
 # What is done once a chunk: of realizations, of picks, and a classifier.
-WORK = {"_check": draws, "_picks": picks, "_train": discriminator}
+WORK = {"_check": draws, "_picks": picks, "train": classifier}
 CLASSIFIED = replace(QUICK, n_classifiers=2)
 
 
@@ -56,7 +58,7 @@ def once():
     return {}
 
 
-@pytest.mark.parametrize(("name", "call"), [("_check", 2), ("_picks", 3), ("_train", 1)])
+@pytest.mark.parametrize(("name", "call"), [("_check", 2), ("_picks", 3), ("train", 1)])
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(
     recordings, records, stub_picker, work, once, tmp_path, name, call
@@ -83,6 +85,12 @@ def test_a_killed_run_goes_on_where_it_was(
     assert json.dumps(resumed.metrics) == json.dumps(once["found"].metrics)
     for table, expected in once["found"].tables.items():
         pd.testing.assert_frame_equal(resumed.tables[table], expected)
+
+
+def test_a_killed_process_is_said_in_one_sentence():
+    killed = pytest.raises(OutputError, match="A process was killed, perhaps because memory ran")
+    with killed, draws.measuring_pool(1, workers=2) as pool:
+        pool.submit(os._exit, 1).result()
 
 
 def test_a_damaged_chunk_is_worked_on_again(recordings, records, stub_picker, work, tmp_path):
