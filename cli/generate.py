@@ -11,9 +11,6 @@ import click
 from cgmgm_seis_cli.numbers import MANY, SECONDS
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
-    Components,
-    Numbers,
-    Point,
     SourceChoice,
     device_option,
     extrapolate_options,
@@ -31,6 +28,7 @@ from cgmgm_seis_cli.parameters import (
     verbosity_options,
     weights_option,
 )
+from cgmgm_seis_cli.values import Components, Numbers, Point
 
 if TYPE_CHECKING:
     import pandas as pd

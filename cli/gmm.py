@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from cgmgm_seis_cli.parameters import (
-    Components,
-    Numbers,
     overwrite_option,
     show_messages,
     units_option,
     verbosity_options,
 )
+from cgmgm_seis_cli.values import Components, Numbers
 
 
 @click.group()

@@ -11,12 +11,7 @@ import click
 
 from cgmgm_seis_cli.parameters import (
     DEFAULT_WEIGHTS,
-    Numbers,
-    Region,
-    Shape,
-    Shard,
     SourceChoice,
-    Words,
     device_option,
     extrapolate_options,
     extrapolation_warnings,
@@ -32,6 +27,7 @@ from cgmgm_seis_cli.parameters import (
     verbosity_options,
     workers_option,
 )
+from cgmgm_seis_cli.values import Numbers, Region, Shape, Shard, Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

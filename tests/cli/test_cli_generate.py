@@ -23,7 +23,7 @@ from seisbench.data import WaveformDataset
 from cgmgm_seis.output import outputs
 from cgmgm_seis.scenario.table import from_event_and_inventory
 from cgmgm_seis_cli.main import main
-from cgmgm_seis_cli.parameters import Point
+from cgmgm_seis_cli.values import Point
 
 
 def names(folder):

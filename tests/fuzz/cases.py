@@ -320,11 +320,11 @@ def keep_here() -> None:
 
 def make_cheaper() -> None:
     """Shorten what takes long when all is well and is the same in all cases."""
-    from cgmgm_seis.evaluation import discriminator
+    from cgmgm_seis.evaluation import classifier
     from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
     from cgmgm_seis.models.evolutionary.evolution import Evolution
 
-    discriminator.EPOCHS, discriminator.STEPS = 2, 20
+    classifier.EPOCHS, classifier.STEPS = 2, 20
     retrieve, framed = Spectrogram._retrieve, Evolution._framed
     known: dict[tuple, Any] = {}
 
