@@ -67,7 +67,7 @@ class BoundedAnswers(HTTPHandler, HTTPSHandler):
         Raises
         ------
         ValueError
-            If it exceeds the bounds, or is packed in another way than gzip.
+            If it exceeds the bounds, is packed in another way than gzip, or damaged.
         HTTPException
             If it ends before its end.
         """
@@ -100,6 +100,8 @@ class BoundedAnswers(HTTPHandler, HTTPSHandler):
                 raise
             self.exceeded = True
             raise ValueError(f"the answer took more than {self.most_s:g} s") from error
+        except zlib.error as error:
+            raise ValueError(f"the answer is damaged gzip: {error}") from error
         # What remains of the stated length.
         if response.length or (packed and not unpacker.eof):
             raise HTTPException(f"the answer ends after {size} bytes, before its end")
