@@ -1,6 +1,8 @@
 """The `cgmgm-seis` command: a group whose subcommands are imported when they are run."""
 
+import atexit
 import errno
+import gc
 import re
 import sys
 from importlib import import_module
@@ -24,6 +26,8 @@ COMMANDS = {
     "weights": ("cgmgm_seis_cli.weights:weights", "List, describe and import trained weights."),
 }
 
+# Python would look for garbage among all that was imported once more when it ends, for a second.
+atexit.register(gc.freeze)
 
 # Longest value in a message, characters.
 LONGEST = 80

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -277,11 +278,14 @@ def show_messages(verbosity: int) -> None:
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Do not look for garbage, of which imports make hardly any; it takes a sixth of their time."""
+    """Never look for garbage in what is imported: there is none, it takes a fifth of the time."""
+    known = len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
+        if len(sys.modules) > known:
+            gc.freeze()
         gc.enable()
 
 

@@ -275,8 +275,9 @@ def _download(url: str, target: Path) -> None:
     """Download a file."""
     request = Request(url, headers={"User-Agent": f"cgmgm-seis/{__version__}"})
     try:
-        with build_opener(BoundedAnswers(MOST_BYTES)).open(request, timeout=_TIMEOUT_S) as answer:
-            target.write_bytes(answer.read())
+        opener = build_opener(BoundedAnswers(MOST_BYTES))
+        with opener.open(request, timeout=_TIMEOUT_S) as answer, target.open("wb") as file:
+            shutil.copyfileobj(answer, file)
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, WeightsError):
             raise

@@ -5,16 +5,19 @@ import zlib
 from collections.abc import Callable
 from email.message import Message
 from functools import partial
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, IncompleteRead
-from io import BufferedReader, BytesIO, RawIOBase
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BufferedReader, RawIOBase
 from socket import socket
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from urllib.request import HTTPHandler, HTTPSHandler, Request
 from urllib.response import addinfourl
 
 # Largest answer, as it is and unpacked, bytes; longest time until it is complete, seconds.
 MOST_BYTES, MOST_S = 1_000_000_000, 1800.0
 PIECE = 1 << 16
+# Larger answers are kept in a temporary file, bytes.
+MOST_IN_MEMORY = 1 << 24
 
 
 class BoundedAnswers(HTTPHandler, HTTPSHandler):
@@ -59,53 +62,51 @@ class BoundedAnswers(HTTPHandler, HTTPSHandler):
     ftp_open = file_open = data_open = other_open
 
     def http_response(self, request: Request, response: HTTPResponse) -> Any:
-        """Return an answer in memory, unpacked.
+        """Return a complete answer, unpacked; a large one is a temporary file.
 
         Raises
         ------
         ValueError
-            If it exceeds the bounds, or is packed in another way than gzip.
-        IncompleteRead
-            If it ends before its length.
+            If it exceeds the bounds, is packed in another way than gzip, or damaged.
+        HTTPException
+            If it ends before its end.
         """
-        content, headers = self._read(response), response.headers
-        packed = headers.get("Content-Encoding", "identity").lower()
-        if packed != "identity":
-            if packed != "gzip":
-                raise ValueError(f"the answer is packed as {packed}; it must be gzip")
-            content = self._unpacked(content)
-        unpacked = BytesIO(content), _without_packing(headers)
-        answer: Any = addinfourl(*unpacked, response.url, response.status)
+        packed = response.headers.get("Content-Encoding", "identity").lower()
+        if packed not in ("identity", "gzip"):
+            raise ValueError(f"the answer is packed as {packed}; it must be gzip")
+        content = self._read(response, packed == "gzip")
+        headers = _without_packing(response.headers)
+        answer: Any = addinfourl(content, headers, response.url, response.status)
         answer.msg = response.msg
         return answer
 
     https_response = http_response
 
-    def _read(self, response: HTTPResponse) -> bytes:
-        deadline, parts, size = time.monotonic() + self.most_s, list[bytes](), 0
+    def _read(self, response: HTTPResponse, packed: bool) -> IO[bytes]:
+        deadline, size = time.monotonic() + self.most_s, 0
         if isinstance(response, TimedAnswer):
             response.ends_at(deadline)
+        content = SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115 - closed with the answer
+        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         try:
             while part := response.read1(PIECE):
-                parts.append(part)
                 size += len(part)
-                self._check(size)
+                if packed:
+                    part = b"" if unpacker.eof else unpacker.decompress(part)
+                content.write(part)
+                self._check(max(size, content.tell()))
         except TimeoutError as error:
             if time.monotonic() < deadline:
                 raise
             self.exceeded = True
             raise ValueError(f"the answer took more than {self.most_s:g} s") from error
-        if response.length:  # what remains of the stated length
-            raise IncompleteRead(b"".join(parts), response.length)
-        return b"".join(parts)
-
-    def _unpacked(self, content: bytes) -> bytes:
-        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        unpacked = unpacker.decompress(content, self.most_bytes + 1)
-        self._check(len(unpacked))
-        if not unpacker.eof:
-            raise IncompleteRead(unpacked)
-        return unpacked
+        except zlib.error as error:
+            raise ValueError(f"the answer is damaged gzip: {error}") from error
+        # What remains of the stated length.
+        if response.length or (packed and not unpacker.eof):
+            raise HTTPException(f"the answer ends after {size} bytes, before its end")
+        content.seek(0)
+        return content
 
     def _check(self, size: int) -> None:
         if size > self.most_bytes:

@@ -5,11 +5,11 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from obspy import Catalog, Inventory, UTCDateTime
+from obspy import Catalog, Inventory, UTCDateTime, read
 from obspy.clients.fdsn import Client
 from obspy.clients.fdsn.header import (
     FDSNBadGatewayException,
@@ -32,7 +32,6 @@ from cgmgm_seis.errors import DatasetError, reason_of, shortened
 from cgmgm_seis.scenario.codes import is_code
 from cgmgm_seis.scenario.geography import KM_PER_DEGREE, Region, wrapped_longitude
 from cgmgm_seis.storage.bounded_answers import BoundedAnswers
-from cgmgm_seis.storage.obspy_bytes import read_stream
 
 logger = logging.getLogger(__name__)
 
@@ -215,11 +214,11 @@ class PoliteClient:
             return self.waveforms(bulk[:half]) + self.waveforms(bulk[half:])
 
     def _whole(self, bulk: list[tuple[Any, ...]]) -> bytes:
-        buffer = BytesIO()
-        self.client.get_waveforms_bulk(bulk, filename=buffer)
-        content = buffer.getvalue()
-        _check_miniseed(content)  # a server without data says so
-        return content
+        with TemporaryDirectory(prefix="waveforms-") as folder:
+            path = Path(folder, "waveforms.mseed")
+            self.client.get_waveforms_bulk(bulk, filename=str(path))
+            _check_miniseed(path)  # a server without data says so
+            return path.read_bytes()
 
 
 def with_codes(inventory: Inventory, server: str) -> Inventory:
@@ -353,13 +352,14 @@ def _bulk(source: dict[str, Any], inventory: Inventory, request: Request) -> lis
     return [(*codes, *request.window(source)) for codes in wanted]
 
 
-def _check_miniseed(content: bytes) -> None:
+def _check_miniseed(path: Path) -> None:
     """Raise `DatasetError` if MiniSEED does not end with a complete record."""
-    with warnings.catch_warnings(record=True) as caught:
+    # Given a path, ObsPy would unpack an archive, which may be huge.
+    with warnings.catch_warnings(record=True) as caught, path.open("rb") as file:
         warnings.simplefilter("always")
-        stream = read_stream(content, format="MSEED")
+        stream = read(file, format="MSEED")
     sizes = {trace.stats.mseed.record_length for trace in stream}
-    if caught or not sizes or len(content) % min(sizes):
+    if caught or not sizes or path.stat().st_size % min(sizes):
         raise DatasetError("the MiniSEED is truncated or damaged")
 
 

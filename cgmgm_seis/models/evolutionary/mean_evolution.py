@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
@@ -188,26 +189,26 @@ class MeanEvolution(nn.Module):
 
     def _energies(self) -> Iterator[tuple[Floats, bool]]:
         """Yield the energy of every envelope by sample, and whether it is drawn in frames."""
-        halves = np.arange(_OVERSAMPLING * self.n_samples, dtype=np.float64) + 0.5
-        steps: Floats = halves / (_OVERSAMPLING * self.sampling_rate)
+        steps = self._steps(0, self.n_samples)
         for envelopes, framed in ((self.pulses, False), (self.coda, True)):
             for envelope in envelopes:
                 fine = self._framed(envelope, steps) if framed else envelope.energy(steps)
-                yield fine.reshape(self.n_samples, _OVERSAMPLING).mean(axis=1), framed
+                yield fine.mean(axis=1), framed
+
+    def _steps(self, first: int, last: int) -> Floats:
+        """Return delays (sample, step) after an onset, s, of samples from `first` to `last` - 1."""
+        halves = np.arange(_OVERSAMPLING * first, _OVERSAMPLING * last, dtype=np.float64) + 0.5
+        return (halves / (_OVERSAMPLING * self.sampling_rate)).reshape(-1, _OVERSAMPLING)
 
     def _framed(self, envelope: Envelope, delay_s: Floats) -> Floats:
         """Return the energy of an envelope that is drawn in overlapping frames.
 
         An exponential remains one, since it continues before the onset in frames across it.
         """
-        samples = np.arange(self.n_fft)
-        weights = np.sin(np.pi * samples / self.n_fft) ** 2 / self.frame_hop
-        offsets = (samples - self.frame_hop) / self.sampling_rate
-        framed = sum(
-            weight * envelope.decaying(delay_s + offset)
-            for offset, weight in zip(offsets, weights, strict=True)
-        )
-        return np.asarray(framed) * ramp(delay_s) ** 2
+        weights = np.sin(np.pi * np.arange(self.n_fft) / self.n_fft) ** 2 / self.frame_hop
+        around = self._steps(-self.frame_hop, self.n_samples + self.n_fft - self.frame_hop - 1)
+        frames = sliding_window_view(envelope.decaying(around), self.n_fft, axis=0)
+        return np.einsum("...f,f->...", frames, weights) * ramp(delay_s) ** 2
 
     def _response(self, window: Floats, energy: Floats) -> Floats:
         """Return the energy in a window centred at -n_fft/2 - 1, .. samples from the onset."""

@@ -74,6 +74,8 @@ def _solve(module: StationTerms, _: Any = None) -> None:
     """Set `whitened`, L^-T, so that k(x, S) K^-1 L z = k(x, S) L^-T z."""
     covariance = module.covariance(module.places).double().cpu()
     covariance.diagonal().add_(_JITTER)
-    inverse = torch.linalg.inv(torch.linalg.cholesky(covariance))
+    inverse = torch.linalg.solve_triangular(
+        torch.linalg.cholesky(covariance), torch.eye(len(covariance)).double(), upper=False
+    )
     inverse = torch.where(inverse.abs() > _LEAST, inverse, 0.0)
     module.whitened = inverse.T.contiguous().to(module.values)
