@@ -252,7 +252,7 @@ def test_a_killed_command_goes_on_where_it_was(written, run, tiny_weights, tmp_p
 
 def test_what_the_command_cannot_do_is_one_line(written, run, tiny_weights, tmp_path):
     table, weights = written(GOOD.assign(pga_g=-1.0)), ("--weights", tiny_weights, "--out", "a")
-    refused(run(table, *weights), 1, "pga_g = -1 (row 1) must be a positive")
+    refused(run(table, *weights), 1, "pga_g = -1 (row 1) must be an amplitude from 1e-12 to")
     refused(run("no.csv", *weights), 1, "no.csv is not a readable CSV file: No such file")
     refused(run(table, *weights, "--picker", "original"), 2, "it needs waveforms, which a")
     refused(run(tmp_path, *weights, "--columns", "nga_west2"), 2, "it needs a flatfile")
