@@ -28,13 +28,14 @@ def main() -> None:
     parser.add_argument("--model", default="EvolutionaryCGM", choices=["EvolutionaryCGM", "CGMGM"])
     parser.add_argument("--components", default="Z")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--events", type=int, default=EVENTS, help="Simulated earthquakes.")
     parser.add_argument("--dataset", type=Path, help="By default simulated.")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         dataset = arguments.dataset or Path(folder) / "simulated"
         if arguments.dataset is None:
-            simulate(EVENTS, 1, dataset)
+            simulate(arguments.events, 1, dataset)
         study = Study(dataset, seed=arguments.seed, device="cpu")
         space = default_space(arguments.model)
         fixed = {"epochs": EPOCHS, "component_order": arguments.components}
