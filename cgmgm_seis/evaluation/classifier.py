@@ -1,7 +1,5 @@
 """A small network that learns to distinguish recorded and generated waveforms."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cgmgm_seis.models.devices import one_thread
 from cgmgm_seis.storage.chunks import Chunks
 
 EPOCHS, STEPS = 20, 300  # minimum number of both
@@ -83,22 +82,12 @@ def told_right(
     if (kept := chunks.load(number, number + 1)) is None:
         # Pages of the file are memory that all processes share.
         waveforms = np.memmap(file, np.float32, "r", shape=shape)
-        with _one_thread():
+        # Rounding depends on the number of threads, and scores on rounding.
+        with one_thread():
             network = train(waveforms, np.flatnonzero(training), seed + number)
             kept = {"right": right_of(network, waveforms, np.flatnonzero(~training))}
         chunks.save(number, number + 1, **kept)
     return kept["right"]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread, since rounding depends on their number, and scores on rounding."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def train(waveforms: NDArray[np.float32], rows: NDArray[np.intp], seed: int) -> Discriminator:

@@ -148,6 +148,7 @@ def _larger(
     """Return the logarithm of the larger value of every measure, and count what is left out."""
     found: dict[tuple[str, float], float] = {}
     rejected: set[tuple[str, float]] = set()
+    low, high = AMPLITUDES
     for key, amplitude in _amplitudes(channels):
         value, scale = _number(amplitude.get("value")), _unit(key[0], amplitude.get("units"))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -155,8 +156,7 @@ def _larger(
         if str(amplitude.get("flag") or "0") != "0":
             left_out["flagged amplitudes"] += 1
             rejected.add(key)
-        elif not np.log(AMPLITUDES[0]) <= value <= np.log(AMPLITUDES[1]):
-            low, high = AMPLITUDES
+        elif not np.log(low) <= value <= np.log(high):
             left_out[f"amplitudes that are not numbers from {low:g} to {high:g} m/s2 or m/s"] += 1
             rejected.add(key)
         elif _number(amplitude.get("ln_sigma")) > 0.0:

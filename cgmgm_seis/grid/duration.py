@@ -7,9 +7,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, cast
 
-import torch
-
 from cgmgm_seis.grid.tasks import NodeTasks
+from cgmgm_seis.models.devices import one_thread
 
 # Realizations that are timed: the second number if one node with the first takes less than this
 # time, s.
@@ -65,12 +64,9 @@ def expected_seconds(job: NodeTasks, n_nodes: int) -> float:
     The time of a task is a part that it takes for any number of nodes, such as that of what they
     share, and a part that grows with the nodes: the times of one node and of several tell both.
     """
-    threads = torch.get_num_threads()
-    # As the processes have.
-    torch.set_num_threads(1)
     first, last = job.tasks[0]
     whole = last - first
-    try:
+    with one_thread():  # as the processes have
         # What is loaded or planned at the first record is not part of the others' time.
         _timed(job, 1, 1)
         n = min(job.n_realizations, FEW_REALIZATIONS)
@@ -82,8 +78,6 @@ def expected_seconds(job: NodeTasks, n_nodes: int) -> float:
         while timed < whole and several < LEAST_TIMED_S:
             timed = min(timed * GROWTH, whole)
             several = _timed(job, n, timed)
-    finally:
-        torch.set_num_threads(threads)
     of_node = max(several - one, 0.0) / (timed - 1) if timed > 1 else one
     shared = max(one - of_node, 0.0)
     return (n_nodes / whole * shared + n_nodes * of_node) * job.n_realizations / n

@@ -1,8 +1,22 @@
 """Devices of this machine on which a model can run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from cgmgm_seis.errors import CgmgmError, shortened
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread; the number before is restored."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check_device(device: str) -> None:

@@ -19,6 +19,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
@@ -318,13 +319,14 @@ def keep_here() -> None:
     Figure.set_layout_engine = lambda *_, **__: None  # type: ignore[method-assign]
 
 
-def make_cheaper() -> None:
+def make_cheaper(replace: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shorten what takes long when all is well and is the same in all cases."""
     from cgmgm_seis.evaluation import classifier
     from cgmgm_seis.models.cgmgm.spectrogram import Spectrogram
     from cgmgm_seis.models.evolutionary.evolution import Evolution
 
-    classifier.EPOCHS, classifier.STEPS = 2, 20
+    replace(classifier, "EPOCHS", 2)
+    replace(classifier, "STEPS", 20)
     retrieve, framed = Spectrogram._retrieve, Evolution._framed
     known: dict[tuple, Any] = {}
 
@@ -338,16 +340,16 @@ def make_cheaper() -> None:
             known[key] = framed(own, envelope, delay_s)
         return known[key]
 
-    Spectrogram._retrieve = retrieve_soon  # type: ignore[method-assign]
-    Evolution._framed = framed_once  # type: ignore[method-assign]
+    replace(Spectrogram, "_retrieve", retrieve_soon)
+    replace(Evolution, "_framed", framed_once)
     Evolution(6000)
 
 
-def draw_nothing() -> None:
+def draw_nothing(replace: Callable[[Any, str, Any], None] = setattr) -> None:
     """Let figures be empty: they are made and written, but not drawn."""
     from matplotlib.figure import Figure
 
-    Figure.draw = lambda *_, **__: None  # type: ignore[method-assign]
+    replace(Figure, "draw", lambda *_, **__: None)
 
 
 class Here(Executor):

@@ -81,13 +81,15 @@ class Runner:
     ----------
     folder : pathlib.Path
         New folder for the kit and the runs.
+    replace : callable
+        Replaces attributes in this process, as `setattr` or a MonkeyPatch does.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, replace: Callable[[Any, str, Any], None] = setattr) -> None:
         self.kit, self.work, self.folder = folder / "kit", folder / "work", folder
         import_all()
-        make_cheaper()
-        draw_nothing()  # figures show tables, which are compared
+        make_cheaper(replace)
+        draw_nothing(replace)  # figures show tables, which are compared
         if not self._in_confined_copy(self._make_files) == 0:
             raise RuntimeError("The kit cannot be made.")
         self.url = self._serve()

@@ -72,9 +72,10 @@ class Evolution(MeanEvolution):
         # The phases of stationary noise are random whatever a filter does to them.
         ones = noise.new_ones(self.n_bins)
         steady = self.noise_density(ones, self.n_draw) * self.noise_powers * colour.abs().square()
+        ln_colour = colour.log()
         parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
         return torch.cat(
-            [self._draw(steady, colour.log(), *part) for part in zip(*parts, strict=True)]
+            [self._draw(steady, ln_colour, *part) for part in zip(*parts, strict=True)]
         )
 
     def _draw(
