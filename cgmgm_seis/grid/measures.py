@@ -153,12 +153,13 @@ class Measures:
             if "eas" in kinds:
                 both = amplitudes[:, pair] if "fas" in kinds else amplitudes
                 found["eas"] = effective_amplitude(both) @ weights
-        motion = x[:, pair].astype(float) if pair else x[:, -1].astype(float)
+        motion = x[:, pair] if pair else x[:, -1]
         peak = rotd50 if pair else pgv
         if "pgv" in kinds:
             found["pgv"] = peak(motion)
         if {"pga", "psa"} & set(kinds):
-            motion = acceleration(motion, rate)
+            # In the precision of the records.
+            motion = acceleration(motion, rate).astype(x.dtype)
         if "pga" in kinds:
             found["pga"] = peak(motion)
         if "psa" in kinds:

@@ -25,6 +25,10 @@ LONGEST_PERIOD = 1e5
 DIRECTIONS = np.array([[np.cos(angle), np.sin(angle)] for angle in np.deg2rad(np.arange(180.0))])
 # Every so many samples and directions give a lower bound of the peaks.
 FEW_SAMPLES, FEW_DIRECTIONS = 8, 30
+# Degrees of the sectors in which samples are compared with these bounds.
+SECTOR = 10
+# Factor of the bounds that allows for rounding.
+ROUNDING = 0.999
 
 
 def psa(
@@ -153,9 +157,10 @@ def rotd50(horizontals: ArrayLike) -> Floats:
     x = two_components(horizontals)
     x = x.astype(np.result_type(x, np.float32), copy=False)
     pairs = x.reshape(-1, *x.shape[-2:])
-    largest = np.empty((len(pairs), len(DIRECTIONS)))
+    directions = DIRECTIONS.astype(x.dtype)
+    largest = np.empty((len(pairs), len(directions)))
     for row, pair in zip(largest, pairs, strict=True):
-        row[:] = _peaks(DIRECTIONS @ _outer(pair))
+        row[:] = _peaks_in(directions, _outer(pair, directions))
     return np.reshape(np.median(largest, axis=-1), x.shape[:-2])
 
 
@@ -204,21 +209,30 @@ def check_periods(periods: Iterable[float], sampling_rate: float) -> None:
             )
 
 
-def _outer(pair: NDArray[Any]) -> NDArray[Any]:
-    """Remove samples that cannot be the peak in any direction; shape (2, sample).
+def _outer(pair: NDArray[Any], directions: NDArray[Any]) -> NDArray[Any]:
+    """Remove samples that cannot be the peak in any of `directions`; shape (2, sample).
 
-    Some samples give a lower bound of the peaks in all directions, here the peaks of few samples
-    in few directions; samples that are closer to the origin than the smallest bound cannot be
-    peaks.
+    The peaks of some samples, those that are the peaks of few samples in few directions, are lower
+    bounds of all peaks.  Samples that are closer to the origin than the smallest bound are removed
+    first.  Of those that remain, a sample can be a peak between two directions of `SECTOR` degrees
+    only if its projection on one of them, divided by the cosine of half the angle between them,
+    reaches a bound of that sector.
     """
     few = pair[:, ::FEW_SAMPLES]
-    seen = DIRECTIONS[::FEW_DIRECTIONS] @ few
-    some = few[:, np.concatenate([seen.argmax(axis=-1), seen.argmin(axis=-1)])]
-    least = _peaks(DIRECTIONS @ some).min()
+    some = few[:, np.abs(directions[::FEW_DIRECTIONS] @ few).argmax(axis=-1)]
+    bounds = ROUNDING * _peaks_in(directions, some)
     squared = pair[0] * pair[0]
     squared += pair[1] * pair[1]
-    # The factor allows for rounding.
-    return pair[:, np.flatnonzero(squared >= 0.999 * least**2)]
+    far = pair.take(np.flatnonzero(squared >= bounds.min() ** 2), axis=-1)
+    after = bounds.reshape(-1, SECTOR).min(axis=-1)
+    before = after[np.arange(len(after)) - 1]
+    enough = np.cos(np.deg2rad(SECTOR / 2)) * np.minimum(before, after)
+    reaches = np.abs(directions[::SECTOR] @ far) >= enough[:, None]
+    return far.take(np.flatnonzero(reaches.any(axis=0)), axis=-1)
+
+
+def _peaks_in(directions: NDArray[Any], pair: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.abs(pair.T @ directions.T).max(axis=0))
 
 
 def _peaks(responses: NDArray[Any]) -> NDArray[Any]:

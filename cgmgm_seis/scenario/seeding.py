@@ -72,12 +72,12 @@ def random_generator(*key: int | float | str) -> np.random.Generator:
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
     # NumPy takes any ISeedSequence, its types only SeedSequence.
-    words = _Key(np.frombuffer(digest, "<u8"))
+    words = Key(np.frombuffer(digest, "<u8"))
     return np.random.Generator(np.random.Philox(words))  # type: ignore[arg-type]
 
 
-class _Key(ISeedSequence):
-    """A key given as words: with `key`, Philox collects entropy as well, which takes longer."""
+class Key(ISeedSequence):
+    """A key given as words: with their own arguments, generators collect entropy as well."""
 
     def __init__(self, words: NDArray[np.uint64]) -> None:
         self.words = words
@@ -85,30 +85,6 @@ class _Key(ISeedSequence):
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[np.uint64]:
         """Return the words."""
         return self.words
-
-
-def fill_uniform(random: np.random.Generator, numbers: NDArray[np.float32]) -> None:
-    """Fill an array (n,), n even, with numbers uniform from -1 to 1.
-
-    They are the halves of the generator's raw words.
-
-    Parameters
-    ----------
-    random : numpy.random.Generator
-        Generator of 64-bit words, such as those of `random_generator`.
-    numbers : numpy.ndarray
-        Array to fill.
-
-    Examples
-    --------
-    >>> numbers = np.empty(4, np.float32)
-    >>> fill_uniform(random_generator(1), numbers)
-    >>> bool((np.abs(numbers) <= 1.0).all())
-    True
-    """
-    words = random.bit_generator.random_raw(len(numbers) // 2).view(np.int32)
-    scale = np.float32(2.0**-31)
-    np.multiply(words, scale, out=numbers, dtype=np.float32, casting="unsafe")
 
 
 def record_keys(scenario: pd.DataFrame) -> Sequence[tuple[float, ...]]:

@@ -15,7 +15,7 @@ import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,21 +29,19 @@ from torch.utils.flop_counter import flop_registry
 from cgmgm_seis import from_points
 from cgmgm_seis.models.conditions import training_ranges
 from cgmgm_seis.models.evolutionary import evolution
-from cgmgm_seis.models.evolutionary.gaussian import coefficients
+from cgmgm_seis.models.evolutionary.gaussian import coefficients, fill
 from cgmgm_seis.models.evolutionary.model import EvolutionaryCGM
-from cgmgm_seis.models.evolutionary.networks import EVOLUTION_NUMBERS
-from cgmgm_seis.scenario.seeding import fill_uniform, random_generator
 from cgmgm_seis.scenario.streams import to_stream
 
 BAR, FLOOR_BAR, PUBLISHED_BATCH = 400.0, 2.5, 50
-NUMBERS, GAUSSIAN = "seeding, uniform numbers", "Gaussian coefficients"
+NUMBERS, GAUSSIAN = "random numbers", "Gaussian coefficients"
 NETWORKS = "networks and spectra"
 CONDITIONS = "table to conditions"
 PULSES, CODA, COLOUR = "pulses", "coda frames", "colouring and noise"
 REST = "checks and copies"
 STAGES = (NUMBERS, GAUSSIAN, CONDITIONS, NETWORKS, PULSES, CODA, COLOUR, REST)
 # Sizes of the arrays on which rates are measured: those of transforms fit the cache.
-CACHED_BYTES, COPIED_BYTES, MATRIX, N_UNIFORM = 2**20, 2**28, 1024, 2**16
+CACHED_BYTES, COPIED_BYTES, MATRIX, N_NUMBERS = 2**20, 2**28, 1024, 2**15
 MEASURED_S = 0.2
 
 
@@ -59,6 +57,7 @@ class Stages:
             (model, "numbers", NUMBERS),
             (model, "conditions", CONDITIONS),
             (model, "sample", REST),
+            (model.evolution, "_numbers", NUMBERS),
             (model.evolution, "draw", COLOUR),
             (model.evolution, "_pulses", PULSES),
             (model.evolution, "_add_coda", CODA),
@@ -80,12 +79,7 @@ class Stages:
         result = method(*args, **kwargs)
         self._tick()
         self.open.pop()
-        if stage == NETWORKS:
-            args = tuple(without_numbers(value) for value in args)
         self.bytes[stage] += n_bytes((args, result))
-        if self.open[-1] == COLOUR:
-            # The numbers of pulses and coda only pass through.
-            self.bytes[COLOUR] -= n_bytes(args)
         return result
 
     def _tick(self) -> None:
@@ -128,10 +122,12 @@ class Machine:
         target = torch.empty_like(source)
         # A copy reads and writes.
         self.byte = least_seconds(lambda: target.copy_(source)) / (2 * COPIED_BYTES)
-        numbers, power = torch.empty(1, 2, N_UNIFORM // 2), torch.ones(N_UNIFORM // 2)
-        fill = partial(fill_uniform, random_generator("benchmark"), numbers.numpy().ravel())
-        self.uniform = least_seconds(fill) / N_UNIFORM
-        self.coefficient = least_seconds(partial(coefficients, numbers, power)) / len(power)
+        numbers, power = torch.empty(N_NUMBERS), torch.ones(N_NUMBERS)
+        phases, key = torch.empty(N_NUMBERS, dtype=torch.complex64), np.ones(3, np.uint64)
+        filling = partial(fill, key, numbers.numpy(), phases.numpy())
+        self.number = least_seconds(filling) / N_NUMBERS
+        drawing = partial(coefficients, numbers, phases, power)
+        self.coefficient = least_seconds(drawing) / N_NUMBERS
         self.transforms: dict[tuple[str, int], float] = {}
 
     def transform(self, name: str, n: int) -> float:
@@ -150,10 +146,11 @@ class Machine:
         """Return the least seconds of a stage."""
         moving = stages.bytes[stage] * self.byte
         if stage == NUMBERS:
-            return max(stages.bytes[stage] / 4 * self.uniform, moving)
+            # A number takes 4 bytes, and its phase 8.
+            return max(stages.bytes[stage] / 12 * self.number, moving)
         if stage == GAUSSIAN:
-            # A coefficient is made of two numbers and a power, of 4 bytes each, and takes 8.
-            return max(stages.bytes[stage] / 20 * self.coefficient, moving)
+            # A coefficient is made of a number, a phase and a power, 16 bytes, and takes 8.
+            return max(stages.bytes[stage] / 24 * self.coefficient, moving)
         transforms = sum(
             n_rows * self.transform(name, n)
             for (where, name, n), n_rows in work.rows.items()
@@ -165,7 +162,7 @@ class Machine:
         """Print the rates."""
         print(
             f"matrix products {1e-9 / self.flop:.0f} GFLOP/s, copies {1e-9 / self.byte:.1f} GB/s, "
-            f"uniform numbers {1e-6 / self.uniform:.0f} million/s, "
+            f"random numbers {1e-6 / self.number:.0f} million/s, "
             f"Gaussian coefficients {1e-6 / self.coefficient:.0f} million/s"
         )
         for (name, n), seconds in sorted(self.transforms.items()):
@@ -178,13 +175,6 @@ def n_bytes(values: Any) -> int:
     return sum(
         leaf.nbytes for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor | np.ndarray)
     )
-
-
-def without_numbers(value: Any) -> Any:
-    """Return a batch without the numbers of `Evolution`, which networks do not read."""
-    if not isinstance(value, Mapping):
-        return value
-    return {name: value[name] for name in value if name not in EVOLUTION_NUMBERS}
 
 
 def clock() -> float:

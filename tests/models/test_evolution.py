@@ -29,7 +29,7 @@ def draw(evolution, spectra, noise=NOISE, colour=None, n=N_DRAWS, onset=ONSET, g
     """Records of one component with P at the onset and S behind the end."""
     waves = torch.zeros(1, 2, evolution.n_envelopes, 1, 81)
     waves[0, 0, :, 0] = spectra
-    numbers = evolution.numbers([np.random.default_rng([8, i]) for i in range(n)], 1)
+    numbers = evolution.keys([np.random.default_rng([8, i]) for i in range(n)])
     colour = (
         torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64) if colour is None else colour
     )
@@ -85,7 +85,7 @@ def test_p_and_s_add_up_though_they_share_frames(evolution, onsets):
             1e-12 * NOISE.expand(n, 1, -1),
             some.expand(n, -1, -1, -1, -1),
             torch.tensor([onsets]).expand(n, -1),
-            evolution.numbers([np.random.default_rng([seed, i]) for i in range(n)], 1),
+            evolution.keys([np.random.default_rng([seed, i]) for i in range(n)]),
             torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64),
         )
         return records.square().mean(dim=(0, 1)).double()
@@ -175,7 +175,7 @@ def test_onsets_on_a_sample_are_drawn(evolution):
         NOISE.expand(n, 1, -1),
         waves,
         torch.stack([onsets, onsets + 10.0], dim=1),
-        evolution.numbers(generators, 1),
+        evolution.keys(generators),
         torch.ones(evolution.n_draw // 2 + 1, dtype=torch.complex64),
     )
     assert torch.isfinite(records).all()

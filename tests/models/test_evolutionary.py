@@ -172,7 +172,7 @@ def test_noise_is_drawn_as_steep_as_it_was_recorded(catalogue):
     evolution, n = model.evolution, 400
     powers = model.powers(recorded).unflatten(2, (3, -1)) / evolution.noise_response
     level = powers.log().mean(dim=(0, 1)).exp()
-    numbers = evolution.numbers([np.random.default_rng([3, i]) for i in range(n)], 3)
+    numbers = evolution.keys([np.random.default_rng([3, i]) for i in range(n)])
     drawn = evolution.draw(
         level.expand(n, -1, -1),
         torch.zeros(n, 2, evolution.n_envelopes, 3, 81),

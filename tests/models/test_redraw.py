@@ -100,7 +100,7 @@ def test_redrawn_records_keep_their_onsets(windows, phasenet):
                 spectra.noise,
                 spectra.waves,
                 times,
-                evolution.numbers(generators, 3),
+                evolution.keys(generators),
                 model._colour(evolution.n_draw),
             )
         redrawn.append(pick(phasenet, drawn.numpy())[["p_s", "s_s"]].to_numpy())

@@ -7,7 +7,6 @@ from cgmgm_seis.evaluation.config import EvaluationConfig
 from cgmgm_seis.scenario.seeding import (
     check_seed,
     drawn_seed,
-    fill_uniform,
     random_generator,
     record_keys,
 )
@@ -29,16 +28,6 @@ def test_draws_over_neighbouring_keys_are_independent_normals():
     assert stats.kstest(draws.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(draws.T) - np.eye(4)).max() < 0.08
     assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.08
-
-
-def test_uniform_numbers_are_the_same_for_a_key_and_uniform():
-    """Against scipy's uniform distribution, 200,000 numbers."""
-    numbers, again = np.empty((2, 200_000), np.float32)
-    for row in (numbers, again):
-        fill_uniform(random_generator(3), row)
-    np.testing.assert_array_equal(numbers, again)
-    assert stats.kstest(numbers, "uniform", (-1.0, 2.0)).pvalue > 0.01
-    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.01
 
 
 def test_keys_follow_the_rows_content_not_its_place():

@@ -166,8 +166,7 @@ class ConditionedNetworks(EvolutionaryNetworks):
         own = {name: x.expand(len(draws), *x.shape[1:]) for name, x in conditions.items()}
         latents = self.means(own) + self.effects.latents(standard.to(self.whitening))
         random = [random_generator("evidence", *key, draw) for draw in draws]
-        numbers = self.evolution.numbers(random, len(self.component_order))
-        records = self._draw(own, latents, [x.to(latents.device) for x in numbers])
+        records = self._draw(own, latents, self.evolution.keys(random))
         return np.asarray(measures(records.cpu().numpy()), float)
 
     # ---- mean spectrogram ------------------------------------------------------------------

@@ -47,4 +47,5 @@ def ramp(delay_s: Floats) -> Floats:
 
 def torch_ramp(delay_s: Tensor) -> Tensor:
     """Return the same of a tensor."""
-    return torch.sin(0.5 * torch.pi * (delay_s / RAMP_S).clamp(0.0, 1.0)) ** 2
+    risen = (delay_s / RAMP_S).clamp_(0.0, 1.0)
+    return risen.mul_(0.5 * torch.pi).sin_().square_()

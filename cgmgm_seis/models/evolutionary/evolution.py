@@ -1,5 +1,6 @@
 """Drawing records of evolutionary spectra: noise, and sums of modulated Gaussian processes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,39 +8,30 @@ import torch
 from torch import Tensor, nn
 
 from cgmgm_seis.models.evolutionary.envelopes import torch_ramp
-from cgmgm_seis.models.evolutionary.gaussian import coefficients
+from cgmgm_seis.models.evolutionary.gaussian import coefficients, fill
 from cgmgm_seis.models.evolutionary.mean_evolution import MeanEvolution, resampled
-from cgmgm_seis.scenario.seeding import fill_uniform
 
 # Frames of the coda that may contain an onset and its ramp.
 _ONSET_FRAMES = 3
 # Records drawn at once, so few that most of their arrays stay in the cache of a processor.
-_DRAWN_RECORDS = 8
+_DRAWN_RECORDS = 16
 
 
 class Evolution(MeanEvolution):
     """Evolutionary spectra of records, see `MeanEvolution`, and the records."""
 
-    def numbers(self, generators: Sequence[np.random.Generator], n_components: int) -> list[Tensor]:
-        """Return the numbers of `gaussian.coefficients` of records, for noise, pulses and coda."""
-        shapes = (
-            (n_components, self.n_draw // 2 + 1),
-            (2, n_components, len(self.pulses), self.n_pulse // 2 + 1),
-            (n_components, self.n_frames + _ONSET_FRAMES, self.n_bins),
-        )
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        numbers = np.empty((len(generators), 2 * sum(sizes)), dtype=np.float32)
-        for row, random in zip(numbers, generators, strict=True):
-            fill_uniform(random, row)
-        parts = torch.as_tensor(numbers).to(self.sine.device).unflatten(1, (2, -1)).split(sizes, 2)
-        return [part.unflatten(2, shape) for part, shape in zip(parts, shapes, strict=True)]
+    @staticmethod
+    def keys(generators: Sequence[np.random.Generator]) -> Tensor:
+        """Return the keys of `gaussian.fill` of records, (record, 3), from their generators."""
+        words = [random.bit_generator.random_raw(3) for random in generators]
+        return torch.as_tensor(np.array(words).view(np.int64))
 
     def draw(
         self,
         noise: Tensor,
         waves: Tensor,
         onsets_s: Tensor,
-        numbers: Sequence[Tensor],
+        keys: Tensor,
         colour: Tensor,
         gains: Tensor | None = None,
     ) -> Tensor:
@@ -53,8 +45,8 @@ class Evolution(MeanEvolution):
             D_k of P and S, (record, wave, envelope, component, bin).
         onsets_s : torch.Tensor
             Onsets after the start of the record, (record, wave).
-        numbers : sequence of torch.Tensor
-            Random numbers from `numbers`.
+        keys : torch.Tensor
+            Keys of the records' random numbers, see `keys`, (record, 3).
         colour : torch.Tensor
             Frequency response (n_draw/2 + 1,) of a causal filter applied to the records, at most a
             window long; it makes hard onsets as smooth as recorded ones.
@@ -72,29 +64,29 @@ class Evolution(MeanEvolution):
         # The phases of stationary noise are random whatever a filter does to them.
         ones = noise.new_ones(self.n_bins)
         steady = self.noise_density(ones, self.n_draw) * self.noise_powers * colour.abs().square()
-        ln_colour = colour.log()
-        parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, shapes, *numbers))
-        return torch.cat(
-            [self._draw(steady, ln_colour, *part) for part in zip(*parts, strict=True)]
-        )
+        # The filter of all records is one more node, whose ln amplitude is 1.
+        ln_colour = torch.view_as_real(colour.log()).T[:, None].to(self.filters)
+        filters = torch.cat([self.filters, ln_colour], dim=1)
+        shapes = nn.functional.pad(shapes, (0, 1), value=1.0).to(filters)
+        parts = (x.split(_DRAWN_RECORDS) for x in (noise, waves, onsets_s, keys, shapes))
+        return torch.cat([self._draw(steady, filters, *part) for part in zip(*parts, strict=True)])
 
     def _draw(
         self,
         steady: Tensor,
-        ln_colour: Tensor,
+        filters: Tensor,
         noise: Tensor,
         waves: Tensor,
         onsets_s: Tensor,
+        keys: Tensor,
         shapes: Tensor,
-        endless: Tensor,
-        brief: Tensor,
-        long: Tensor,
     ) -> Tensor:
-        """Draw a part of the records of `draw`, with power of noise and logarithm of `colour`."""
+        """Draw a part of the records of `draw`, with power of noise and logarithms of filters."""
         n_pulses, rate = len(self.pulses), self.sampling_rate
+        endless, long, *brief = self._numbers(keys, noise.shape[1])
         # Zeros behind the record are for filters, and for the pulses of onsets near its end.
         records = noise.new_zeros(*noise.shape[:2], self.n_draw)
-        self._add_coda(records, waves[:, :, n_pulses:], onsets_s, long)
+        self._add_coda(records, waves[:, :, n_pulses:], onsets_s, *long)
         steps = torch.arange(self.n_pulse, device=onsets_s.device)
         first = torch.ceil(onsets_s * rate).clamp(0, self.n_samples)
         # Rounding may put the first sample slightly before the onset.
@@ -104,26 +96,51 @@ class Evolution(MeanEvolution):
         for wave in range(pulses.shape[1]):
             records.scatter_add_(2, places[:, wave], pulses[:, wave])
         records[..., self.n_samples :] = 0.0
-        shapes = shapes.flatten(0, 1).to(self.filters)
-        real, imaginary = (
-            torch.addmm(ln, shapes, part).unflatten(0, noise.shape[:2])
-            for ln, part in zip((ln_colour.real, ln_colour.imag), self.filters, strict=True)
-        )
+        real, imaginary = (shapes @ part for part in filters)
         spectra = torch.fft.rfft(records).mul_(_exponential(real, imaginary))
         powers = resampled(noise, len(steady)).mul_(steady)
-        spectra += coefficients(endless, powers)
+        spectra += coefficients(*endless, powers)
         return torch.fft.irfft(spectra, self.n_draw)[..., : self.n_samples]
 
-    def _pulses(self, spectra: Tensor, delays: Tensor, numbers: Tensor) -> Tensor:
+    def _numbers(self, keys: Tensor, n_components: int) -> list[tuple[Tensor, Tensor]]:
+        """Return numbers and phases, each (record, ..), of noise, coda and groups of pulses.
+
+        They are drawn by the processor also if another device computes what follows.
+        """
+        shapes = [
+            (n_components, self.n_draw // 2 + 1),
+            (n_components, self.n_frames + _ONSET_FRAMES, self.n_bins),
+            *((2, n_components, p.stop - p.start, n // 2 + 1) for p, n in self.pulse_groups),
+        ]
+        sizes = [math.prod(shape) for shape in shapes]
+        shape = len(keys), sum(sizes)
+        numbers, phases = np.empty(shape, np.float32), np.empty(shape, np.complex64)
+        for key, own, turns in zip(keys.cpu().numpy(), numbers, phases, strict=True):
+            fill(key.view(np.uint64), own, turns)
+        drawn = (
+            torch.as_tensor(x).to(self.sine.device).split(sizes, dim=1) for x in (numbers, phases)
+        )
+        return [
+            (own.unflatten(1, shape), turns.unflatten(1, shape))
+            for shape, own, turns in zip(shapes, *drawn, strict=True)
+        ]
+
+    def _pulses(
+        self, spectra: Tensor, delays: Tensor, numbers: Sequence[tuple[Tensor, Tensor]]
+    ) -> Tensor:
         """Return the pulses (record, wave, component, sample) at delays (record, wave, sample)."""
-        powers = spectra.transpose(2, 3).contiguous() @ self.pulse_bins
-        pulses = torch.fft.irfft(coefficients(numbers, powers), self.n_pulse)
-        envelopes = self._envelopes(delays, slice(len(self.pulses)))
-        amplitudes = torch.sqrt(envelopes) * torch_ramp(delays)[:, :, None]
-        return (pulses * amplitudes[:, :, None]).sum(dim=3)
+        spectra = spectra.transpose(2, 3)
+        pulses = spectra.new_zeros(*spectra.shape[:3], self.n_pulse)
+        ramps = torch_ramp(delays)[:, :, None]
+        for (which, n), own in zip(self.pulse_groups, numbers, strict=True):
+            powers = spectra[:, :, :, which].contiguous() @ self.get_buffer(f"pulse_bins_{n}")
+            amplitudes = self._envelopes(delays[..., :n], which).sqrt_().mul_(ramps[..., :n])
+            drawn = torch.fft.irfft(coefficients(*own, powers), n)
+            pulses[..., :n] += drawn.mul_(amplitudes[:, :, None]).sum(dim=3)
+        return pulses
 
     def _add_coda(
-        self, records: Tensor, spectra: Tensor, onsets_s: Tensor, numbers: Tensor
+        self, records: Tensor, spectra: Tensor, onsets_s: Tensor, numbers: Tensor, phases: Tensor
     ) -> None:
         """Add the coda to silent records (record, component, sample).
 
@@ -135,7 +152,7 @@ class Evolution(MeanEvolution):
         hop, rate, device = self.frame_hop, self.sampling_rate, onsets_s.device
         half = 0.5 * self.n_fft / rate
         # The frames before this one, and itself, end before all onsets.
-        silent = int((float(onsets_s.min()) - half) * rate / hop)
+        silent = int((float(onsets_s.detach().min()) - half) * rate / hop)
         silent = min(max(silent, 0), self.n_frames - 2)
         shared = torch.arange(silent, self.n_frames, device=device).expand(len(onsets_s), -1)
         earlier, later = onsets_s.amin(dim=1), onsets_s.amax(dim=1)
@@ -150,13 +167,14 @@ class Evolution(MeanEvolution):
         weights = self._envelopes(delays.clamp_min(-half), slice(len(self.pulses), None))
         weights = (weights * contained[:, :, None]).flatten(1, 2).transpose(1, 2)
         powers = weights[:, None] @ (spectra * self.coda_powers).flatten(1, 2).transpose(1, 2)
-        frames = torch.fft.irfft(coefficients(numbers[..., silent:, :], powers), self.n_fft)
-        starts, ends = frames[..., :hop] * self.sine[:hop], frames[..., hop:] * self.sine[hop:]
+        drawn = coefficients(numbers[..., silent:, :], phases[..., silent:, :], powers)
+        frames = torch.fft.irfft(drawn, self.n_fft).mul_(self.sine)
+        starts, ends = frames.split(hop, dim=-1)
         n = shared.shape[1]
         times = torch.arange(silent * hop, self.n_samples, device=device)
         motion = (ends[..., : n - 1, :] + starts[..., 1:n, :]).flatten(-2)[..., : len(times)]
         ramps = torch_ramp(times / rate - earlier[:, None])
-        records[..., silent * hop : self.n_samples] = motion * ramps[:, None]
+        records[..., silent * hop : self.n_samples] = motion.mul_(ramps[:, None])
         motion = nn.functional.pad(starts[..., n:, :], (0, 0, 0, 1))
         motion[..., 1:, :] += ends[..., n:, :]
         places = (own[:, :1] - 1) * hop + torch.arange(motion[0, 0].numel(), device=device)

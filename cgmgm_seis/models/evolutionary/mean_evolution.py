@@ -12,6 +12,7 @@ what is shorter than a window of the spectrogram; long ones, the coda, describe 
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from cgmgm_seis.models.evolutionary.envelopes import CODA, PULSES, Envelope, ram
 from cgmgm_seis.models.evolutionary.minimum_phase import hats, log_responses
 from cgmgm_seis.scenario.arrays import Floats
 
-# Length of a drawn pulse in units of its slowest decay.
+# Least length of a drawn pulse in units of its decay, times its order.
 _PULSE_DECAYS = 10.0
 # Steps per sample when envelopes are integrated, and frequencies per bin when leakage is computed.
 _OVERSAMPLING = 8
@@ -75,8 +76,8 @@ class MeanEvolution(nn.Module):
         self.n_bins = n_fft // 2 + 1
         self.finest = _OVERSAMPLING * n_fft
         self.n_envelopes = len(self.pulses) + len(self.coda)
-        slowest = max(envelope.decay_s for envelope in self.pulses)
-        self.n_pulse = _fast_length(_PULSE_DECAYS * slowest * sampling_rate)
+        self.pulse_groups = self._pulse_groups()
+        self.n_pulse = max(n for _, n in self.pulse_groups)
         self.frame_hop = n_fft // 2
         self.n_frames = -(-n_samples // self.frame_hop) + 1
         # Long enough that the tail of a filter does not wrap around to the start, and for a pulse.
@@ -112,9 +113,8 @@ class MeanEvolution(nn.Module):
         self.register_buffer("wave_shape", torch.zeros(_N_NODES))
         self.register_buffer("leakages", torch.empty(0))
         self.set_wave_shape(self.wave_shape)
-        self.pulse_bins = self._table(
-            self._interpolation(self.n_pulse) * self._powers(self.n_pulse), "pulse_bins"
-        )
+        for _, n in self.pulse_groups:
+            self._table(self._interpolation(n) * self._powers(n), f"pulse_bins_{n}")
         self.coda_powers = self._table(self._powers(n_fft), "coda_powers")
         self.noise_powers = self._table(self._powers(self.n_draw), "noise_powers")
         self.sine = self._table(sine, "sine")
@@ -186,6 +186,21 @@ class MeanEvolution(nn.Module):
         """Density of energy (envelope, sample) after an onset, 1/s, of integral 1."""
         energies = np.stack([energy for energy, _ in self._energies()])
         return energies * self.sampling_rate / energies.sum(axis=1, keepdims=True)
+
+    def _pulse_groups(self) -> list[tuple[slice, int]]:
+        """Return pulses that follow each other, and the samples of each: all needed, or half."""
+        needed = [
+            _PULSE_DECAYS * envelope.order * envelope.decay_s * self.sampling_rate
+            for envelope in self.pulses
+        ]
+        half = _fast_length(0.5 * max(needed))
+        lengths = [half if length <= half else 2 * half for length in needed]
+        groups, first = [], 0
+        for n, group in groupby(lengths):
+            last = first + len(list(group))
+            groups.append((slice(first, last), n))
+            first = last
+        return groups
 
     def _energies(self) -> Iterator[tuple[Floats, bool]]:
         """Yield the energy of every envelope by sample, and whether it is drawn in frames."""

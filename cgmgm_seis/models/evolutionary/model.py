@@ -369,10 +369,10 @@ class EvolutionaryCGM(ConditionedNetworks):
             middle = self.effects.mean + self.means(conditions)
             normal = np.stack([g.standard_normal(middle.shape[1]) for g in generators])
             deviation = torch.as_tensor(normal).to(middle) @ self.effects.spread().T
-            numbers = self.evolution.numbers(generators, len(self.component_order))
+            keys = self.evolution.keys(generators)
             spans = conditions["span"].cpu().numpy()
             both = [
-                self._ln_fas(self._draw(conditions, latents, numbers).cpu().numpy(), spans)
+                self._ln_fas(self._draw(conditions, latents, keys).cpu().numpy(), spans)
                 for latents in (middle + deviation, middle - deviation)
             ]
             found.append(np.mean(both, axis=0))

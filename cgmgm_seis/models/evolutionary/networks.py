@@ -1,7 +1,7 @@
 """The networks of EvolutionaryCGM, and sampling from them."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,14 +35,10 @@ CITATION = (
 )
 # Length of the autoregressive whitening filter, s, long enough to resolve the microseism.
 WHITENING_S = 1.0
-# Names of the random numbers from `Evolution.numbers`.
-EVOLUTION_NUMBERS = ("noise", "pulses", "coda")
 
 
 class EvolutionaryNetworks(GroundMotionModel):
     """`EvolutionaryCGM` without its training, with the same parameters."""
-
-    sampling_batch_size: ClassVar[int] = 32
 
     def __init__(
         self,
@@ -125,16 +121,15 @@ class EvolutionaryNetworks(GroundMotionModel):
         -------
         dict of torch.Tensor
             Standard normal "event_term", the same for records of one source, and "record_term",
-            each (realization, latent); "noise", "pulses" and "coda" from `Evolution.numbers`.
+            each (realization, latent); "key" (realization, 3) of the numbers of waveforms.
         """
         events = [realization.event() for realization in realizations]
         records = [realization.record() for realization in realizations]
-        terms = {
+        return {
             "event_term": torch.as_tensor(_normal(events, self.n_latents)),
             "record_term": torch.as_tensor(_normal(records, self.n_latents)),
+            "key": self.evolution.keys(records),
         }
-        drawn = self.evolution.numbers(records, len(self.component_order))
-        return terms | dict(zip(EVOLUTION_NUMBERS, drawn, strict=True))
 
     def fields(self, scenario: pd.DataFrame, n_realizations: int, seed: int) -> dict[str, Tensor]:
         """Return the correlated part of record terms: a field over the receivers of a source.
@@ -164,7 +159,7 @@ class EvolutionaryNetworks(GroundMotionModel):
         terms = batch["event_term"], batch["record_term"]
         shared = batch.get("field"), batch.get("correction")
         latents = self.means(batch) + self.effects.draw(*terms, *shared)
-        return self._draw(batch, latents, [batch[name] for name in EVOLUTION_NUMBERS])
+        return self._draw(batch, latents, batch["key"])
 
     @torch.no_grad()
     def onsets(self, scenario: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -251,8 +246,8 @@ class EvolutionaryNetworks(GroundMotionModel):
         """Correlation length between receivers of record terms of one event, km; 0 for none."""
         return float(self.effects.length_km)
 
-    def _draw(self, conditions: Batch, latents: Tensor, numbers: Sequence[Tensor]) -> Tensor:
-        """Draw records (record, component, sample) with random numbers from `Evolution`."""
+    def _draw(self, conditions: Batch, latents: Tensor, keys: Tensor) -> Tensor:
+        """Draw records (record, component, sample) with the random numbers of keys (record, 3)."""
         output = self.decoder(conditions)
         output = self.decoder.with_latents(output, latents, conditions["plain"][:, 0])
         spectra = self.decoder.spectra(output)
@@ -261,7 +256,7 @@ class EvolutionaryNetworks(GroundMotionModel):
             spectra.noise,
             spectra.waves,
             onsets,
-            numbers,
+            keys,
             self._colour(self.evolution.n_draw),
             self._gains(conditions),
         )
