@@ -142,11 +142,14 @@ class Measures:
         return values.reshape(*waveforms.shape[:-2], self.n_series)
 
     def _measured(self, x: NDArray[np.float32]) -> dict[str, Floats]:
-        """Return the values (record, ..) of every kind, which share transforms."""
+        """Return the values (record, ..) of every kind, which share transforms.
+
+        In the precision of the records.
+        """
         rate, pair, kinds = self.sampling_rate, self.horizontals, self.axes
         found: dict[str, Floats] = {}
         if {"fas", "eas"} & set(kinds):
-            _, amplitudes = fas(x if "fas" in kinds else x[:, pair], rate)
+            _, amplitudes = fas(x if "fas" in kinds else x[:, pair], rate, x.dtype)
             weights = smoothing_weights(x.shape[-1], rate, tuple(self.frequencies))
             if "fas" in kinds:
                 found["fas"] = amplitudes @ weights
@@ -158,8 +161,7 @@ class Measures:
         if "pgv" in kinds:
             found["pgv"] = peak(motion)
         if {"pga", "psa"} & set(kinds):
-            # In the precision of the records.
-            motion = acceleration(motion, rate).astype(x.dtype)
+            motion = acceleration(motion, rate, x.dtype)
         if "pga" in kinds:
             found["pga"] = peak(motion)
         if "psa" in kinds:

@@ -261,18 +261,25 @@ def _spectra(
     ]
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
     spectra = np.empty((len(records), len(natural)))
+    precisions = {oscillator.known.dtype for oscillator in oscillators}
+    precision = max(precisions, default=np.dtype(float), key=lambda dtype: dtype.itemsize)
 
     def fill(first: int) -> None:
         rows = slice(first, first + BLOCK)
-        block = as_acceleration(records[rows], sampling_rate, quantity)
+        block = as_acceleration(records[rows], sampling_rate, quantity, precision)
         # The line between the ends is apart, because the Fourier series is periodic.
         level, slope = block[..., :1], (block[..., -1:] - block[..., :1]) / (n - 1)
-        spectrum = rfft(block - (level + slope * np.arange(n)))
-        double = spectrum, level, slope
-        single = spectrum.astype(np.complex64), level.astype(np.float32), slope.astype(np.float32)
+        spectrum = rfft(block - (level + slope * np.arange(n, dtype=precision)))
+        motions = {
+            real: (
+                spectrum.astype(np.result_type(real, np.complex64), copy=False),
+                level.astype(real, copy=False),
+                slope.astype(real, copy=False),
+            )
+            for real in precisions
+        }
         for k, oscillator in enumerate(oscillators):
-            motion = single if oscillator.known.dtype == np.float32 else double
-            spectra[rows, k] = measure(oscillator.response(*motion))
+            spectra[rows, k] = measure(oscillator.response(*motions[oscillator.known.dtype]))
 
     blocks = range(0, len(records), BLOCK)
     if threads == 1:
