@@ -1,6 +1,6 @@
 """Response spectra (PSA) of velocity records, and RotD50 of two horizontal components."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -159,8 +159,8 @@ def rotd50(horizontals: ArrayLike) -> Floats:
     pairs = x.reshape(-1, *x.shape[-2:])
     directions = DIRECTIONS.astype(x.dtype)
     largest = np.empty((len(pairs), len(directions)))
-    for row, pair in zip(largest, pairs, strict=True):
-        row[:] = _peaks_in(directions, _outer(pair, directions))
+    for row, outer in zip(largest, _outer(pairs, directions), strict=True):
+        row[:] = np.abs(outer.T @ directions.T).max(axis=0)
     return np.reshape(np.median(largest, axis=-1), x.shape[:-2])
 
 
@@ -209,8 +209,8 @@ def check_periods(periods: Iterable[float], sampling_rate: float) -> None:
             )
 
 
-def _outer(pair: NDArray[Any], directions: NDArray[Any]) -> NDArray[Any]:
-    """Remove samples that cannot be the peak in any of `directions`; shape (2, sample).
+def _outer(pairs: NDArray[Any], directions: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield pairs (pair, 2, sample) without samples that cannot be the peak in any direction.
 
     The peaks of some samples, those that are the peaks of few samples in few directions, are lower
     bounds of all peaks.  Samples that are closer to the origin than the smallest bound are removed
@@ -218,21 +218,20 @@ def _outer(pair: NDArray[Any], directions: NDArray[Any]) -> NDArray[Any]:
     only if its projection on one of them, divided by the cosine of half the angle between them,
     reaches a bound of that sector.
     """
-    few = pair[:, ::FEW_SAMPLES]
-    some = few[:, np.abs(directions[::FEW_DIRECTIONS] @ few).argmax(axis=-1)]
-    bounds = ROUNDING * _peaks_in(directions, some)
-    squared = pair[0] * pair[0]
-    squared += pair[1] * pair[1]
-    far = pair.take(np.flatnonzero(squared >= bounds.min() ** 2), axis=-1)
-    after = bounds.reshape(-1, SECTOR).min(axis=-1)
-    before = after[np.arange(len(after)) - 1]
+    few = pairs[..., ::FEW_SAMPLES]
+    places = np.abs(directions[::FEW_DIRECTIONS] @ few).argmax(axis=-1)
+    some = np.take_along_axis(few, places[:, None], axis=-1)
+    bounds = ROUNDING * np.abs(directions @ some).max(axis=-1)
+    squared = np.einsum("pcs,pcs->ps", pairs, pairs)
+    # What is no number stays.
+    beyond = ~(squared < bounds.min(axis=-1, keepdims=True) ** 2)
+    after = bounds.reshape(len(bounds), len(directions) // SECTOR, SECTOR).min(axis=-1)
+    before = np.roll(after, 1, axis=-1)
     enough = np.cos(np.deg2rad(SECTOR / 2)) * np.minimum(before, after)
-    reaches = np.abs(directions[::SECTOR] @ far) >= enough[:, None]
-    return far.take(np.flatnonzero(reaches.any(axis=0)), axis=-1)
-
-
-def _peaks_in(directions: NDArray[Any], pair: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(np.abs(pair.T @ directions.T).max(axis=0))
+    for pair, is_beyond, least in zip(pairs, beyond, enough, strict=True):
+        far = pair.take(np.flatnonzero(is_beyond), axis=-1)
+        reaches = ~(np.abs(directions[::SECTOR] @ far) < least[:, None])
+        yield far.take(np.flatnonzero(reaches.any(axis=0)), axis=-1)
 
 
 def _peaks(responses: NDArray[Any]) -> NDArray[Any]:

@@ -95,6 +95,15 @@ def test_rotd50_is_the_median_over_every_degree(coarse):
         assert ours == pytest.approx(np.median(np.abs(turned).max(axis=-1)), rel=1e-12)
 
 
+def test_rotd50_of_no_records_and_of_what_is_no_number():
+    """Of other records it is not hidden; empty batches stay empty."""
+    pairs = np.ones((2, 2, 50))
+    pairs[0, 1, 7] = np.nan
+    found = rotd50(pairs)
+    assert np.isnan(found[0]) and found[1] == pytest.approx(rotd50(np.ones((2, 50))))
+    assert rotd50(np.empty((0, 2, 50))).shape == (0,)
+
+
 def test_rotd50_of_circular_and_of_linear_motion():
     angle = np.linspace(0.0, 2 * np.pi, 3601)
     assert rotd50([np.cos(angle), np.sin(angle)]) == pytest.approx(1.0, rel=1e-6)
