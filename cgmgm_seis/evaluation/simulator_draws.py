@@ -14,7 +14,7 @@ from cgmgm_seis.simulator.seismograms import (
     N_SAMPLES,
     SAMPLING_RATE,
     START_OFFSET,
-    simulate_records,
+    simulate_waveforms,
 )
 
 
@@ -54,7 +54,7 @@ def _simulated(
     scenario: pd.DataFrame, order: list[int], samples: slice, seed: int
 ) -> NDArray[np.float32]:
     """Return one realization, (record, component, sample)."""
-    return simulate_records(scenario, seed)[0][:, order, samples]
+    return simulate_waveforms(scenario, seed)[0][:, order, samples]
 
 
 def is_simulated(scenario: pd.DataFrame) -> bool:

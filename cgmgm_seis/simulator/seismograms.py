@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
+from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import butter, lfilter, sosfilt
 
 from cgmgm_seis.scenario.arrays import Floats
@@ -28,11 +29,14 @@ SAMPLING_RATE = 100.0
 N_SAMPLES = 6000
 START_OFFSET = -5.0  # s relative to the origin time
 _N_FFT = 8192
-_FREQUENCIES = np.fft.rfftfreq(_N_FFT, 1.0 / SAMPLING_RATE)
+_FREQUENCIES = rfftfreq(_N_FFT, 1.0 / SAMPLING_RATE)
 COARSE = np.geomspace(0.1, 50.0, 54)
 # The response of recordings is removed above this frequency (2nd-order Butterworth), Hz.
 _HIGH_PASS = 0.15
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
+# What all pulses share: places of the frequencies between those of `COARSE`, and the ln of the band.
+_LN_FREQUENCIES, _LN_COARSE = np.log(np.maximum(_FREQUENCIES, COARSE[0])), np.log(COARSE)
+_LN_BAND = np.log(np.maximum(_BAND, 1e-3) * SAMPLING_RATE)
 
 # Standard deviations of the vertical relative to the horizontals: between stations (smooth over
 # frequency) and between the records of a station.
@@ -86,6 +90,16 @@ def simulate_records(
         The scenario with ``source_stress_drop_pa``, ``source_event_term``, the exact
         ``trace_p_arrival_sample`` and ``trace_s_arrival_sample``, and ``trace_snr_db``.
     """
+    waveforms, table = simulate_waveforms(scenario, seed)
+    onsets = table["trace_p_arrival_sample"] / SAMPLING_RATE
+    snr = [_snr_db(record, start) for record, start in zip(waveforms, onsets, strict=True)]
+    return waveforms, table.assign(trace_snr_db=snr)
+
+
+def simulate_waveforms(
+    scenario: pd.DataFrame, seed: int = 0
+) -> tuple[NDArray[np.float32], pd.DataFrame]:
+    """Return what `simulate_records` does, without ``trace_snr_db``."""
     table = check_scenario(scenario)
     scatter = bay_area_scatter()
     stations = _station_names(table)
@@ -109,10 +123,7 @@ def simulate_records(
         for wave, terms in zip((spectra.P, spectra.S), record_terms, strict=True)
     )
     corners = region.corner_frequency(table["source_magnitude"], stress_drop)
-    waveforms = draw_waveforms(table, ln_p, ln_s, corners, seed)
-    onsets = p_time - START_OFFSET
-    snr = [_snr_db(record, start) for record, start in zip(waveforms, onsets, strict=True)]
-    return waveforms, table.assign(trace_snr_db=snr)
+    return draw_waveforms(table, ln_p, ln_s, corners, seed), table
 
 
 def draw_waveforms(
@@ -258,19 +269,19 @@ def _signal(
         (p_train, ln_p, p_loss, p_start, p_vertical),
         (s_train, ln_s, 0.0, s_start, s_vertical),
     ):
-        arrivals = np.fft.rfft(train, _N_FFT)
+        arrivals = rfft(train, _N_FFT)
         spectrum[0] += (
             _pulse(ln_level + vertical + VERTICAL_RECORD_SIGMA * term, start) * arrivals[0]
         )
         spectrum[1:] += _pulse(ln_level - loss, start) * arrivals[1:]
-    return np.fft.irfft(spectrum, _N_FFT)[:, :N_SAMPLES]
+    return irfft(spectrum, _N_FFT)[:, :N_SAMPLES]
 
 
 @cache
 def _vertical(station: str) -> Floats:
     """Return the ln amplification of the vertical component below a station at `COARSE`."""
     term = RandomField(f"vertical {station}", VERTICAL_SITE_SIGMA, (1.0,))
-    return term(np.log(COARSE)[:, None])
+    return term(_LN_COARSE[:, None])
 
 
 @dataclass(frozen=True)
@@ -330,12 +341,11 @@ def _pulse(ln_amplitude: Floats, start: float) -> NDArray[np.complex128]:
     The phase is minus the Hilbert transform of the log amplitude, computed by the folded cepstrum
     (Oppenheim & Schafer 1989, chapter 12).
     """
-    ln_full = np.interp(np.log(np.maximum(_FREQUENCIES, COARSE[0])), np.log(COARSE), ln_amplitude)
-    ln_full += np.log(np.maximum(_BAND, 1e-3) * SAMPLING_RATE)
-    cepstrum = np.fft.irfft(np.maximum(ln_full, ln_full.max() - 18.0))
+    ln_full = np.interp(_LN_FREQUENCIES, _LN_COARSE, ln_amplitude) + _LN_BAND
+    cepstrum = irfft(np.maximum(ln_full, ln_full.max() - 18.0))
     cepstrum[1 : _N_FFT // 2] *= 2.0
     cepstrum[_N_FFT // 2 + 1 :] = 0.0
-    return np.exp(np.fft.rfft(cepstrum) - 2j * np.pi * _FREQUENCIES * start)
+    return np.exp(rfft(cepstrum) - 2j * np.pi * _FREQUENCIES * start)
 
 
 def _noise(rng: np.random.Generator, station: str) -> Floats:
@@ -343,10 +353,9 @@ def _noise(rng: np.random.Generator, station: str) -> Floats:
     base = random_generator(REGION_SEED, "noise", station).normal(NOISE_LEVEL, STATION_NOISE_SIGMA)
     level = np.clip(base + rng.normal(0.0, RECORD_NOISE_SIGMA, (3, 1)), 0.1, 0.9)
     db = (1.0 - level) * _LOW_NOISE + level * _HIGH_NOISE
-    white = np.fft.rfft(rng.standard_normal((3, _N_FFT)))
-    velocity = 10.0 ** (db / 20.0) / (2.0 * np.pi * np.maximum(_FREQUENCIES, 0.01))
-    shaped = white * velocity * _BAND * np.sqrt(SAMPLING_RATE / 2.0)
-    return np.fft.irfft(shaped, _N_FFT)[:, :N_SAMPLES]
+    white = rfft(rng.standard_normal((3, _N_FFT)))
+    shaped = white * (np.exp(db * (np.log(10.0) / 20.0)) * _NOISE_BAND)
+    return irfft(shaped, _N_FFT)[:, :N_SAMPLES]
 
 
 def _peterson(model: tuple[Floats, Floats]) -> Floats:
@@ -357,6 +366,8 @@ def _peterson(model: tuple[Floats, Floats]) -> Floats:
 
 
 _LOW_NOISE, _HIGH_NOISE = _peterson(get_nlnm()), _peterson(get_nhnm())
+# From acceleration to the spectrum of velocity in the band.
+_NOISE_BAND = _BAND * np.sqrt(SAMPLING_RATE / 2.0) / (2.0 * np.pi * np.maximum(_FREQUENCIES, 0.01))
 
 
 # The signal-to-noise ratio is measured above the frequencies of microseisms.

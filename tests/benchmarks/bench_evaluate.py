@@ -46,7 +46,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (data.EvaluationData, "__init__", "read"),
     (data.EvaluationData, "read_split", "read"),
     (identity, "records_sha256", "checksums"),
-    (simulator_draws, "simulate_records", "draw, simulator"),
+    (simulator_draws, "simulate_waveforms", "draw, simulator"),
     (run, "reduce_draws", "wait for draws"),
     (draws, "_check", "check"),
     (draws, "gathered", "wait for measures"),

@@ -80,7 +80,7 @@ def test_what_a_killed_run_finished_is_kept_and_used(
     # Nothing is left to draw.
     with monkeypatch.context() as patch:
         patch.setattr("cgmgm_seis.models.cgmgm.model.CGMGM.sample", full)
-        patch.setattr("cgmgm_seis.evaluation.simulator_draws.simulate_records", full)
+        patch.setattr("cgmgm_seis.evaluation.simulator_draws.simulate_waveforms", full)
         result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
