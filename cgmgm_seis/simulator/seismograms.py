@@ -34,7 +34,7 @@ COARSE = np.geomspace(0.1, 50.0, 54)
 # The response of recordings is removed above this frequency (2nd-order Butterworth), Hz.
 _HIGH_PASS = 0.15
 _BAND = (_FREQUENCIES / _HIGH_PASS) ** 2 / np.sqrt(1.0 + (_FREQUENCIES / _HIGH_PASS) ** 4)
-# What all pulses share: places of the frequencies between those of `COARSE`, and the ln of the band.
+# What all pulses share: the places of the frequencies among those of `COARSE`, and the ln band.
 _LN_FREQUENCIES, _LN_COARSE = np.log(np.maximum(_FREQUENCIES, COARSE[0])), np.log(COARSE)
 _LN_BAND = np.log(np.maximum(_BAND, 1e-3) * SAMPLING_RATE)
 
