@@ -188,7 +188,7 @@ class MeanEvolution(nn.Module):
         return energies * self.sampling_rate / energies.sum(axis=1, keepdims=True)
 
     def _pulse_groups(self) -> list[tuple[slice, int]]:
-        """Return pulses that follow each other, and the samples of each: all needed, or half."""
+        """Return slices of pulses of one length, and it: the longest, or half of it if enough."""
         needed = [
             _PULSE_DECAYS * envelope.order * envelope.decay_s * self.sampling_rate
             for envelope in self.pulses
