@@ -200,7 +200,8 @@ def least_seconds(call: Callable[[], Any]) -> float:
 def main() -> None:
     """Alternate the two ways, print medians, then the stages and their floors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=128, help="records of EvolutionaryCGM")
+    # As many as `grid` and `generate` draw at once.
+    parser.add_argument("--records", type=int, default=256, help="records of EvolutionaryCGM")
     parser.add_argument("--batch", type=int, help="of them at once; by default its own choice")
     parser.add_argument("--repeats", type=int, default=5)
     # Several threads wait for each other where other programs share the cores.
