@@ -177,9 +177,11 @@ class FDSNServer:
                 fault = None
                 if server.faults and server.faults[0][0] == service:
                     fault = server.faults.pop(0)[1]
-                if fault == "slow":
-                    time.sleep(2.5)
                 status, content = server.answer(service, options, body)
+                if fault == "slow":
+                    # Behind the answer: libmseed, which writes it, is not for two threads at once,
+                    # and the client has begun to read another answer by then.
+                    time.sleep(2.5)
                 if isinstance(fault, int):
                     status, content = fault, b"Error"
                 server.send(self, service, status, content, fault)
