@@ -50,7 +50,8 @@ def run_lock(folder: Path, output: Path | None = None, part: str = "") -> Iterat
     folder : pathlib.Path
         The folder.
     output : pathlib.Path, optional
-        What is written, for the message of the error; by default the folder.
+        What is written, for the message of the error, if the folder has nothing but the lock; by
+        default the folder.
     part : str
         Name of a part of the work: different parts may be done at the same time.
 
@@ -68,11 +69,11 @@ def run_lock(folder: Path, output: Path | None = None, part: str = "") -> Iterat
     ...     held, Path(parent, "run").exists()
     (True, False)
     """
-    place, output = folder.resolve(), output or folder
+    place, only_lock, output = folder.resolve(), output is not None, output or folder
     suffix = f"-{part}" if part else ""
     path, holder = place / f"{LOCK}{suffix}", place / f"{HOLDER}{suffix}"
     new = [parent for parent in (place, *place.parents) if not parent.exists()]
-    if not new and _is_left(place):
+    if not new and _is_left(place, only_lock):
         new = [place]
     lock = FileLock(path, timeout=WAIT_S)
     try:
@@ -125,10 +126,13 @@ def _who(holder: Path) -> str:
         return "another process"
 
 
-def _is_left(folder: Path) -> bool:
-    """Return whether a folder has nothing but what a killed process left of its lock."""
+def _is_left(folder: Path, only_lock: bool) -> bool:
+    """Return whether a folder has nothing but what a killed process left of its lock.
+
+    An empty folder may be a user's, unless it is `only_lock`.
+    """
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return bool(names) and all(map(is_ours, names))
+    return (bool(names) or only_lock) and all(map(is_ours, names))
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -133,3 +133,13 @@ def test_names_that_no_folder_can_have(tmp_path):
         with pytest.raises(OutputError, match=text):
             check_name(type(tmp_path)(path))
     check_name(tmp_path)
+
+
+def test_an_empty_lock_beside_an_output_is_left_by_a_killed_process(tmp_path):
+    """It was killed just before it removed the folder; an empty folder of a user stays."""
+    beside, users = tmp_path / ".out.lock", tmp_path / "users"
+    beside.mkdir()
+    users.mkdir()
+    with run_lock(beside, tmp_path / "out"), run_lock(users):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["users"]
