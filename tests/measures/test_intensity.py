@@ -185,3 +185,15 @@ def test_shares_out_of_order_and_other_than_two_components_are_refused():
         significant_duration(np.zeros(10), 100.0, 0.95, 0.05)
     with pytest.raises(CgmgmError, match=r"\(3, 100\) must be two components"):
         eas(np.zeros((3, 100)), 100.0, [2.0])
+
+
+def test_single_precision_is_near_double_precision():
+    """Relative to the largest value, to 2e-6; the result has the precision asked for."""
+    decay = np.exp(-np.arange(6000) / 600.0)
+    motion = (1e-3 * decay * np.random.default_rng(4).standard_normal((3, 6000))).astype(np.float32)
+    for exact, single in (
+        (fas(motion, 100.0)[1], fas(motion, 100.0, np.float32)[1]),
+        (acceleration(motion, 100.0), acceleration(motion, 100.0, np.float32)),
+    ):
+        assert exact.dtype == np.float64 and single.dtype == np.float32
+        np.testing.assert_allclose(single, exact, rtol=0.0, atol=2e-6 * np.abs(exact).max())
