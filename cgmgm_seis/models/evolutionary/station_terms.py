@@ -54,7 +54,7 @@ class StationTerms(nn.Module):
 
     def forward(self, places: Tensor) -> Tensor:
         """Return the fields (record, field) at places (record, 2), km."""
-        return self.covariance(places) @ self.whitened @ self.values
+        return self.covariance(places) @ (self.whitened @ self.values)
 
     def penalty(self) -> Tensor:
         """Return the negative log density of the prior, up to a constant."""
