@@ -16,10 +16,10 @@ from cgmgm_seis.measures.intensity import (
     cav,
     effective_amplitude,
     fas,
+    konno_ohmachi,
     pga,
     pgv,
     significant_duration,
-    smoothing_weights,
 )
 from cgmgm_seis.measures.response_spectra import psa, resolved_periods, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
@@ -163,24 +163,22 @@ def ln_measures(
     # Most measures share the acceleration, and all spectra the Fourier amplitudes.
     moved = acceleration(x, sampling_rate)
     arguments = (moved, sampling_rate)
-    durations = [
-        significant_duration(*arguments, high=high, quantity="acceleration")
-        for high in (0.75, 0.95)
-    ]
+    durations = significant_duration(*arguments, high=(0.75, 0.95), quantity="acceleration")
     peaks = [
         pga(*arguments, "acceleration"),
         pgv(x),
         arias_intensity(*arguments, "acceleration"),
         cav(*arguments, "acceleration"),
-        *np.maximum(durations, 1.0 / sampling_rate),
+        *np.moveaxis(np.maximum(durations, 1.0 / sampling_rate), -1, 0),
     ]
     _, amplitudes = fas(x, sampling_rate)
-    weights = smoothing_weights(x.shape[-1], sampling_rate, tuple(frequencies))
-    each = np.concatenate([amplitudes @ weights, np.stack(peaks, axis=-1)], axis=-1)
+    smoothing = (x.shape[-1], sampling_rate, frequencies)
+    smoothed = konno_ohmachi(amplitudes, *smoothing)
+    each = np.concatenate([smoothed, np.stack(peaks, axis=-1)], axis=-1)
     values = [each.reshape(*x.shape[:-2], -1)]
     if pair := horizontals(component_order):
         values += [
-            effective_amplitude(amplitudes[..., pair, :]) @ weights,
+            konno_ohmachi(effective_amplitude(amplitudes[..., pair, :]), *smoothing),
             _rotd50_measures(x[..., pair, :], moved[..., pair, :], sampling_rate, periods),
         ]
     with np.errstate(divide="ignore"):

@@ -11,8 +11,8 @@ from cgmgm_seis.measures.intensity import (
     acceleration,
     effective_amplitude,
     fas,
+    konno_ohmachi,
     pgv,
-    smoothing_weights,
 )
 from cgmgm_seis.measures.response_spectra import check_periods, psa, rotd50, rotd50_psa
 from cgmgm_seis.scenario.arrays import Floats
@@ -150,12 +150,12 @@ class Measures:
         found: dict[str, Floats] = {}
         if {"fas", "eas"} & set(kinds):
             _, amplitudes = fas(x if "fas" in kinds else x[:, pair], rate, x.dtype)
-            weights = smoothing_weights(x.shape[-1], rate, tuple(self.frequencies))
+            smoothing = (x.shape[-1], rate, self.frequencies)
             if "fas" in kinds:
-                found["fas"] = amplitudes @ weights
+                found["fas"] = konno_ohmachi(amplitudes, *smoothing)
             if "eas" in kinds:
                 both = amplitudes[:, pair] if "fas" in kinds else amplitudes
-                found["eas"] = effective_amplitude(both) @ weights
+                found["eas"] = konno_ohmachi(effective_amplitude(both), *smoothing)
         motion = x[:, pair] if pair else x[:, -1]
         peak = rotd50 if pair else pgv
         if "pgv" in kinds:

@@ -3,6 +3,7 @@
 Response spectra and RotD50 are in `cgmgm_seis.measures.response_spectra`.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -82,12 +83,51 @@ def konno_ohmachi_matrix(
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def konno_ohmachi(
+    amplitudes: NDArray[Any],
+    n_samples: int,
+    sampling_rate: float,
+    centres: Sequence[float],
+    bandwidth: float = 20.0,
+) -> NDArray[Any]:
+    """Smooth the FAS of records of a length, in its own precision, see `konno_ohmachi_matrix`.
+
+    Parameters
+    ----------
+    amplitudes : numpy.ndarray
+        Shape (.., frequency), from zero to Nyquist.
+    n_samples : int
+        Length of the records.
+    sampling_rate : float
+        Hz.
+    centres : sequence of float
+        Hz.
+    bandwidth : float
+        See `konno_ohmachi_matrix`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (.., centre), in the unit of the amplitudes.
+
+    Examples
+    --------
+    >>> konno_ohmachi(np.full((2, 301), 0.5), 600, 100.0, [2.0, 5.0]).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+    weights = _smoothing_weights(n_samples, float(sampling_rate), tuple(centres), bandwidth)
+    # One product of two matrices is several times faster than one for every record.
+    rows = amplitudes.reshape(-1, len(weights))
+    smoothed = rows @ weights.astype(rows.dtype, copy=False)
+    return smoothed.reshape(*amplitudes.shape[:-1], weights.shape[1])
+
+
 @lru_cache(maxsize=8)
-def smoothing_weights(
-    n_samples: int, sampling_rate: float, centres: tuple[float, ...], bandwidth: float = 20.0
+def _smoothing_weights(
+    n_samples: int, sampling_rate: float, centres: tuple[float, ...], bandwidth: float
 ) -> Floats:
-    """Return `konno_ohmachi_matrix` of the FAS of records of a length, (frequency, centre)."""
-    return konno_ohmachi_matrix(rfftfreq(n_samples, 1.0 / sampling_rate), centres, bandwidth).T
+    frequencies = rfftfreq(n_samples, 1.0 / sampling_rate)
+    return konno_ohmachi_matrix(frequencies, centres, bandwidth).T
 
 
 def effective_amplitude(amplitudes: Floats) -> Floats:
@@ -166,18 +206,17 @@ def _smoothed(
 ) -> Floats:
     """Smooth the FAS of records (inner = 1) or the EAS of pairs of components (inner = 2)."""
     n = x.shape[-1]
-    places = tuple(np.asarray(centres, float).tolist())
-    weights = smoothing_weights(n, float(sampling_rate), places, bandwidth)
+    places = np.asarray(centres, float).tolist()
     records = x.reshape(-1, *x.shape[x.ndim - inner :])
-    smoothed = np.empty((len(records), weights.shape[1]))
+    smoothed = np.empty((len(records), len(places)))
     step = max(1, BLOCK_SAMPLES // n)
     for first in range(0, len(records), step):
         block = slice(first, first + step)
         _, amplitudes = fas(records[block], sampling_rate)
         if inner == 2:
             amplitudes = effective_amplitude(amplitudes)
-        smoothed[block] = amplitudes @ weights
-    return smoothed.reshape(*x.shape[: x.ndim - inner], weights.shape[1])
+        smoothed[block] = konno_ohmachi(amplitudes, n, sampling_rate, places, bandwidth)
+    return smoothed.reshape(*x.shape[: x.ndim - inner], len(places))
 
 
 def acceleration(
@@ -345,7 +384,7 @@ def significant_duration(
     waveform: ArrayLike,
     sampling_rate: float,
     low: float = 0.05,
-    high: float = 0.95,
+    high: ArrayLike = 0.95,
     quantity: str = "velocity",
 ) -> Floats:
     """Return the time in which the Arias intensity increases from one fraction to another.
@@ -356,13 +395,16 @@ def significant_duration(
     ----------
     waveform, sampling_rate, quantity
         See `cgmgm_seis.measures.psa`.
-    low, high : float
-        Fractions of the Arias intensity, 0 <= low < high <= 1.
+    low : float
+        Fraction of the Arias intensity at the start, 0 <= low < high.
+    high : float or array_like
+        Fraction at the end, low < high <= 1; or some, shape (high,).
 
     Returns
     -------
     numpy.ndarray
-        Seconds, shape (..), with a resolution of one sample; zero for records without motion.
+        Seconds, shape (..) or (.., high), with a resolution of one sample; zero for records
+        without motion.
 
     Raises
     ------
@@ -374,15 +416,22 @@ def significant_duration(
     >>> float(significant_duration(GRAVITY * np.arange(101) / 100.0, 100.0))
     0.9
     """
-    if not 0.0 <= low < high <= 1.0:
-        raise CgmgmError(
-            f"low = {low:g} and high = {high:g} are not valid fractions of the Arias intensity; "
-            f"they must satisfy 0 <= low < high <= 1."
-        )
+    ends = np.asarray(high, float)
+    for end in ends.flat:
+        if not 0.0 <= low < end <= 1.0:
+            raise CgmgmError(
+                f"low = {low:g} and high = {end:g} are not valid fractions of the Arias "
+                "intensity; they must satisfy 0 <= low < high <= 1."
+            )
+    shares = np.array([low, *ends.flat])
     squared = as_acceleration(waveform, sampling_rate, quantity) ** 2
     husid = cumulative_trapezoid(squared, axis=-1, initial=0)
-    reached = [(husid < share * husid[..., -1:]).sum(axis=-1) for share in (low, high)]
-    return (reached[1] - reached[0]) / sampling_rate
+    records = husid.reshape(-1, husid.shape[-1])
+    reached = np.empty((len(records), len(shares)), int)
+    for row, record in zip(reached, records, strict=True):
+        row[:] = np.searchsorted(record, shares * record[-1])
+    durations = (reached[:, 1:] - reached[:, :1]) / sampling_rate
+    return durations.reshape((*husid.shape[:-1], *ends.shape))[()]
 
 
 def two_components(horizontals: ArrayLike) -> NDArray[Any]:

@@ -163,6 +163,9 @@ def test_energy_and_duration_of_a_sine():
     assert cav(velocity, 100.0) == pytest.approx(60.0 * 2 / np.pi, rel=2e-3)
     assert significant_duration(velocity, 100.0) == pytest.approx(54.0, abs=0.1)
     assert significant_duration(velocity, 100.0, high=0.75) == pytest.approx(42.0, abs=0.1)
+    both = significant_duration([[velocity], [velocity]], 100.0, high=(0.75, 0.95))
+    assert both.shape == (2, 1, 2)
+    np.testing.assert_allclose(both, np.broadcast_to([42.0, 54.0], both.shape), atol=0.1)
 
 
 @pytest.mark.parametrize("measure", [pga, arias_intensity, cav, significant_duration])
@@ -182,7 +185,7 @@ def test_a_record_without_motion_has_no_intensity():
 
 def test_shares_out_of_order_and_other_than_two_components_are_refused():
     with pytest.raises(CgmgmError, match=r"0\.95 and high = 0\.05"):
-        significant_duration(np.zeros(10), 100.0, 0.95, 0.05)
+        significant_duration(np.zeros(10), 100.0, 0.95, (0.97, 0.05))
     with pytest.raises(CgmgmError, match=r"\(3, 100\) must be two components"):
         eas(np.zeros((3, 100)), 100.0, [2.0])
 
