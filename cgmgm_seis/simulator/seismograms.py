@@ -6,6 +6,7 @@ convolved with a series of arrivals: the direct arrival, scattered arrivals and 
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -320,17 +321,22 @@ class _Train:
     def draw(self, rng: np.random.Generator, start: float) -> Floats:
         """Draw arrivals from an onset at ``start`` (s) to the end of the trace, (3, sample)."""
         delay = np.arange(N_SAMPLES - int(start * SAMPLING_RATE)) / SAMPLING_RATE
-        near = -np.exp(-delay / self.scatter) * np.expm1(-(delay + 1.0 / SAMPLING_RATE) / self.rise)
-        tail = (1.0 + delay / self.coda) ** -1.5
-        tail *= np.exp(-np.maximum(delay - self.fade, 0.0) / self.coda)
-        near *= np.sqrt(self.shares[1] / np.sum(near**2))
-        tail *= np.sqrt(self.shares[2] / np.sum(tail**2))
-        late, along, across = rng.standard_normal((3, 3, len(delay)))
+        near = np.exp(-delay / self.scatter)
+        near *= np.expm1((delay + 1.0 / SAMPLING_RATE) / -self.rise)
+        slow = 1.0 + delay / self.coda
+        tail = 1.0 / (slow * np.sqrt(slow))
+        late = delay > self.fade
+        tail[late] *= np.exp((self.fade - delay[late]) / self.coda)
+        near *= -np.sqrt(0.5 * self.shares[1] / (near @ near))
+        tail *= np.sqrt(self.shares[2] / (tail @ tail))
+        random = rng.standard_normal((9, len(delay)))
         poles = np.exp(-2.0 * np.pi * np.array(self.corners) / SAMPLING_RATE)
-        along, across = lfilter([1.0 - poles[0]], [1.0, -poles[0]], [along, across])
-        late = lfilter([1.0 - poles[1]], [1.0, -poles[1]], late)
-        train = self.components[:, None] * (near * 0.5**0.5 * across + tail * late)
-        train += self.axis[:, None] * near * 0.5**0.5 * along[0]
+        train = tail * lfilter([1.0 - poles[1]], [1.0, -poles[1]], random[:3])
+        # Scattered near the ray: three series across the axis, and one along it.
+        scattered = near * lfilter([1.0 - poles[0]], [1.0, -poles[0]], random[[6, 7, 8, 3]])
+        train += scattered[:3]
+        train *= self.components[:, None]
+        train += self.axis[:, None] * scattered[3]
         train[:, 0] += self.axis * self.shares[0] ** 0.5
         return train
 
@@ -348,26 +354,32 @@ def _pulse(ln_amplitude: Floats, start: float) -> NDArray[np.complex128]:
     return np.exp(rfft(cepstrum) - 2j * np.pi * _FREQUENCIES * start)
 
 
-def _noise(rng: np.random.Generator, station: str) -> Floats:
+def _noise(rng: np.random.Generator, station: str) -> NDArray[Any]:
     """Return ground noise, (3, sample), between Peterson's (1993) low and high noise models."""
     base = random_generator(REGION_SEED, "noise", station).normal(NOISE_LEVEL, STATION_NOISE_SIGMA)
     level = np.clip(base + rng.normal(0.0, RECORD_NOISE_SIGMA, (3, 1)), 0.1, 0.9)
-    db = (1.0 - level) * _LOW_NOISE + level * _HIGH_NOISE
-    white = rfft(rng.standard_normal((3, _N_FFT)))
-    shaped = white * (np.exp(db * (np.log(10.0) / 20.0)) * _NOISE_BAND)
-    return irfft(shaped, _N_FFT)[:, :N_SAMPLES]
+    db = _LOW_NOISE + level.astype(np.float32) * _NOISE_RANGE
+    # Single precision is enough for noise, unlike for a signal that begins as quiet as the noise.
+    white = rfft(rng.standard_normal((3, _N_FFT)).astype(np.float32))
+    white *= np.exp(db * np.float32(np.log(10.0) / 20.0))
+    white *= _NOISE_BAND
+    return irfft(white, _N_FFT)[:, :N_SAMPLES]
 
 
-def _peterson(model: tuple[Floats, Floats]) -> Floats:
+def _peterson(model: tuple[Floats, Floats]) -> NDArray[np.float32]:
     """Interpolate a noise model (period, dB of acceleration power) to the FFT frequencies."""
     period, db = model
     order = np.argsort(-period)
-    return np.interp(np.log(np.maximum(_FREQUENCIES, 0.01)), -np.log(period[order]), db[order])
+    ln_frequencies = np.log(np.maximum(_FREQUENCIES, 0.01))
+    return np.interp(ln_frequencies, -np.log(period[order]), db[order]).astype(np.float32)
 
 
-_LOW_NOISE, _HIGH_NOISE = _peterson(get_nlnm()), _peterson(get_nhnm())
+_LOW_NOISE = _peterson(get_nlnm())
+_NOISE_RANGE = _peterson(get_nhnm()) - _LOW_NOISE
 # From acceleration to the spectrum of velocity in the band.
-_NOISE_BAND = _BAND * np.sqrt(SAMPLING_RATE / 2.0) / (2.0 * np.pi * np.maximum(_FREQUENCIES, 0.01))
+_NOISE_BAND = np.float32(
+    _BAND * np.sqrt(SAMPLING_RATE / 2.0) / (2.0 * np.pi * np.maximum(_FREQUENCIES, 0.01))
+)
 
 
 # The signal-to-noise ratio is measured above the frequencies of microseisms.
