@@ -323,17 +323,19 @@ class _Train:
         delay = np.arange(N_SAMPLES - int(start * SAMPLING_RATE)) / SAMPLING_RATE
         near = np.exp(-delay / self.scatter)
         near *= np.expm1((delay + 1.0 / SAMPLING_RATE) / -self.rise)
-        slow = 1.0 + delay / self.coda
-        tail = 1.0 / (slow * np.sqrt(slow))
-        late = delay > self.fade
-        tail[late] *= np.exp((self.fade - delay[late]) / self.coda)
+        # The power -1.5 of these times, without a logarithm.
+        times = 1.0 + delay / self.coda
+        tail = 1.0 / (times * np.sqrt(times))
+        fading = delay > self.fade
+        tail[fading] *= np.exp((self.fade - delay[fading]) / self.coda)
         near *= -np.sqrt(0.5 * self.shares[1] / (near @ near))
         tail *= np.sqrt(self.shares[2] / (tail @ tail))
-        random = rng.standard_normal((9, len(delay)))
+        late, along, across = rng.standard_normal((3, 3, len(delay)))
         poles = np.exp(-2.0 * np.pi * np.array(self.corners) / SAMPLING_RATE)
-        train = tail * lfilter([1.0 - poles[1]], [1.0, -poles[1]], random[:3])
-        # Scattered near the ray: three series across the axis, and one along it.
-        scattered = near * lfilter([1.0 - poles[0]], [1.0, -poles[0]], random[[6, 7, 8, 3]])
+        train = tail * lfilter([1.0 - poles[1]], [1.0, -poles[1]], late)
+        # What is polarised along the axis is one series.
+        scattered = np.vstack([across, along[:1]])
+        scattered = near * lfilter([1.0 - poles[0]], [1.0, -poles[0]], scattered)
         train += scattered[:3]
         train *= self.components[:, None]
         train += self.axis[:, None] * scattered[3]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from cgmgm_seis import EvolutionaryCGM
 from cgmgm_seis.datasets.examples import PLEASANT_HILL
@@ -74,6 +75,7 @@ def main() -> None:
             xlabel="Longitude (°)",
             ylabel="Latitude (°)",
         )
+        panel.xaxis.set_major_locator(MultipleLocator(0.2))
         figure.colorbar(image, ax=panel)
     one = table[~others].reset_index(drop=True)
     network, station = LEFT_OUT.split(".")
