@@ -112,7 +112,7 @@ def konno_ohmachi(
 
     Examples
     --------
-    >>> konno_ohmachi(np.full((2, 301), 0.5), 600, 100.0, [2.0, 5.0]).tolist()
+    >>> konno_ohmachi(np.full((2, 301), 0.5), 600, 100.0, [2.0, 5.0]).round(6).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
     weights = _smoothing_weights(n_samples, float(sampling_rate), tuple(centres), bandwidth)
