@@ -251,7 +251,7 @@ def _parts(path: Path) -> bytes:
         parts = [("", sorted(file.attrs.items()))]
         for name, variable in file.items():
             own = {key: str(x) for key, x in variable.attrs.items() if not key.endswith("_LIST")}
-            parts.append((name, own, variable[()].tobytes()))
+            parts.append((name, own, variable[()].tolist()))
     return repr(parts).encode()
 
 
