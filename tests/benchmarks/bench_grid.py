@@ -41,7 +41,11 @@ EXTRA = ("geotiff", "shakemap")
 # Modules and functions of the stages.
 STAGES = {
     "generation": (("models.base", "GroundMotionModel.sample"),),
-    "Fourier spectra": (("grid.measures", "fas"), ("grid.measures", "smoothed_fas")),
+    "Fourier spectra": (
+        ("grid.measures", "fas"),
+        ("grid.measures", "konno_ohmachi"),
+        ("grid.measures", "smoothed_fas"),
+    ),
     "acceleration": (("grid.measures", "acceleration"),),
     "response spectra": (("grid.measures", "rotd50_psa"),),
     "RotD50 of PGA, PGV": (("grid.measures", "rotd50"),),
