@@ -114,14 +114,16 @@ def _component(
 ) -> dict[str, Floats]:
     """Return the measures of one component (record, sample) by column."""
     spectra = psa(velocity, rate, periods, threads=os.cpu_count() or 1)
+    motion = (acceleration(velocity, rate), rate)
+    durations = significant_duration(*motion, high=(0.75, 0.95), quantity="acceleration")
     return {
-        "pga_mps2": pga(velocity, rate),
+        "pga_mps2": pga(*motion, "acceleration"),
         "pgv_mps": pgv(velocity),
         **_by_period(spectra, periods),
-        "arias_mps": arias_intensity(velocity, rate),
-        "cav_mps": cav(velocity, rate),
-        "d5_75_s": significant_duration(velocity, rate, high=0.75),
-        "d5_95_s": significant_duration(velocity, rate),
+        "arias_mps": arias_intensity(*motion, "acceleration"),
+        "cav_mps": cav(*motion, "acceleration"),
+        "d5_75_s": durations[:, 0],
+        "d5_95_s": durations[:, 1],
     }
 
 

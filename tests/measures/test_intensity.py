@@ -185,6 +185,8 @@ def test_a_record_without_motion_has_no_intensity():
 
 def test_shares_out_of_order_and_other_than_two_components_are_refused():
     with pytest.raises(CgmgmError, match=r"0\.95 and high = 0\.05"):
+        significant_duration(np.zeros(10), 100.0, 0.95, 0.05)
+    with pytest.raises(CgmgmError, match=r"0\.95 and high = 0\.05"):
         significant_duration(np.zeros(10), 100.0, 0.95, (0.97, 0.05))
     with pytest.raises(CgmgmError, match=r"\(3, 100\) must be two components"):
         eas(np.zeros((3, 100)), 100.0, [2.0])
